@@ -1,0 +1,41 @@
+# The two commands: `make run` does the main job, `make test` proves it. Both set everything up first.
+.DEFAULT_GOAL := help
+VENV := .venv
+BIN := $(VENV)/bin
+# The first interpreter found that is new enough; PYTHON=... chooses another.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
+	if $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' >/dev/null 2>&1; then echo $$p; break; fi; done)
+PIP_QUIET := --quiet --disable-pip-version-check --no-input
+
+.PHONY: help setup run test check bench clean
+
+help: ## What there is to make
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
+
+setup: $(VENV)/.ready ## Everything that is needed, in .venv
+
+$(VENV)/.ready: requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "everycase needs Python 3.11, 3.12 or 3.13 on the PATH (or PYTHON=/path/to/python3.12 make setup)." >&2; exit 2; }
+	@echo "setting up $(VENV) (a minute, once)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "this Python has no venv module: install it (Debian: python3-venv)." >&2; exit 2; }
+	@$(BIN)/python -m pip install $(PIP_QUIET) --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install $(PIP_QUIET) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+run: setup ## The main job: sync, then reconcile, on the embedded default
+	@$(BIN)/everycase run
+
+test: setup check ## Lint, types, layers, tests
+	@$(BIN)/python -m pytest
+
+check: setup
+	@$(BIN)/ruff check --quiet src tests benchmarks
+	@$(BIN)/ruff format --check --quiet src tests benchmarks
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench: setup ## The benchmarks, as tables
+	@$(BIN)/python -m benchmarks
+
+clean: ## Remove what setup and tests made (not your data in .everycase)
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

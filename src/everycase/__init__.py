@@ -1,0 +1,1 @@
+"""everycase: every support case, accounted for."""

@@ -1,0 +1,107 @@
+"""The hashes that say whether a case changed (contract §5). SHA-256, hexadecimal, everywhere."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+from uuid import UUID, uuid5
+
+from everycase.domain import catalogue, composite
+from everycase.domain.cases import JoinedCase, Record
+
+if TYPE_CHECKING:
+    from everycase.domain.cases import Vector
+
+NAMESPACE = UUID("6f1d3c52-4f0e-5f0a-9c5c-0e7e5ca5e000")
+"""Ours, for ever: the object id of a case is the UUIDv5 of its case number under it."""
+
+CHECKSUM_FIELDS = (
+    "Subject",
+    "Description",
+    "Case_Resolution_Summary__c",
+    "Resolution__c",
+    "Resolution_Plain_Text__c",
+    "Root_Cause__c",
+    "Resolution_Code__c",
+    "Status",
+)
+"""With Id and LastModifiedDate, what the seed's checksum covers: the four resolution texts, code, status."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stamps:
+    """What an index object says of itself, and what the lineage row says it should (contract §8)."""
+
+    object_id: UUID
+    case_id: str
+    case_number: str
+    checksum: str
+    children_checksum: str
+    text_hash: str
+    space: str
+    recipe: str
+    vector_hash: str
+    object_hash: str
+    """SHA-256 of the properties and the composite: says whether they are still what was written."""
+    generation: int
+    loaded_at: datetime
+
+
+def canonical(parts: Iterable[str | None]) -> bytes:
+    """An unambiguous byte form of a sequence of texts: JSON, blank as null."""
+    return json.dumps([p or None for p in parts], ensure_ascii=False, separators=(",", ":")).encode(
+        "utf-8", "surrogatepass"
+    )
+
+
+def digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def checksum(case: Record) -> str:
+    """The seed's checksum of a Case row: Id, LastModifiedDate, subject, description, resolution, status."""
+    modified = case.last_modified_date.isoformat() if case.last_modified_date else None
+    return digest(canonical([case.id, modified, *(case.values.get(f) for f in CHECKSUM_FIELDS)]))
+
+
+def children_checksum(children: Iterable[Record]) -> str:
+    """Over the children's row hashes in the joined order: a new comment moves this, not `checksum`."""
+    return digest(canonical(r.row_hash for r in children))
+
+
+def of_children(joined: JoinedCase) -> str:
+    """`children_checksum` of a joined case."""
+    return children_checksum(r for rows in joined.children.values() for r in rows)
+
+
+def text_hash(text: str) -> str:
+    """Of the redacted composite. Same text and space: the stored vector is reused, nothing is called."""
+    return digest(text.encode())
+
+
+def object_hash(properties: Mapping[str, str | Sequence[str]], composite_text: str) -> str:
+    """Of everything an index object holds but its stamps and vector."""
+    body = {k: v if isinstance(v, str) else list(v) for k, v in sorted(properties.items()) if v}
+    return digest(json.dumps([body, composite_text], ensure_ascii=False, separators=(",", ":")).encode())
+
+
+def vector_hash(vector: Vector) -> str:
+    """Of the vector at half precision, the coarsest form it is kept in, so that every store agrees."""
+    return digest(vector.astype("<f2").tobytes())
+
+
+def object_id(case_number: str) -> UUID:
+    """One case, one id, for ever."""
+    return uuid5(NAMESPACE, case_number)
+
+
+def recipe(*, redaction: str, space: str) -> str:
+    """What a case was made with. Another recipe makes a loaded case stale (contract §5).
+
+    `redaction`: version of the redaction rules and the settings that change what they do.
+    """
+    return f"catalogue-{catalogue.VERSION} composite-{composite.VERSION} redaction-{redaction} {space}"

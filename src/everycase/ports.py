@@ -1,0 +1,217 @@
+"""The seams to the outside: where cases come from, and what turns, finds, keeps and tells."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol
+from uuid import UUID
+
+from everycase.domain.cases import IndexObject, JoinedCase, Record, RedactedCase
+from everycase.domain.catalogue import SourceObject
+from everycase.domain.failures import ErrorType
+from everycase.domain.fingerprint import Stamps
+from everycase.domain.rows import BadRow
+
+if TYPE_CHECKING:
+    from everycase.domain.cases import Vector
+
+# ── source ───────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectState:
+    """What a source says of one object before it is read."""
+
+    object: str
+    is_present: bool
+    version: str = ""
+    """Equal versions promise equal rows, so that an unchanged file need not be read; empty: not known."""
+    problem: str = ""
+    """What is wrong, and what to do, where the object cannot be read or lacks catalogue fields."""
+    missing_fields: tuple[str, ...] = ()
+
+
+class Source(Protocol):
+    """Where cases come from. Reading is streamed: memory does not grow with the rows."""
+
+    name: str
+    is_complete: bool
+    """Whether reading an object to its end lists every row there is, so that absence means deletion."""
+
+    def state(self, obj: SourceObject) -> ObjectState:
+        """Look without reading rows. Raises `DependencyUnreachable` or `WrongUse`."""
+
+    def read(self, obj: SourceObject) -> Iterator[Record | BadRow]:
+        """Every row of an object, good or bad, in the source's order.
+
+        A `BadRow` without a `record_id` means that the enumeration is not complete. Raises
+        `SourceCutShort` where the rows end before their end.
+        """
+
+
+# ── redaction ────────────────────────────────────────────────────────────────────────────────────
+
+
+class Redactor(Protocol):
+    version: str
+    """Changes whenever the same case would come out differently: part of every case's recipe."""
+
+    def redact(self, case: JoinedCase) -> RedactedCase:
+        """The case without personal data. Raises `RedactionFailure`; never returns on doubt."""
+
+
+# ── embedding ────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Embedding:
+    """A vector (unit length, float32) and the space it lives in."""
+
+    vector: Vector = field(repr=False)
+    space: str
+    was_cut: bool = False
+    """The text was too long for the model and was cut on a word."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbeddingError:
+    """Why one text got no vector."""
+
+    error_type: ErrorType
+    message: str
+
+
+@dataclass(slots=True, kw_only=True)
+class EmbeddingBatch:
+    """The answer to one batch: an outcome for every text, in their order, and what it cost."""
+
+    outcomes: list[Embedding | EmbeddingError]
+    calls: int
+    """Requests made to a provider; a local model counts one a batch."""
+    tokens: int
+
+
+class Embedder(Protocol):
+    """Turns texts into vectors. A chain of embedders is itself an embedder."""
+
+    space: str
+    """The preferred space: `provider/model@dimensions`."""
+    spaces: Mapping[str, int]
+    """Every space it may answer in, with its dimensions."""
+
+    def embed_documents(self, texts: Sequence[str]) -> EmbeddingBatch:
+        """One outcome a text; never raises for a text, never drops one."""
+
+    def embed_query(self, text: str, space: str) -> Vector:
+        """The query's vector in `space`. Raises `EmbeddingFailure` when its provider cannot be reached."""
+
+    def estimate_tokens(self, characters: int) -> int:
+        """About how many tokens texts of so many characters have."""
+
+
+# ── index ────────────────────────────────────────────────────────────────────────────────────────
+
+
+class UpsertStatus(StrEnum):
+    STORED = "stored"
+    SUPERSEDED = "superseded"
+    """The index holds newer content of this case; the write was not made."""
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpsertOutcome:
+    """What became of one object. Only `STORED` is stored."""
+
+    object_id: UUID
+    status: UpsertStatus
+    error_type: ErrorType | None = None
+    message: str = ""
+
+
+class Comparison(StrEnum):
+    EQUAL = "="
+    NOT_EQUAL = "!="
+    LESS = "<"
+    LESS_OR_EQUAL = "<="
+    GREATER = ">"
+    GREATER_OR_EQUAL = ">="
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """A filter on one property; a list property matches when any of its entries does."""
+
+    property: str
+    comparison: Comparison
+    value: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hit:
+    """One found case. `score` is the fused rank score in (0, 1], higher is better."""
+
+    object_id: UUID
+    case_id: str
+    case_number: str
+    subject: str
+    space: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexHealth:
+    is_ready: bool
+    is_writable: bool
+    detail: str
+
+
+class VectorIndex(Protocol):
+    """Where vectors live: one object a case, exactly one vector in exactly one space."""
+
+    name: str
+
+    def prepare(self, spaces: Mapping[str, int]) -> None:
+        """Create what is missing for these spaces (name → dimensions). Idempotent."""
+
+    def upsert(self, objects: Sequence[IndexObject]) -> list[UpsertOutcome]:
+        """Write objects whole, an outcome for each, in order. One bad object never fails the others.
+
+        Content of an older `generation` never replaces newer content. Raises `LoadFailure` when the
+        index as a whole cannot be written (unreachable, timed out, read-only).
+        """
+
+    def delete(self, object_ids: Sequence[UUID]) -> int:
+        """Remove objects; how many were there."""
+
+    def manifest(self, *, after: UUID | None = None, until: UUID | None = None) -> Iterator[Stamps]:
+        """The stamps of everything that is there, in the order of the ids, streamed; `(after, until]`."""
+
+    def vectors(self, object_ids: Sequence[UUID]) -> Iterator[tuple[UUID, Vector]]:
+        """Read vectors back as they are stored."""
+
+    def objects(self, object_ids: Sequence[UUID]) -> Iterator[IndexObject]:
+        """Read whole objects back."""
+
+    def probe(self, object_ids: Sequence[UUID]) -> set[UUID]:
+        """Which of these does the vector index itself find by their own vectors."""
+
+    def search(
+        self,
+        text: str,
+        queries: Mapping[str, Vector],
+        *,
+        where: Sequence[Condition] = (),
+        limit: int = 10,
+    ) -> list[Hit]:
+        """Hybrid search: full text, and one vector query for each space, fused by rank."""
+
+    def spaces(self) -> Mapping[str, int]:
+        """How many objects each space holds."""
+
+    def count(self) -> int:
+        """Objects that are there."""
+
+    def health(self) -> IndexHealth: ...
