@@ -297,6 +297,14 @@ OBJECTS: tuple[SourceObject, ...] = (
     ),
 )
 
+RESOLUTION_TEXTS = (
+    "Case_Resolution_Summary__c",
+    "Resolution__c",
+    "Resolution_Plain_Text__c",
+    "Root_Cause__c",
+)
+"""The four resolution texts of a case (contract §5, §11)."""
+
 TASK_TYPES = ("Plan of Action", "Trouble Shooting")
 """Only these Tasks belong to a case's story (contract §2); a setting."""
 

@@ -19,16 +19,7 @@ if TYPE_CHECKING:
 NAMESPACE = UUID("6f1d3c52-4f0e-5f0a-9c5c-0e7e5ca5e000")
 """Ours, for ever: the object id of a case is the UUIDv5 of its case number under it."""
 
-CHECKSUM_FIELDS = (
-    "Subject",
-    "Description",
-    "Case_Resolution_Summary__c",
-    "Resolution__c",
-    "Resolution_Plain_Text__c",
-    "Root_Cause__c",
-    "Resolution_Code__c",
-    "Status",
-)
+CHECKSUM_FIELDS = ("Subject", "Description", *catalogue.RESOLUTION_TEXTS, "Resolution_Code__c", "Status")
 """With Id and LastModifiedDate, what the seed's checksum covers: the four resolution texts, code, status."""
 
 

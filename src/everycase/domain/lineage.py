@@ -27,4 +27,6 @@ class Decision(StrEnum):
     CREATE = "create"
     UPDATE = "update"
     UNCHANGED = "unchanged"
+    WAITING = "waiting"
+    """Failed, and neither due for another try nor changed."""
     DELETE = "delete"

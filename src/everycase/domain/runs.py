@@ -1,0 +1,102 @@
+"""What a stage and a run did: the same objects are logged, stored and printed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True, kw_only=True)
+class StageResult:
+    """What one stage did with what it was given: `read == written + skipped + failed`, always."""
+
+    read: int = 0
+    written: int = 0
+    skipped: int = 0
+    failed: int = 0
+    seconds: float = 0.0
+    """Summed over all workers."""
+
+    def __post_init__(self) -> None:
+        if self.read != self.written + self.skipped + self.failed:
+            raise AssertionError(f"a stage lost cases: {self}")
+
+    def add(self, other: StageResult) -> None:
+        self.read += other.read
+        self.written += other.written
+        self.skipped += other.skipped
+        self.failed += other.failed
+        self.seconds += other.seconds
+
+
+@dataclass(slots=True, kw_only=True)
+class BatchResult:
+    """What became of one batch of cases: each of its ids is in exactly one of the counts."""
+
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    superseded: int = 0
+    """Newer content came by while this batch was under way, or the case went: somebody else's work now."""
+    failed: int = 0
+    embedded: int = 0
+    """Texts that a provider turned into a vector."""
+    reused: int = 0
+    """Cases whose vector was in the cache."""
+    embedding_calls: int = 0
+    tokens: int = 0
+    redactions: dict[str, int] = field(default_factory=dict)
+    stages: dict[str, StageResult] = field(default_factory=dict)
+
+    @property
+    def cases(self) -> int:
+        return self.created + self.updated + self.unchanged + self.superseded + self.failed
+
+    def add(self, other: BatchResult) -> None:
+        for name in (
+            "created",
+            "updated",
+            "unchanged",
+            "superseded",
+            "failed",
+            "embedded",
+            "reused",
+            "embedding_calls",
+            "tokens",
+        ):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        for kind, n in other.redactions.items():
+            self.redactions[kind] = self.redactions.get(kind, 0) + n
+        for stage, result in other.stages.items():
+            self.stages.setdefault(stage, StageResult()).add(result)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectResult:
+    """What reading one source object did to staging."""
+
+    object: str
+    was_read: bool
+    """False where the source's version was the one that staging holds already."""
+    rows: int = 0
+    changed: int = 0
+    vanished: int = 0
+    malformed: int = 0
+    withheld: int = 0
+    """Rows whose deletion waits for a person's approval."""
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slowest:
+    """The stage that took the most time of all workers together."""
+
+    stage: str
+    seconds: float
+
+
+def slowest(stages: Mapping[str, StageResult]) -> Slowest | None:
+    if not stages:
+        return None
+    name = max(stages, key=lambda s: stages[s].seconds)
+    return Slowest(stage=name, seconds=stages[name].seconds)

@@ -1,0 +1,237 @@
+"""The state of things, read and never written: census, the journey of a case, and a check of the set-up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from everycase.app import App
+from everycase.domain.errors import EverycaseError, ExitCode, WrongUse
+from everycase.domain.failures import Disposition
+from everycase.domain.rows import MalformedRow, long_id
+from everycase.settings import Settings
+from everycase.store import db, failures, lineage, runs
+
+COVERAGE = ("Task", "WorkOrder", "CaseComment", "EmailMessage", "WorkOrderFeed")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overview:
+    """Where every case stands."""
+
+    census: Mapping[str, Any]
+    spaces: Mapping[str, int]
+    open_failures: Mapping[str, int]
+    last_sync: Mapping[str, Any] | None
+    index_count: int
+    is_index_ready: bool
+    index_detail: str
+    example: str | None
+    """A case number to try things with."""
+
+    @property
+    def funnel(self) -> dict[str, int]:
+        c = self.census
+        return {
+            "staging": c["staging"],
+            "lineage": c["lineage"],
+            "pii_removed": c["pii_removed"],
+            "embedding_generated": c["embedding_generated"],
+            "weaviate_loaded": c["weaviate_loaded"],
+            "index": self.index_count,
+        }
+
+    @property
+    def coverage(self) -> dict[str, float]:
+        """The share of cases that have rows of each child table."""
+        return {name: share for name in COVERAGE if (share := self.census[name]) is not None}
+
+    @property
+    def completeness(self) -> float:
+        """The share of staged cases that are loaded as they are staged; 1 where there are none."""
+        staged = self.census["staging"]
+        return self.census["completed"] / staged if staged else 1.0
+
+    @property
+    def is_clean(self) -> bool:
+        return (
+            not any(n for d, n in self.open_failures.items() if d != Disposition.SKIP)
+            and self.census["completed"] == self.census["staging"] == self.index_count
+            and self.is_index_ready
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "counts": self.funnel,
+            "census": self.census,
+            "coverage": self.coverage,
+            "completeness": self.completeness,
+            "spaces": self.spaces,
+            "open_failures": self.open_failures,
+            "last_sync": self.last_sync,
+            "index": {"count": self.index_count, "ready": self.is_index_ready, "detail": self.index_detail},
+        }
+
+
+def look(world: App) -> Overview:
+    world.index.prepare(world.embedder.spaces)
+    with world.pool.connection() as conn:
+        census = lineage.census(conn)
+        health = world.index.health()
+        return Overview(
+            census=census,
+            spaces=lineage.spaces(conn),
+            open_failures=failures.tally(conn),
+            last_sync=runs.last(conn),
+            index_count=world.index.count(),
+            is_index_ready=health.is_ready and health.is_writable,
+            index_detail=health.detail,
+            example=lineage.example(conn),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Journey:
+    """One case: its lineage row, its trail, its last join, its failures."""
+
+    row: Mapping[str, Any]
+    events: list[dict[str, Any]]
+    join: Mapping[str, Any] | None
+    failures: list[dict[str, Any]]
+
+    def as_dict(self) -> dict[str, Any]:
+        row, join = self.row, self.join
+        return {
+            "case_number": row["case_number"],
+            "record_id": row["record_id"],
+            "current_stage": row["current_stage"],
+            "status": row["status"],
+            "note": row["note"],
+            "space": row["space"],
+            "limited_data": row["limited_data"],
+            "retry_count": row["retry_count"],
+            "recovery_count": row["recovery_count"],
+            "timestamps": {k: row[k] for k in row if k.endswith("_timestamp")},
+            "fields_populated": {
+                "total": row["total_fields_populated"],
+                "issue": row["issue_fields_populated"],
+                "resolution": row["resolution_fields_populated"],
+            }
+            if row["total_fields_populated"] is not None
+            else None,
+            "joins": {
+                "tasks": join["tasks_joined"],
+                "workorders": join["workorders_joined"],
+                "comments": join["comments_joined"],
+                "emails": join["emails_joined"],
+                "workorder_feeds": join["workorder_feeds_joined"],
+            }
+            if join
+            else {},
+            "composite": {"length": join["composite_text_length"], "was_truncated": join["was_truncated"]}
+            if join and join["composite_text_length"] is not None
+            else None,
+            "events": self.events,
+            "failures": self.failures,
+        }
+
+
+def case_journey(world: App, key: str) -> Journey:
+    """The journey of a case by record id (15 or 18 characters) or number. Raises `WrongUse` for none such."""
+    with world.pool.connection() as conn:
+        row = next((found for k in _keys(key) if (found := lineage.find(conn, k))), None)
+        if row is None:
+            staged = next((found for k in _keys(key) if (found := lineage.find_staged(conn, k))), None)
+            if staged:
+                raise WrongUse(f"case {key} is staged but was never worked on: run everycase sync")
+            raise WrongUse(f"no case {key!r}, neither by record id nor by case number")
+        return Journey(
+            row=row,
+            events=lineage.journey(conn, row["record_id"]),
+            join=lineage.last_join(conn, row["record_id"]),
+            failures=failures.listed(conn, record=row["record_id"], include_resolved=True),
+        )
+
+
+def _keys(key: str) -> list[str]:
+    try:
+        return [key, long_id(key)]
+    except MalformedRow:
+        return [key]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One thing that doctor looked at."""
+
+    name: str
+    is_ok: bool
+    detail: str
+    code: ExitCode = ExitCode.CLEAN
+
+    def as_dict(self) -> dict[str, Any]:
+        found = asdict(self)
+        return {"name": found["name"], "ok": found["is_ok"], "detail": found["detail"]}
+
+
+def diagnose(load: Callable[[], Settings]) -> list[Check]:
+    """Look at everything that a run needs, in that order, as far as can be seen."""
+    checks: list[Check] = []
+
+    def attempt(name: str, look_at: Callable[[], str]) -> bool:
+        try:
+            checks.append(Check(name=name, is_ok=True, detail=look_at()))
+        except EverycaseError as e:
+            checks.append(Check(name=name, is_ok=False, detail=str(e), code=e.exit_code))
+        return checks[-1].is_ok
+
+    found: list[Settings] = []
+
+    def read_settings() -> str:
+        found.append(load())
+        return f"data directory {found[0].home}"
+
+    if not attempt("settings", read_settings):
+        return checks
+    with App(found[0]) as world:
+        attempt("catalogue", lambda: f"{sum(len(o.counted) for o in world.catalogue.objects)} fields")
+        attempt("engine", lambda: f"{world.engine.kind}, {world.engine.workers} workers")
+        attempt("source", lambda: _source(world))
+        if attempt("database", lambda: _database(world)):
+            attempt("embedder", lambda: _embedder(world))
+            attempt("index", lambda: _index(world))
+    return checks
+
+
+def _source(world: App) -> str:
+    states = [world.source.state(obj) for obj in world.catalogue.objects]
+    problems = [s.problem for s in states if s.problem]
+    if problems:
+        raise WrongUse("; ".join(problems))
+    missing = [f"{s.object}.{f}" for s in states for f in s.missing_fields]
+    note = f"; not in it, so never populated: {', '.join(missing)}" if missing else ""
+    return f"{world.source.name}, {len(states)} objects{note}"
+
+
+def _database(world: App) -> str:
+    with world.pool.connection() as conn:
+        version = conn.info.server_version // 10000
+    return f"PostgreSQL {version} at {db.address(world.dsn)}, schema up to date"
+
+
+def _embedder(world: App) -> str:
+    batch = world.embedder.embed_documents(["a short text to see whether the model answers"])
+    answer = batch.outcomes[0]
+    error = getattr(answer, "message", "")
+    if error:
+        raise EverycaseError(f"{world.embedder.space}: {error}")
+    return f"{world.embedder.space} answers"
+
+
+def _index(world: App) -> str:
+    world.index.prepare(world.embedder.spaces)
+    health = world.index.health()
+    if not (health.is_ready and health.is_writable):
+        raise EverycaseError(health.detail)
+    return f"{world.index.name}, {world.index.count():,} objects"

@@ -1,0 +1,41 @@
+"""Stage 3: personal data out, case by case; what cannot be cleaned goes no further (contract §6)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from everycase.domain.cases import JoinedCase, RedactedCase
+from everycase.domain.composite import Composite, compose
+from everycase.domain.failures import CaseFailure, ErrorType, Failure, FailureStage
+from everycase.ports import Redactor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Redacted:
+    """A redacted case and its composite text."""
+
+    case: RedactedCase
+    composite: Composite
+
+
+def redact(redactor: Redactor, case: JoinedCase) -> Redacted | Failure:
+    """Fails closed: any doubt or error is a failure, and no word of the case is in its message."""
+    try:
+        redacted = redactor.redact(case)
+        return Redacted(case=redacted, composite=compose(redacted))
+    except CaseFailure as e:
+        error_type, message = e.error_type, str(e)
+    except Exception as e:
+        error_type = ErrorType.UNEXPECTED_ERROR
+        message = f"{type(e).__name__} while redacting; everycase sync --debug shows where"
+    return Failure(
+        record_id=case.record_id,
+        case_number=case.case_number,
+        stage=FailureStage.PII_REMOVAL,
+        error_type=error_type,
+        message=message,
+        payload={
+            "children": {name: len(rows) for name, rows in case.children.items()},
+            "characters": sum(len(v) for r in case.records() for v in r.values.values()),
+        },
+    )

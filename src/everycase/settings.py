@@ -1,0 +1,129 @@
+"""One typed tree: environment `EVERYCASE_…` over `everycase.toml` over defaults (contract §16)."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+import platformdirs
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from everycase.domain.catalogue import TASK_TYPES
+from everycase.domain.errors import WrongUse
+
+CONFIG_FILE = "everycase.toml"
+
+
+def default_home() -> Path:
+    """The user's data directory; for root a place that other users may pass through to (facts/engine.md)."""
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        return Path("/var/lib/everycase")
+    return Path(platformdirs.user_data_dir("everycase"))
+
+
+class Settings(BaseSettings):
+    """Every setting has a default; with none at all everycase runs on a generated sample."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="EVERYCASE_",
+        env_nested_delimiter="__",
+        toml_file=CONFIG_FILE,
+        extra="forbid",
+        hide_input_in_errors=True,
+    )
+
+    home: Path = Field(default_factory=default_home, description="Data directory.")
+    source: str = Field(
+        default="sample", description="`sample`, or the folder or zip of a Salesforce data export."
+    )
+    database_url: SecretStr = Field(
+        default=SecretStr("embedded"), description="`embedded`, or a PostgreSQL DSN. May hold a password."
+    )
+    index: Literal["embedded"] = Field(default="embedded", description="Where vectors live.")
+    embedders: Annotated[tuple[Literal["local"], ...], NoDecode] = Field(
+        default=("local",), description="Embedding providers in order, separated by commas."
+    )
+    engine: str = Field(default="threads:4", description="`inline`, `threads:N` or `processes:N`.")
+    batch_size: int = Field(default=64, ge=1, le=1000, description="Cases a batch.")
+    sample_cases: int = Field(default=2000, ge=1, le=10_000_000, description="Cases of the `sample` source.")
+    sample_seed: int = Field(default=1, description="Seed of the `sample` source.")
+    task_types: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=TASK_TYPES, description="Task types that belong to a case's story, separated by commas."
+    )
+    keep_hardware_addresses: bool = Field(
+        default=True, description="Keep MAC addresses and WWNs, which are technical, in the text."
+    )
+    fields: dict[str, str] = Field(
+        default_factory=dict,
+        description='Own API names: {"Case.Root_Cause__c": "RCA__c"}; in the environment as JSON.',
+    )
+    identity: dict[str, str] = Field(
+        default_factory=dict,
+        description='Further identity columns and their kind: {"Case.Site_Lead__c": "person"}.',
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - no .env file is read
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings, _Lists(settings_cls, env_settings), TomlConfigSettingsSource(settings_cls))
+
+
+class _Lists(PydanticBaseSettingsSource):
+    """The environment's comma-separated texts as lists."""
+
+    def __init__(self, settings_cls: type[BaseSettings], env: PydanticBaseSettingsSource) -> None:
+        super().__init__(settings_cls)
+        self._env = env
+
+    def get_field_value(self, field: object, field_name: str) -> tuple[object, str, bool]:
+        raise NotImplementedError
+
+    def __call__(self) -> dict[str, object]:
+        found = self._env()
+        for name in ("embedders", "task_types"):
+            if isinstance(text := found.get(name), str):
+                found[name] = tuple(part.strip() for part in text.split(",") if part.strip())
+        return found
+
+
+def load() -> Settings:
+    """The settings as they stand. Raises `WrongUse`, naming each one that cannot be used, never its value."""
+    known = {f"EVERYCASE_{name.upper()}" for name in Settings.model_fields}
+    strangers = sorted(
+        n
+        for n in os.environ
+        if n.startswith("EVERYCASE_") and n.split("__")[0] not in known and not _is_tests(n)
+    )
+    if strangers:
+        raise WrongUse(
+            f"no such setting: {', '.join(strangers)}; the settings are listed in docs/settings.md"
+        )
+    try:
+        return Settings()
+    except ValidationError as e:
+        problems = "; ".join(f"{_name(x['loc'])}: {x['msg'].rstrip('.')}" for x in e.errors())
+        raise WrongUse(f"settings cannot be used: {problems}") from None
+    except (ValueError, OSError) as e:
+        raise WrongUse(f"settings cannot be read ({type(e).__name__}): check {CONFIG_FILE}") from None
+
+
+def _is_tests(name: str) -> bool:
+    return name.startswith("EVERYCASE_TEST_")
+
+
+def _name(loc: tuple[object, ...]) -> str:
+    return "EVERYCASE_" + "__".join(str(p).upper() for p in loc[:2])

