@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 NAMESPACE = UUID("6f1d3c52-4f0e-5f0a-9c5c-0e7e5ca5e000")
 """Ours, for ever: the object id of a case is the UUIDv5 of its case number under it."""
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
 CHECKSUM_FIELDS = ("Subject", "Description", *catalogue.RESOLUTION_TEXTS, "Resolution_Code__c", "Status")
 """With Id and LastModifiedDate, what the seed's checksum covers: the four resolution texts, code, status."""
 
@@ -44,9 +46,7 @@ class Stamps:
 
 def canonical(parts: Iterable[str | None]) -> bytes:
     """An unambiguous byte form of a sequence of texts: JSON, blank as null."""
-    return json.dumps([p or None for p in parts], ensure_ascii=False, separators=(",", ":")).encode(
-        "utf-8", "surrogatepass"
-    )
+    return _ENCODER.encode([p or None for p in parts]).encode("utf-8", "surrogatepass")
 
 
 def digest(data: bytes) -> str:
@@ -77,7 +77,7 @@ def text_hash(text: str) -> str:
 def object_hash(properties: Mapping[str, str | Sequence[str]], composite_text: str) -> str:
     """Of everything an index object holds but its stamps and vector."""
     body = {k: v if isinstance(v, str) else list(v) for k, v in sorted(properties.items()) if v}
-    return digest(json.dumps([body, composite_text], ensure_ascii=False, separators=(",", ":")).encode())
+    return digest(_ENCODER.encode([body, composite_text]).encode())
 
 
 def vector_hash(vector: Vector) -> str:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TypeVar
 
 from everycase.domain.cases import Record
@@ -60,6 +61,7 @@ def long_id(value: str) -> str:
     )
 
 
+@lru_cache(maxsize=4096)
 def moment(value: str) -> datetime:
     """A Salesforce date in any of its forms, in UTC; without a zone it is GMT.
 
@@ -72,9 +74,12 @@ def moment(value: str) -> datetime:
         found = datetime.fromisoformat(value)
     except (ValueError, OverflowError, OSError):
         raise MalformedRow("is not a date that Salesforce writes") from None
+    if not 1900 <= found.year <= 9000:
+        raise MalformedRow("is not a date that Salesforce writes")
     return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
 
+@lru_cache(maxsize=4096)
 def iso(when: datetime) -> str:
     """The one text form of a moment: `2017-12-31T23:59:59Z`, with milliseconds only where there are any."""
     spec = "milliseconds" if when.microsecond else "seconds"
@@ -109,7 +114,7 @@ class RowParser:
         self._id = find("Id")
         self._parents = [i for n in (obj.parent, obj.parent_fallback) if n and (i := find(n)) is not None]
         self._keeping = {n: find(n) for n in RECORD_KEEPING[1:]}
-        self._fields = [(f, i) for f in obj.fields if (i := find(f.name)) is not None]
+        self._fields = [(f.name, f.kind, i) for f in obj.fields if (i := find(f.name)) is not None]
         self._identity = [(c.name, i) for c in obj.identity if (i := find(c.name, *c.aliases)) is not None]
         self._task_type = find("Type") if obj.name == "Task" else None
         self._task_types = {t.lower() for t in catalogue.task_types}
@@ -148,11 +153,13 @@ class RowParser:
             if self.object.name in ("Task", "EmailMessage"):
                 return None
             raise MalformedRow(f"column {self.object.parent} does not hold the id of a Case")
-        values: dict[str, str] = {}
-        for f, i in self._fields:
-            text = cells[i]
-            if text and not text.isspace():
-                values[f.name] = self._value(f.name, f.kind, text)
+        if self.object.parent and parent is None:
+            raise MalformedRow(f"column {self.object.parent} is blank: it belongs to nothing")
+        values = {
+            name: self._value(name, kind, text)
+            for name, kind, i in self._fields
+            if (text := cells[i]) and not text.isspace()
+        }
         identity = {n: t for n, i in self._identity if (t := cells[i].strip())}
         stamps = {n: self._stamp(n, cells) for n in ("CreatedDate", "LastModifiedDate", "SystemModstamp")}
         deleted_at = self._keeping["IsDeleted"]
@@ -222,5 +229,5 @@ def _row_hash(
         for name, text in mapping.items():
             parts += (name, text)
         parts.append(None)
-    parts += (s.isoformat() if s else None for s in stamps.values())
+    parts += (iso(s) if s else None for s in stamps.values())
     return digest(canonical(parts))

@@ -1,0 +1,1 @@
+"""Removing personal data: sanitise, protect, find, mask, and scan what is left (contract §6)."""

@@ -1,0 +1,1 @@
+"""Where cases come from. Each source gives records in canonical form, streamed."""

@@ -1,0 +1,391 @@
+"""The default index: pgvector in PostgreSQL. HNSW for meaning, full text for words, fused by rank.
+
+It is an index like any other: nothing outside this module reads its tables (contract §8).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib import resources
+from typing import Any, LiteralString, cast
+from uuid import UUID
+
+import numpy as np
+import psycopg
+from pgvector import HalfVector
+from pgvector.psycopg import register_vector
+from psycopg import sql
+from psycopg.types.json import Jsonb
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from everycase.domain.cases import IndexObject, Vector
+from everycase.domain.catalogue import OBJECTS, Catalogue
+from everycase.domain.failures import ErrorType, LoadFailure
+from everycase.domain.fingerprint import Stamps
+from everycase.domain.ranking import fuse
+from everycase.indexes.embedded_search import Filter, score, telling
+from everycase.ports import Condition, Hit, IndexHealth, UpsertOutcome, UpsertStatus
+
+_NAME = re.compile(r"^-- ([a-z_]+) --$", re.MULTILINE)
+_STAMPS = (
+    "checksum",
+    "children_checksum",
+    "text_hash",
+    "space",
+    "recipe",
+    "vector_hash",
+    "object_hash",
+    "generation",
+    "loaded_at",
+)
+_DEPTH = 100
+"""How many of each list take part in the fusion."""
+
+_NEAREST = 20
+"""A probe looks for an object among so many nearest: equal texts have equal vectors."""
+
+_PAGE = 2000
+
+
+def _load_sql() -> dict[str, LiteralString]:
+    text = resources.files(__package__).joinpath("embedded.sql").read_text(encoding="utf-8")
+    parts = _NAME.split(text)[1:]
+    return {n: cast(LiteralString, b.strip()) for n, b in zip(parts[::2], parts[1::2], strict=True)}
+
+
+SQL = _load_sql()
+
+
+class EmbeddedIndex:
+    """Implements `ports.VectorIndex` on connections that it is handed."""
+
+    name = "embedded"
+
+    def __init__(self, pool: ConnectionPool[Any]) -> None:
+        self._pool = pool
+        self._properties = Catalogue(objects=OBJECTS).properties
+        own = [p for p in self._properties if p not in ("case_id", "case_number")]
+        self._columns = ["id", "case_id", "case_number", "composite", *own, *_STAMPS]
+
+    # ── shape ────────────────────────────────────────────────────────────────────────────────
+
+    def prepare(self, spaces: Mapping[str, int]) -> None:
+        tables = [_table_name(s) for s in spaces]
+        with self._connection(vectors=False) as conn:
+            found = conn.execute(SQL["is_prepared"], {"columns": self._columns, "tables": tables}).fetchone()
+            if found and found[0]:
+                return
+            with conn.transaction():
+                conn.execute(SQL["lock"])
+                self._create(conn, spaces)
+
+    def _create(self, conn: psycopg.Connection[Any], spaces: Mapping[str, int]) -> None:
+        try:
+            conn.execute("create extension if not exists vector")
+        except psycopg.Error:
+            raise LoadFailure(
+                ErrorType.WEAVIATE_UNAVAILABLE,
+                "this PostgreSQL has no pgvector (or the role may not create the extension): install it, "
+                "or set EVERYCASE_DATABASE_URL=embedded",
+            ) from None
+        conn.execute("create schema if not exists vector_index")
+        conn.execute(SQL["create"])
+        for column in self._columns:
+            if column in self._properties:
+                conn.execute(
+                    sql.SQL("alter table vector_index.support_case add column if not exists {} {}").format(
+                        sql.Identifier(column), sql.SQL(self._type(column))
+                    )
+                )
+        conn.execute(SQL["add_indexes"])
+        for space, dimensions in spaces.items():
+            parts = {"table": _table(space), "dimensions": sql.Literal(dimensions)}
+            conn.execute(sql.SQL(SQL["create_vectors"]).format(**parts))
+            index = sql.Identifier(_table_name(space)[:55] + "_hnsw")
+            conn.execute(sql.SQL(SQL["add_vector_index"]).format(index=index, **parts))
+
+    def _type(self, column: str) -> LiteralString:
+        if column == "id":
+            return "uuid"
+        if column == "generation":
+            return "bigint"
+        if column == "loaded_at":
+            return "timestamptz"
+        if column in self._properties and self._properties[column][0].parent:
+            return "text[]"
+        return "text"
+
+    # ── writing ──────────────────────────────────────────────────────────────────────────────
+
+    def upsert(self, objects: Sequence[IndexObject]) -> list[UpsertOutcome]:
+        bad = {i: why for i, o in enumerate(objects) if (why := _refusal(o))}
+        newest: dict[UUID, int] = {}
+        for i, o in enumerate(objects):
+            if i in bad:
+                continue
+            first = newest.get(o.stamps.object_id)
+            if first is None or objects[first].stamps.generation <= o.stamps.generation:
+                newest[o.stamps.object_id] = i
+        written = self._write([objects[i] for i in newest.values()])
+        outcomes = []
+        for i, o in enumerate(objects):
+            if i in bad:
+                outcomes.append(bad[i])
+            elif newest[o.stamps.object_id] == i:
+                outcomes.append(written[o.stamps.object_id])
+            else:
+                outcomes.append(_outcome(o, UpsertStatus.SUPERSEDED))
+        return outcomes
+
+    def _write(self, objects: Sequence[IndexObject]) -> dict[UUID, UpsertOutcome]:
+        """All of them in one go; where the server refuses one, halves, until that one stands alone."""
+        if not objects:
+            return {}
+        try:
+            with self._connection() as conn, conn.transaction():
+                stored = self._write_all(conn, objects)
+        except (psycopg.DataError, psycopg.ProgrammingError, psycopg.IntegrityError) as e:
+            if len(objects) == 1:
+                return {
+                    objects[0].stamps.object_id: _outcome(
+                        objects[0],
+                        UpsertStatus.FAILED,
+                        ErrorType.WEAVIATE_REJECTED,
+                        f"PostgreSQL refuses the object ({type(e).__name__})",
+                    )
+                }
+            half = len(objects) // 2
+            return {**self._write(objects[:half]), **self._write(objects[half:])}
+        return {
+            o.stamps.object_id: _outcome(
+                o, UpsertStatus.STORED if o.stamps.object_id in stored else UpsertStatus.SUPERSEDED
+            )
+            for o in objects
+        }
+
+    def _write_all(self, conn: psycopg.Connection[Any], objects: Sequence[IndexObject]) -> set[UUID]:
+        columns = sql.SQL(", ").join(map(sql.Identifier, self._columns))
+        typed = sql.SQL(", ").join(
+            sql.SQL("{} {}").format(sql.Identifier(c), sql.SQL(self._type(c))) for c in self._columns
+        )
+        assignments = sql.SQL(", ").join(
+            sql.SQL("{0} = excluded.{0}").format(sql.Identifier(c)) for c in self._columns if c != "id"
+        )
+        statement = sql.SQL(SQL["upsert"]).format(columns=columns, typed=typed, assignments=assignments)
+        rows = conn.execute(
+            statement, {"objects": Jsonb([_row(o) for o in objects], dumps=_dumps)}
+        ).fetchall()
+        stored = {r[0] for r in rows}
+        by_space: dict[str, list[IndexObject]] = {}
+        for o in objects:
+            if o.stamps.object_id in stored:
+                by_space.setdefault(o.stamps.space, []).append(o)
+        there = self._tables(conn)
+        for space, members in by_space.items():
+            ids = [o.stamps.object_id for o in members]
+            for other in there - {_table_name(space)}:
+                self._in(conn, "drop_vectors", other, ids=ids)
+            vectors = [HalfVector(o.vector) for o in members]
+            self._in(conn, "upsert_vectors", _table_name(space), ids=ids, vectors=vectors)
+        return stored
+
+    def delete(self, object_ids: Sequence[UUID]) -> int:
+        if not object_ids:
+            return 0
+        with self._connection() as conn:
+            return conn.execute(SQL["delete"], {"ids": list(object_ids)}).rowcount
+
+    # ── reading ──────────────────────────────────────────────────────────────────────────────
+
+    def manifest(self, *, after: UUID | None = None, until: UUID | None = None) -> Iterator[Stamps]:
+        with self._connection() as conn, conn.transaction(), conn.cursor(name="manifest") as cursor:
+            cursor.itersize = _PAGE
+            for row in cursor.execute(SQL["manifest"], {"after": after, "until": until}):
+                names = ("object_id", "case_id", "case_number", *_STAMPS)
+                yield Stamps(**dict(zip(names, row, strict=True)))
+
+    def vectors(self, object_ids: Sequence[UUID]) -> Iterator[tuple[UUID, Vector]]:
+        with self._connection() as conn:
+            for table in sorted(self._tables(conn)):
+                for object_id, vector in self._in(conn, "vectors", table, ids=list(object_ids)):
+                    yield object_id, vector.to_numpy().astype(np.float32)
+
+    def objects(self, object_ids: Sequence[UUID]) -> Iterator[IndexObject]:
+        vectors = dict(self.vectors(object_ids))
+        columns = sql.SQL(", ").join(map(sql.Identifier, self._columns))
+        with self._connection() as conn:
+            statement = sql.SQL(SQL["objects"]).format(columns=columns)
+            for row in conn.execute(statement, {"ids": list(object_ids)}):
+                found = dict(zip(self._columns, row, strict=True))
+                stamps = {n: found[n] for n in ("case_id", "case_number", *_STAMPS)}
+                yield IndexObject(
+                    stamps=Stamps(object_id=found["id"], **stamps),
+                    properties={p: found[p] for p in self._properties if found[p]},
+                    composite=found["composite"],
+                    vector=vectors.get(found["id"], np.zeros(0, dtype=np.float32)),
+                )
+
+    def probe(self, object_ids: Sequence[UUID]) -> set[UUID]:
+        found: set[UUID] = set()
+        with self._connection() as conn, conn.transaction():
+            conn.execute("set local enable_seqscan = off")
+            conn.execute("set local hnsw.ef_search = 100")
+            for table in self._tables(conn):
+                rows = self._in(conn, "probe", table, ids=list(object_ids), nearest=_NEAREST)
+                found |= {r[0] for r in rows}
+        return found
+
+    def spaces(self) -> Mapping[str, int]:
+        with self._connection() as conn:
+            return {r[0]: r[1] for r in conn.execute(SQL["spaces"])}
+
+    def count(self) -> int:
+        with self._connection() as conn:
+            row = conn.execute(SQL["count"]).fetchone()
+        return int(row[0]) if row else 0
+
+    def health(self) -> IndexHealth:
+        try:
+            with self._connection(vectors=False) as conn:
+                row = conn.execute("select current_setting('transaction_read_only')").fetchone()
+        except LoadFailure as e:
+            return IndexHealth(is_ready=False, is_writable=False, detail=str(e))
+        is_writable = row is not None and row[0] == "off"
+        detail = "pgvector answers" if is_writable else "PostgreSQL takes no writes: it is read-only"
+        return IndexHealth(is_ready=True, is_writable=is_writable, detail=detail)
+
+    # ── search ───────────────────────────────────────────────────────────────────────────────
+
+    def search(
+        self,
+        text: str,
+        queries: Mapping[str, Vector],
+        *,
+        where: Sequence[Condition] = (),
+        limit: int = 10,
+    ) -> list[Hit]:
+        chosen = Filter(where, self._properties)
+        depth = max(_DEPTH, limit)
+        with self._connection() as conn, conn.transaction():
+            conn.execute(sql.SQL("set local hnsw.ef_search = {}").format(min(1000, 2 * depth)))
+            conn.execute("set local hnsw.iterative_scan = strict_order")
+            rankings = [self._lexical(conn, text, chosen, depth)]
+            there = self._tables(conn)
+            for space, vector in queries.items():
+                if _table_name(space) in there:
+                    rankings.append(self._nearest(conn, space, vector, chosen, depth))
+            fused = list(fuse(rankings).items())[:limit]
+            rows = conn.execute(SQL["hits"], {"ids": [i for i, _ in fused]}).fetchall()
+        known = {r[0]: r for r in rows}
+        return [
+            Hit(
+                object_id=i,
+                case_id=known[i][1],
+                case_number=known[i][2],
+                subject=known[i][3],
+                space=known[i][4],
+                score=found,
+            )
+            for i, found in fused
+            if i in known
+        ]
+
+    def _lexical(self, conn: psycopg.Connection[Any], text: str, chosen: Filter, depth: int) -> list[UUID]:
+        terms = conn.execute(SQL["terms"], {"text": text.replace("\x00", " ")}).fetchall()
+        size = (conn.execute(SQL["size"]).fetchone() or [0])[0]
+        if terms and not terms[0][2] and size == 0:
+            conn.execute("analyze vector_index.support_case")
+            terms = conn.execute(SQL["terms"], {"text": text.replace("\x00", " ")}).fetchall()
+            size = (conn.execute(SQL["size"]).fetchone() or [0])[0]
+        shares = {lexeme: share for lexeme, share, _ in terms}
+        if not shares:
+            return []
+        ranked = score(shares)
+        statement = sql.SQL(SQL["lexical"]).format(conditions=chosen.sql, score=ranked.sql)
+        given = {"telling": telling(shares, size), "limit": depth, **ranked.values, **chosen.values}
+        return [r[0] for r in conn.execute(statement, given)]
+
+    def _nearest(
+        self, conn: psycopg.Connection[Any], space: str, vector: Vector, chosen: Filter, depth: int
+    ) -> list[UUID]:
+        name = "nearest_filtered" if chosen.values else "nearest"
+        statement = sql.SQL(SQL[name]).format(table=_table(space), conditions=chosen.sql)
+        given = {"vector": HalfVector(vector), "limit": depth, **chosen.values}
+        return [r[0] for r in conn.execute(statement, given)]
+
+    # ── the edge ─────────────────────────────────────────────────────────────────────────────
+
+    def _tables(self, conn: psycopg.Connection[Any]) -> set[str]:
+        return {r[0] for r in conn.execute(SQL["tables"], {})}
+
+    def _in(
+        self, conn: psycopg.Connection[Any], name: str, table: str, **given: object
+    ) -> psycopg.Cursor[Any]:
+        statement = sql.SQL(SQL[name]).format(table=sql.Identifier("vector_index", table))
+        return conn.execute(statement, given)
+
+    @contextmanager
+    def _connection(self, *, vectors: bool = True) -> Iterator[psycopg.Connection[Any]]:
+        """A connection, and the driver's errors in our words; refused data is the caller's business."""
+        try:
+            with self._pool.connection() as conn:
+                if vectors and not conn.adapters.types.get("halfvec"):
+                    register_vector(conn)
+                yield conn
+        except psycopg.errors.QueryCanceled:
+            raise LoadFailure(ErrorType.WEAVIATE_TIMEOUT, "PostgreSQL did not answer in time") from None
+        except (psycopg.errors.ReadOnlySqlTransaction, psycopg.errors.DiskFull):
+            raise LoadFailure(
+                ErrorType.WEAVIATE_READ_ONLY, "PostgreSQL takes no writes: read-only, or its disk is full"
+            ) from None
+        except (psycopg.OperationalError, PoolTimeout):
+            raise LoadFailure(
+                ErrorType.WEAVIATE_UNAVAILABLE, "the connection to PostgreSQL was lost"
+            ) from None
+
+
+def _table_name(space: str) -> str:
+    """A space's table: readable, and another one for every other space."""
+    slug = re.sub(r"[^a-z0-9]+", "_", space.lower()).strip("_")[:40]
+    return f"vector_{slug}_{hashlib.sha256(space.encode()).hexdigest()[:6]}"
+
+
+def _table(space: str) -> sql.Identifier:
+    return sql.Identifier("vector_index", _table_name(space))
+
+
+def _row(o: IndexObject) -> dict[str, Any]:
+    stamps = {n: getattr(o.stamps, n) for n in ("case_id", "case_number", *_STAMPS)}
+    return {**o.properties, **stamps, "id": o.stamps.object_id, "composite": o.composite}
+
+
+_dumps: Callable[[Any], str] = json.JSONEncoder(ensure_ascii=False, default=str).encode
+
+
+def _refusal(o: IndexObject) -> UpsertOutcome | None:
+    """What must not even be tried: vectors that would poison a space, text that PostgreSQL cannot hold."""
+    width = o.stamps.space.rpartition("@")[2]
+    if not width.isdigit() or o.vector.shape != (int(width),):
+        return _outcome(
+            o, UpsertStatus.FAILED, ErrorType.INVALID_EMBEDDING, f"the vector is not one of {o.stamps.space}"
+        )
+    if not np.isfinite(o.vector).all() or not o.vector.any():
+        return _outcome(
+            o, UpsertStatus.FAILED, ErrorType.INVALID_EMBEDDING, "the vector is zero or not finite"
+        )
+    texts = [o.composite, *(t for p in o.properties.values() for t in ([p] if isinstance(p, str) else p))]
+    if any("\x00" in t for t in texts):
+        return _outcome(
+            o, UpsertStatus.FAILED, ErrorType.WEAVIATE_REJECTED, "a text of the object has a NUL byte"
+        )
+    return None
+
+
+def _outcome(
+    o: IndexObject, status: UpsertStatus, error_type: ErrorType | None = None, message: str = ""
+) -> UpsertOutcome:
+    return UpsertOutcome(object_id=o.stamps.object_id, status=status, error_type=error_type, message=message)

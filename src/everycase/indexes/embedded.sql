@@ -1,0 +1,151 @@
+-- lock --
+-- Two processes that prepare at once do it one after the other.
+select pg_advisory_xact_lock(hashtextextended('everycase.vector_index', 0))
+
+-- is_prepared --
+-- Whether everything that these spaces and properties need is there.
+select (select count(*) from information_schema.columns
+        where table_schema = 'vector_index' and table_name = 'support_case' and column_name = any (%(columns)s))
+       = cardinality(%(columns)s::text[])
+   and (select count(*) from pg_tables
+        where schemaname = 'vector_index' and tablename = any (%(tables)s)) = cardinality(%(tables)s::text[])
+
+-- create --
+-- One row an object. A case number may occur twice: a duplicate is to be found, not to be impossible.
+create table if not exists vector_index.support_case (
+  id uuid primary key,
+  case_id text not null,
+  case_number text not null,
+  composite text not null,
+  checksum text not null,
+  children_checksum text not null,
+  text_hash text not null,
+  space text not null,
+  recipe text not null,
+  vector_hash text not null,
+  object_hash text not null,
+  generation bigint not null,
+  loaded_at timestamptz not null,
+  lexemes tsvector
+)
+
+-- add_indexes --
+-- Full text, filters, and statistics on words that are good enough to tell rare from common.
+create index if not exists support_case_lexemes on vector_index.support_case using gin (lexemes);
+create index if not exists support_case_case_number on vector_index.support_case (case_number);
+create index if not exists support_case_status on vector_index.support_case (lower(status));
+alter table vector_index.support_case alter column lexemes set statistics 500
+
+-- create_vectors --
+-- The vectors of one space.
+create table if not exists {table} (
+  id uuid primary key references vector_index.support_case (id) on delete cascade,
+  embedding halfvec({dimensions}) not null
+)
+
+-- add_vector_index --
+-- Nearest neighbours by cosine distance.
+create index if not exists {index} on {table} using hnsw (embedding halfvec_cosine_ops)
+
+-- upsert --
+-- Objects whole; older content never replaces newer.
+insert into vector_index.support_case as s ({columns}, lexemes)
+select {columns},
+  setweight(to_tsvector('english', left(coalesce(subject, ''), 2000)), 'A')
+    || setweight(to_tsvector('english', composite), 'D')
+from jsonb_to_recordset(%(objects)s) as o ({typed})
+on conflict (id) do update set {assignments}, lexemes = excluded.lexemes
+where s.generation <= excluded.generation
+returning id
+
+-- upsert_vectors --
+-- The vectors of the objects that were written.
+insert into {table} as v (id, embedding)
+select * from unnest(%(ids)s::uuid[], %(vectors)s::halfvec[])
+on conflict (id) do update set embedding = excluded.embedding where v.embedding <> excluded.embedding
+
+-- drop_vectors --
+-- An object has one vector, in one space.
+delete from {table} where id = any (%(ids)s)
+
+-- delete --
+-- Objects, and with them their vectors.
+delete from vector_index.support_case where id = any (%(ids)s)
+
+-- manifest --
+-- The stamps of what is there, in the order of the ids.
+select id, case_id, case_number, checksum, children_checksum, text_hash, space, recipe, vector_hash,
+       object_hash, generation, loaded_at
+from vector_index.support_case
+where (%(after)s::uuid is null or id > %(after)s) and (%(until)s::uuid is null or id <= %(until)s)
+order by id
+
+-- objects --
+-- Whole objects, to hold against what was written.
+select {columns} from vector_index.support_case where id = any (%(ids)s) order by id
+
+-- vectors --
+-- Vectors as they are stored.
+select id, embedding from {table} where id = any (%(ids)s) order by id
+
+-- probe --
+-- Which of these does the graph find by their own vectors, among the nearest few.
+select p.id
+from unnest(%(ids)s::uuid[]) as p (id)
+join {table} v on v.id = p.id
+cross join lateral (
+  select n.id from {table} n order by n.embedding <=> v.embedding limit %(nearest)s
+) f
+where f.id = p.id
+
+-- tables --
+-- The spaces' tables that are there.
+select tablename from pg_tables where schemaname = 'vector_index' and tablename like 'vector\_%%'
+
+-- spaces --
+-- How many objects each space holds.
+select space, count(*) from vector_index.support_case group by space
+
+-- count --
+-- Objects that are there.
+select count(*) from vector_index.support_case
+
+-- terms --
+-- A query's words, and in what share of the cases each occurs where it is common enough to be known.
+with words as (
+  select lexeme from unnest(to_tsvector('english', left(%(text)s, 20000)))
+), common as (
+  select e.lexeme, e.share
+  from pg_stats s, unnest(s.most_common_elems::text::text[], s.most_common_elem_freqs) as e (lexeme, share)
+  where s.schemaname = 'vector_index' and s.tablename = 'support_case' and s.attname = 'lexemes'
+)
+select w.lexeme, coalesce(c.share, 0)::float as share, (select count(*) from common) > 0 as is_known
+from words w left join common c using (lexeme)
+order by share, w.lexeme
+
+-- size --
+-- About how many objects there are, as the planner knows it.
+select greatest(reltuples, 0)::bigint from pg_class where oid = 'vector_index.support_case'::regclass
+
+-- lexical --
+-- Cases with any of the telling words, ranked by all of them: rarer words weigh more.
+select s.id
+from vector_index.support_case s
+where s.lexemes @@ %(telling)s::tsquery {conditions}
+order by {score} desc, s.id
+limit %(limit)s
+
+-- nearest --
+-- The nearest cases of one space.
+select v.id from {table} v order by v.embedding <=> %(vector)s limit %(limit)s
+
+-- nearest_filtered --
+-- The nearest cases of one space that meet the conditions; the scan goes on until there are enough.
+select v.id from {table} v join vector_index.support_case s on s.id = v.id
+where true {conditions}
+order by v.embedding <=> %(vector)s limit %(limit)s
+
+-- hits --
+-- What a person is shown of the cases that were found.
+select id, case_id, case_number, coalesce(subject, ''), space
+from vector_index.support_case where id = any (%(ids)s)

@@ -1,0 +1,252 @@
+"""Personal data by its shape: found by RE2, confirmed by what the shape means (contract §6)."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+
+import phonenumbers
+
+from everycase.redaction.matching import Alternatives, Match, is_bounded
+from everycase.redaction.protect import VERSION_WORDS
+from everycase.redaction.spans import Label, Span
+
+_REGIONS = ("US", "GB", "DE", "FR", "IN", "AU", "ES", "IT", "NL", "CH", "SE", "JP", "BR")
+_LABEL = r"[\pL\pN](?:[\pL\pN-]*[\pL\pN])?"
+
+EVERYWHERE = {
+    "userinfo": r"\b[A-Za-z][A-Za-z0-9+.-]{1,15}://[^\s/@:<>\"']{1,64}(?::[^\s/@<>\"']{0,128})?@",
+    "password": (
+        r"(?i:\b(?:pass ?word|passwd|passphrase|passcode|pwd|kennwort|passwort|mot de passe|contraseña)\b"
+        r"[\"']?[ \t]{0,3}(?:is|was|ist|:|=|->|=>)[ \t]{0,3}[\"']?)[^\s\"'<>,;]{3,128}"
+    ),
+    "login": r"\b[A-Z][A-Z0-9-]{1,14}\\[A-Za-z][A-Za-z0-9._-]{1,63}",
+    "hostip": r"\b[A-Za-z][A-Za-z0-9]{0,30}-(?:\d{1,3}-){3}\d{1,3}\b(?:\.[A-Za-z0-9-]{1,63}){0,8}",
+    "ipv6": (
+        r"(?:[0-9A-Fa-f]{1,4}:){2,7}(?:[0-9A-Fa-f]{1,4}|:)(?::?[0-9A-Fa-f]{1,4}){0,6}(?:\.\d{1,3}){0,3}"
+        r"|[0-9A-Fa-f]{0,4}::(?:[0-9A-Fa-f]{1,4}:?){0,7}(?:\d{1,3}(?:\.\d{1,3}){3})?"
+    ),
+    "ipv4": r"\b\d{1,3}(?:\.\d{1,3}){3}\b",
+    "iban": r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?\b",
+    "ssn": r"\b\d{3}-\d{2}-\d{4}\b",
+    "card": r"\b\d(?:[ -]?\d){12,18}\b",
+    "phone": r"(?:\+|\b00)?\(?\d(?:[ \t\x{a0}]?[().\-–/ \t]{0,3}\d){6,16}(?:[ \t]{0,2}(?i:ext|extension|x)\.?[ \t]{0,2}\d{1,6})?",
+}
+_EMAIL = Alternatives({"email": rf"[\pL\pN._%+'=-]+@{_LABEL}(?:\.{_LABEL})+"})
+"""Asked only of texts that have an @: letters of every script make it dear."""
+
+_MAC = r"\b(?:[0-9A-Fa-f]{2}[:-]){7}[0-9A-Fa-f]{2}\b|\b(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}\b"
+
+_PHONE_WORDS = Alternatives(
+    {
+        "word": r"(?i:\b(?:phone|telephone|tel|mobile|cell|fax|call|call me at|reach me at|hotline|ph|mob)\b\W{0,6}$)"
+    }
+)
+_VERSION_BEFORE = Alternatives({"word": rf"(?i:\b(?:{VERSION_WORDS})\W{{0,4}}$)"})
+_NOT_SECRETS = frozenset(
+    "required needed wrong invalid incorrect correct not null none empty blank reset changed expired missing the a an "
+    "set true false default protected rejected refused accepted and or for to in on is was ist".split()
+)
+_HIVES = frozenset({"HKLM", "HKCU", "HKCR", "HKU", "HKCC", "SYSTEM", "SOFTWARE", "BUILTIN", "AUTHORITY"})
+
+
+class PatternFinder:
+    """Everything that a shape gives away, in one pass and a check of each hit."""
+
+    def __init__(self, *, keep_hardware_addresses: bool) -> None:
+        patterns = dict(EVERYWHERE)
+        if not keep_hardware_addresses:
+            patterns = {"hardware": _MAC, **patterns}
+        self._patterns = Alternatives(patterns)
+
+    def find(self, text: str, raw: bytes, *, known_phones: frozenset[str], strict: bool) -> Iterator[Span]:
+        """`known_phones`: digits of the case's own numbers. `strict`: mask what cannot be confirmed too."""
+        for m in self._patterns.find(text, raw):
+            yield from self._confirm(text, m, known_phones, strict)
+        if b"@" in raw:
+            for m in _EMAIL.find(text, raw):
+                yield from self._confirm(text, m, known_phones, strict)
+
+    def _confirm(self, text: str, m: Match, phones: frozenset[str], strict: bool) -> Iterator[Span]:
+        if m.name == "password":
+            yield from _password(m)
+        elif m.name == "userinfo":
+            start = m.start + m.text.index("://") + 3
+            yield Span(start, m.end - 1, Label.LOGIN, text[start : m.end - 1])
+        elif m.name in ("card", "phone"):
+            yield from _number(text, m, phones, strict)
+        else:
+            label, check = _CHECKS[m.name]
+            end = m.start + len(m.text.rstrip(".:-'" if m.name != "ipv6" else "."))
+            if strict or check(text, m.start, end):
+                yield Span(m.start, end, label, text[m.start : end].lower())
+
+
+def _password(m: Match) -> Iterator[Span]:
+    """What follows the word; after `is` and `was` only what looks like a secret."""
+    head = m.text
+    cut = max(head.rfind(s) + len(s) for s in (":", "=", ">", " ", '"', "'", "\t") if s in head)
+    value = head[cut:].rstrip(".)]}")
+    is_prose = not any(s in head[:cut] for s in ":=>")
+    looks_secret = not value.isalpha() and any(c.isalnum() for c in value)
+    if value.lower() not in _NOT_SECRETS and value and (looks_secret or not is_prose):
+        start = m.start + cut
+        yield Span(start, start + len(value), Label.PASSWORD, value)
+
+
+def _number(text: str, m: Match, phones: frozenset[str], strict: bool) -> Iterator[Span]:
+    """A run of digits: a card, a number of the case's own people, or a valid telephone number."""
+    digits = "".join(c for c in m.text if c.isdigit())
+    if not is_bounded(text, m.start, m.end):
+        return
+    if _is_card(digits, m.text):
+        yield Span(m.start, m.end, Label.CARD, digits)
+    elif any(digits.endswith(p) or p.endswith(digits) for p in phones):
+        yield Span(m.start, m.end, Label.PHONE, digits[-9:], is_known=True)
+    elif strict or _is_phone(text, m.start, m.text, digits):
+        yield Span(m.start, m.end, Label.PHONE, digits[-9:])
+
+
+def _is_card(digits: str, shape: str) -> bool:
+    n = len(digits)
+    is_issued = (
+        (digits[0] == "4" and n in (13, 16, 19))
+        or (digits[:2] in ("51", "52", "53", "54", "55") and n == 16)
+        or ("2221" <= digits[:4] <= "2720" and n == 16)
+        or (digits[:2] in ("34", "37") and n == 15)
+        or (digits[:2] in ("30", "36", "38", "39") and n == 14)
+        or (digits[:2] in ("35", "62", "65") and n == 16)
+        or (digits[:4] == "6011" and n == 16)
+        or (digits[:2] in ("50", "56", "57", "58", "60", "63", "67") and 12 <= n <= 19 and " " not in shape)
+    )
+    return is_issued and _luhn(digits)
+
+
+def _luhn(digits: str) -> bool:
+    total = 0
+    for i, c in enumerate(reversed(digits)):
+        d = int(c) * (2 if i % 2 else 1)
+        total += d - 9 if d > 9 else d
+    return total % 10 == 0
+
+
+def _is_phone(text: str, start: int, shape: str, digits: str) -> bool:
+    """A number that some region dials, written as people write numbers or after a word that says so."""
+    if not 7 <= len(digits) <= 17 or "\t\t" in shape:
+        return False
+    before = text[max(0, start - 24) : start]
+    if shape[0] == "+" or (shape.startswith("00") and len(digits) > 10):
+        return _is_valid("+" + digits.removeprefix("00"), "ZZ")
+    is_named = any(True for _ in _PHONE_WORDS.find(before, before.encode()))
+    groups = [len(g) for g in _groups(shape)]
+    if not is_named and not _is_written_as_number(shape, groups):
+        return False
+    number = shape.split("x")[0].split("e")[0]
+    return any(
+        _is_valid(number, region) for region in (_REGIONS if is_named or shape[0] in "(0" else _REGIONS[:1])
+    )
+
+
+def _groups(shape: str) -> list[str]:
+    return "".join(c if c.isdigit() else " " for c in shape.split("x")[0].split("e")[0]).split()
+
+
+def _is_written_as_number(shape: str, groups: list[int]) -> bool:
+    """(555) 010-0199, 555-010-0199, 1 555 010 0199, 030 123 45 67: not a bare run, not a decimal."""
+    if len(groups) < 2:
+        return False
+    if groups[-3:] == [3, 3, 4] and len(groups) <= 4:
+        return True
+    return shape[0] in "(0" and len(groups) <= 6 and all(2 <= g <= 8 for g in groups) and "." not in shape
+
+
+@lru_cache(maxsize=8192)
+def _is_valid(number: str, region: str) -> bool:
+    try:
+        return phonenumbers.is_valid_number(phonenumbers.parse(number, None if region == "ZZ" else region))
+    except phonenumbers.NumberParseException:
+        return False
+
+
+def _is_email(text: str, start: int, end: int) -> bool:
+    name, _, domain = text[start:end].partition("@")
+    return (
+        name.strip(".'-") != "" and domain.rpartition(".")[2].isalpha() and len(domain.rpartition(".")[2]) > 1
+    )
+
+
+def _is_ipv4(text: str, start: int, end: int) -> bool:
+    """Octets in range, not part of a longer dotted number, and no word before it that makes it a version."""
+    if text[start - 1 : start] == "." and text[start - 2 : start - 1].isdigit():
+        return False
+    if text[end : end + 1] == "." and text[end + 1 : end + 2].isdigit():
+        return False
+    before = text[max(0, start - 24) : start]
+    try:
+        ipaddress.IPv4Address(text[start:end])
+    except ValueError:
+        return False
+    return not any(True for _ in _VERSION_BEFORE.find(before, before.encode()))
+
+
+def _is_ipv6(text: str, start: int, end: int) -> bool:
+    """What `ipaddress` takes; never `::` alone, never eight pairs of digits, which are a WWN."""
+    found = text[start:end]
+    if not is_bounded(text, start, end) or (start and text[start - 1] in ":.") or text[end : end + 1] == ":":
+        return False
+    if not any(c.isdigit() for c in found) or len(found.strip(":")) < 1 or found.count(":") < 2:
+        return False
+    groups = found.split(":")
+    if len(groups) == 8 and all(len(g) == 2 for g in groups):
+        return False
+    try:
+        ipaddress.IPv6Address(found)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_host_ip(text: str, start: int, end: int) -> bool:
+    name = text[start:end].partition(".")[0]
+    head, *octets = name.split("-")
+    return all(o.isdigit() and int(o) < 256 for o in octets[-4:]) and head.lower() not in VERSION_WORDS.split(
+        "|"
+    )
+
+
+def _is_iban(text: str, start: int, end: int) -> bool:
+    iban = text[start:end].replace(" ", "")
+    if not 15 <= len(iban) <= 34:
+        return False
+    return int("".join(str(int(c, 36)) for c in iban[4:] + iban[:4])) % 97 == 1
+
+
+def _is_ssn(text: str, start: int, end: int) -> bool:
+    area, group, serial = text[start:end].split("-")
+    if text[start - 1 : start] == "-" or text[end : end + 1] == "-":
+        return False
+    return area not in ("000", "666") and area < "900" and group != "00" and serial != "0000"
+
+
+def _is_login(text: str, start: int, end: int) -> bool:
+    """`DOMAIN\\user`, and not a path or a registry key."""
+    domain = text[start:end].partition("\\")[0]
+    is_path = text[end : end + 1] == "\\" or text[start - 1 : start] in ("\\", ":", "_", "/", ".")
+    return not is_path and domain not in _HIVES and is_bounded(text, start, end)
+
+
+def _always(text: str, start: int, end: int) -> bool:
+    return is_bounded(text, start, end)
+
+
+_CHECKS: dict[str, tuple[Label, Callable[[str, int, int], bool]]] = {
+    "hardware": (Label.HARDWARE, _always),
+    "email": (Label.EMAIL, _is_email),
+    "login": (Label.LOGIN, _is_login),
+    "hostip": (Label.IP, _is_host_ip),
+    "ipv6": (Label.IP, _is_ipv6),
+    "ipv4": (Label.IP, _is_ipv4),
+    "iban": (Label.IBAN, _is_iban),
+    "ssn": (Label.SSN, _is_ssn),
+}

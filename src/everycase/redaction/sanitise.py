@@ -1,0 +1,67 @@
+"""Text as it should have been: no stray characters that hide a name, no entities, no mojibake, no HTML.
+
+Only forms change, never words: NFC, not NFKC, which turns `½U` and `™` into something else.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+import unicodedata
+
+import ftfy
+from selectolax.lexbor import LexborHTMLParser
+
+from everycase.domain.catalogue import Kind
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_ODD = re.compile(
+    "[\x80-\x9f\xa0\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f"
+    "\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0\ud800-\udfff]"
+)
+_SPACES = frozenset(
+    "\xa0\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
+)
+_LINES = frozenset("\x85\u2028\u2029")
+_ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]{2,10});")
+_MOJIBAKE = re.compile("[ÃÂâ][\x80-\xbf€‚ƒ„…†‡ˆ‰Š‹Œ‘’“”•–—˜™š›œžŸ]")
+_TAG = re.compile(r"<[a-zA-Z/!][^<>]{0,2000}>")
+_BLOCK = re.compile(
+    r"<(?:br|/p|/div|/li|/tr|/h[1-6]|/ul|/ol|/table|/blockquote|/pre|hr)\b[^<>]{0,500}>", re.IGNORECASE
+)
+_CELL = re.compile(r"</t[dh]\b[^<>]{0,500}>", re.IGNORECASE)
+_MANY_BREAKS = re.compile(r"\n{3,}")
+
+
+def sanitise(text: str, kind: Kind = Kind.TEXT) -> str:
+    """The text without what hides or garbles its words; HTML fields as plain text."""
+    if kind is Kind.HTML and "<" in text and _TAG.search(text):
+        text = _plain(text)
+    elif "&" in text:
+        text = _ENTITY.sub(lambda m: html.unescape(m[0]), text)
+    if _CONTROL.search(text):
+        text = _CONTROL.sub("", text)
+    if text.isascii():
+        return text
+    if _MOJIBAKE.search(text):
+        text = ftfy.fix_encoding(text)
+    text = _ODD.sub(_replacement, text)
+    return unicodedata.normalize("NFC", text)
+
+
+def _replacement(found: re.Match[str]) -> str:
+    c = found[0]
+    if c in _SPACES:
+        return " "
+    if c in _LINES:
+        return "\n"
+    return "\ufffd" if "\ud800" <= c <= "\udfff" else ""
+
+
+def _plain(text: str) -> str:
+    """HTML as the text that a reader would see, block by block."""
+    parser = LexborHTMLParser(_CELL.sub("\t", _BLOCK.sub("\n", text)))
+    parser.strip_tags(["script", "style", "head", "title"])
+    found = parser.body.text() if parser.body else ""
+    lines = (line.strip(" ") for line in found.replace("\r", "").split("\n"))
+    return _MANY_BREAKS.sub("\n\n", "\n".join(lines)).strip()
