@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 from uuid import UUID
 
-from everycase.domain.cases import IndexObject, JoinedCase, Record, RedactedCase
+from everycase.domain.cases import IndexObject, JoinedCase, Record, RedactedCase, Vector
 from everycase.domain.catalogue import SourceObject
 from everycase.domain.failures import ErrorType
 from everycase.domain.fingerprint import Stamps
 from everycase.domain.rows import BadRow
-
-if TYPE_CHECKING:
-    from everycase.domain.cases import Vector
 
 # ── source ───────────────────────────────────────────────────────────────────────────────────────
 

@@ -8,19 +8,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
 
 from everycase.domain.catalogue import Catalogue, Part
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from everycase.domain.composite import Composite
     from everycase.domain.fingerprint import Stamps
 
-    Vector = NDArray[np.float32]
-    """Shape (dimensions,), unit length."""
+Vector: TypeAlias = NDArray[np.float32]
+"""Shape (dimensions,), unit length."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

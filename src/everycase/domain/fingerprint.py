@@ -7,14 +7,10 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
 from uuid import UUID, uuid5
 
 from everycase.domain import catalogue, composite
-from everycase.domain.cases import JoinedCase, Record
-
-if TYPE_CHECKING:
-    from everycase.domain.cases import Vector
+from everycase.domain.cases import JoinedCase, Record, Vector
 
 NAMESPACE = UUID("6f1d3c52-4f0e-5f0a-9c5c-0e7e5ca5e000")
 """Ours, for ever: the object id of a case is the UUIDv5 of its case number under it."""

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
+from everycase.domain.cases import Vector
 from everycase.domain.failures import EmbeddingFailure, ErrorType
 from everycase.embedders.admission import admit
 from everycase.ports import Embedder, Embedding, EmbeddingBatch, EmbeddingError
-
-if TYPE_CHECKING:
-    from everycase.domain.cases import Vector
 
 
 class EmbedderChain:

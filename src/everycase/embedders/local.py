@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from everycase.domain.cases import Vector
 from everycase.domain.failures import ErrorType
 from everycase.ports import Embedding, EmbeddingBatch, EmbeddingError
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
     from wordllama.inference import WordLlamaInference
 
-    from everycase.domain.cases import Vector
 
 DIMENSIONS = 256
 MODEL = "wordllama-l2-supercat"

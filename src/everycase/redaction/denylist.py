@@ -139,6 +139,17 @@ class DenyList:
                 continue
             if is_bounded(text, first, last):
                 yield Span(first, last, term.label, term.key, is_known=True)
+            elif term.is_full and self._texts[which] not in NAMES_THAT_ARE_WORDS and end - start >= 5:
+                yield Span(*_whole_word(text, first, last), term.label, term.key, is_known=True)
+
+
+def _whole_word(text: str, start: int, end: int) -> tuple[int, int]:
+    """A whole identity value inside a longer word (`lovelace` in `lovelace42`) gives that word away."""
+    while start and text[start - 1].isalnum():
+        start -= 1
+    while end < len(text) and text[end].isalnum():
+        end += 1
+    return start, end
 
 
 def identities(case: JoinedCase, catalogue: Catalogue) -> Iterator[tuple[IdentityKind, str]]:
