@@ -10,6 +10,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from ahocorasick_rs import AhoCorasick, MatchKind
 
@@ -114,7 +115,7 @@ class DenyList:
         for kind, value in identities(case, catalogue):
             if kind is IdentityKind.PHONE:
                 phones |= set(_phone_digits(value))
-            for text, term in _terms(kind, value):
+            for text, term in _terms_of(kind, value):
                 known = self.terms.get(text)
                 if known is None or (term.is_full and not known.is_full):
                     self.terms[text] = term
@@ -166,6 +167,12 @@ def identities(case: JoinedCase, catalogue: Catalogue) -> Iterator[tuple[Identit
                 if found[1] and found not in seen:
                     seen.add(found)
                     yield found
+
+
+@lru_cache(maxsize=20_000)
+def _terms_of(kind: IdentityKind, value: str) -> tuple[tuple[str, _Term], ...]:
+    """People come again from case to case."""
+    return tuple(_terms(kind, value))
 
 
 def _terms(kind: IdentityKind, value: str) -> Iterator[tuple[str, _Term]]:

@@ -26,6 +26,24 @@ _UNTOUCHED = frozenset({Kind.MOMENT, Kind.FLAG})
 _IDS = frozenset({"Id", "CaseNumber", "ParentId", "CreatedById"})
 
 
+_SITES = frozenset({"WorkOrder", "WorkOrderFeed", "EmailMessage"})
+"""Tables whose texts have address and contact blocks."""
+
+_MARK = "\x1e"
+_BETWEEN = f"\n{_MARK}\n"
+"""Between the texts of a case: a control character that no sanitised text has."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """One text of a case. `record`: its place among the case's records."""
+
+    record: int
+    table: str
+    name: str
+    text: str
+
+
 class Detector(Protocol):
     """A model that a user adds: finds what no pattern does, such as unknown names in running text."""
 
@@ -110,69 +128,83 @@ class TableRedactor:
         ) from None
 
     def _redact(self, case: JoinedCase, number: str, *, strict: bool) -> RedactedCase:
+        """All texts of a case as one, so that every rule passes over them once."""
         deny = DenyList(case, self._catalogue)
-        work = _Work(deny, ResidualScan(deny.full), strict)
-        redacted = self._record(case.case, work)
-        children = {name: tuple(self._record(r, work) for r in rows) for name, rows in case.children.items()}
+        work = _Work(deny, ResidualScan(deny.full, self._protector.find), strict)
+        records = case.records()
+        fields = sorted(self._fields(records), key=lambda f: f.table not in _SITES)
+        on_site = sum(len(f.text) + len(_BETWEEN) for f in fields if f.table in _SITES)
+        masked = self._mask(_BETWEEN.join(f.text for f in fields), on_site, work)
+        texts = masked.split(_BETWEEN)
+        if len(texts) != len(fields) and fields:
+            raise RedactionFailure(ErrorType.PII_REMOVAL_FAILURE, "a mask reached over the end of a field")
+        if work.scan.labels(masked):
+            self._mask_again(fields, texts, work)
+        clean = {(f.record, f.name): t for f, t in zip(fields, texts, strict=False)}
+        redacted = [self._record(i, r, clean) for i, r in enumerate(records)]
+        rest = iter(redacted[1:])
         return RedactedCase(
             record_id=case.record_id,
             case_number=number,
             generation=case.generation,
-            case=redacted,
-            children=children,
+            case=redacted[0],
+            children={name: tuple(next(rest) for _ in rows) for name, rows in case.children.items()},
             redactions=dict(work.numbers.removed),
         )
 
-    def _record(self, record: Record, work: _Work) -> RedactedRecord:
-        kinds = self._kinds[record.object]
+    def _fields(self, records: Sequence[Record]) -> Iterator[_Field]:
+        """Every text that is to be looked at, sanitised, e-mails without quotes and signatures."""
+        for i, record in enumerate(records):
+            kinds = self._kinds[record.object]
+            for name, value in record.values.items():
+                kind = kinds.get(name, Kind.TEXT)
+                if kind in _UNTOUCHED or name in _IDS:
+                    continue
+                text = sanitise(value, kind).replace(_MARK, "")
+                if record.object == "EmailMessage" and name == "TextBody":
+                    text = email.clean_body(text, _senders(record))
+                yield _Field(i, record.object, name, text)
+
+    def _record(self, place: int, record: Record, clean: Mapping[tuple[int, str], str]) -> RedactedRecord:
         values = {}
         for name, value in record.values.items():
-            kind = kinds.get(name, Kind.TEXT)
-            if kind in _UNTOUCHED or name in _IDS:
-                values[name] = value
-                continue
-            text = sanitise(value, kind)
-            if record.object == "EmailMessage" and name == "TextBody":
-                text = email.clean_body(text, _senders(record))
-            text = self._text(text, record.object, name, work)
+            text = clean.get((place, name), value)
             if text.strip():
                 values[name] = text
         return RedactedRecord(object=record.object, id=record.id, when=record.when, values=values)
 
-    def _text(self, text: str, table: str, name: str, work: _Work) -> str:
+    def _mask(self, text: str, on_site: int, work: _Work) -> str:
         raw = text.encode()
         kept = self._protector.find(text, raw)
-        spans = list(self._spans(text, raw, table, work))
-        masked = _mask(text, resolve(spans, [] if work.strict else kept), work.numbers)
-        return self._checked(masked, table, name, work)
+        spans = [s for s in self._spans(text, raw, on_site, work) if _MARK not in text[s.start : s.end]]
+        return _replace(text, resolve(spans, [] if work.strict else kept), work.numbers)
 
-    def _spans(self, text: str, raw: bytes, table: str, work: _Work) -> Iterator[Span]:
+    def _spans(self, text: str, raw: bytes, on_site: int, work: _Work) -> Iterator[Span]:
         yield from work.deny.find(text)
         yield from self._patterns.find(text, raw, known_phones=work.deny.phones, strict=work.strict)
         yield from names.salutations(text, raw)
-        if table in ("WorkOrder", "WorkOrderFeed", "EmailMessage"):
-            yield from names.places(text, raw)
-            yield from names.labelled(text, raw)
+        if on_site:
+            front = text[:on_site]
+            raw = front.encode()
+            yield from names.places(front, raw)
+            yield from names.labelled(front, raw)
         for detector in self._detectors:
             for start, end, label in detector.find(text):
                 yield Span(start, end, Label(label), fold(text[start:end]))
 
-    def _checked(self, text: str, table: str, name: str, work: _Work) -> str:
-        """The post-condition: what is left after one more mask keeps the case out of the index."""
-        kept = self._protector.find(text, text.encode())
-        if not work.scan.labels(text, kept):
-            return text
-        text = _mask(text, resolve(list(work.scan.spans(text, kept)), []), work.numbers)
-        left = work.scan.labels(text, self._protector.find(text, text.encode()))
-        if left:
-            raise RedactionFailure(
-                ErrorType.PII_RESIDUAL,
-                f"{', '.join(sorted(left))} left in {table}.{name} after two masks",
-            )
-        return text
+    def _mask_again(self, fields: Sequence[_Field], texts: list[str], work: _Work) -> None:
+        """The post-condition did not hold: mask what it found, once; what is left is quarantined."""
+        for i, field_ in enumerate(fields):
+            if work.scan.labels(texts[i]):
+                texts[i] = _replace(texts[i], resolve(list(work.scan.spans(texts[i])), []), work.numbers)
+                if left := work.scan.labels(texts[i]):
+                    raise RedactionFailure(
+                        ErrorType.PII_RESIDUAL,
+                        f"{', '.join(sorted(left))} left in {field_.table}.{field_.name} after two masks",
+                    )
 
 
-def _mask(text: str, spans: Sequence[Span], numbers: _Numbers) -> str:
+def _replace(text: str, spans: Sequence[Span], numbers: _Numbers) -> str:
     if not spans:
         return text
     parts: list[str] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -51,32 +52,43 @@ class Kept:
 
 
 def resolve(spans: Sequence[Span], kept: Sequence[Kept]) -> list[Span]:
-    """The spans to mask, in order and without overlap: known first, then longest, then by label."""
-    wanted = [s for s in spans if s.is_known or s.label not in WEAK or not _covers(kept, s)]
+    """The spans to mask, in order and without overlap: known first, then longest, then by label.
+
+    `kept` is in order and without overlap. Cost: n log n.
+    """
+    starts = [k.start for k in kept]
+    wanted = [s for s in spans if s.is_known or s.label not in WEAK or not _covers(kept, starts, s)]
     ranked = sorted(wanted, key=lambda s: (not s.is_known, s.start - s.end, _PRIORITY[s.label], s.start))
     chosen: list[Span] = []
     for span in ranked:
-        if all(span.end <= c.start or span.start >= c.end for c in chosen):
-            chosen.append(span)
-        else:
-            chosen.extend(_remains(span, chosen))
-    return sorted(chosen, key=lambda s: s.start)
+        place = bisect_left(chosen, span.start, key=_start)
+        first = place - 1 if place and chosen[place - 1].end > span.start else place
+        last = place
+        while last < len(chosen) and chosen[last].start < span.end:
+            last += 1
+        rest = _remains(span, chosen[first:last]) if first < last else span
+        if rest is not None:
+            chosen.insert(bisect_left(chosen, rest.start, key=_start), rest)
+    return chosen
 
 
-def _remains(span: Span, chosen: Sequence[Span]) -> list[Span]:
+def _start(span: Span) -> int:
+    return span.start
+
+
+def _remains(span: Span, winners: Sequence[Span]) -> Span | None:
     """What a beaten span still covers beside the winners, so that no half of an address is left."""
     start, end = span.start, span.end
-    for c in sorted(chosen, key=lambda c: c.start):
-        if c.end <= start or c.start >= end:
-            continue
-        if c.start <= start:
-            start = c.end
-        elif c.end >= end:
-            end = c.start
+    for w in winners:
+        if w.start <= start:
+            start = max(start, w.end)
+        elif w.end >= end:
+            end = min(end, w.start)
         else:
-            return []
-    return [Span(start, end, span.label, span.key, span.is_known)] if end - start > 1 else []
+            return None
+    return Span(start, end, span.label, span.key, span.is_known) if end - start > 1 else None
 
 
-def _covers(kept: Sequence[Kept], span: Span) -> bool:
-    return any(k.start < span.end and span.start < k.end for k in kept)
+def _covers(kept: Sequence[Kept], starts: Sequence[int], span: Span) -> bool:
+    place = bisect_left(starts, span.end) - 1
+    return place >= 0 and kept[place].end > span.start
