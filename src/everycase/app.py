@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from uuid import UUID, uuid4
 
+from everycase import telemetry
 from everycase.domain import fingerprint
 from everycase.domain.catalogue import Catalogue
 from everycase.domain.runs import BatchResult
@@ -131,7 +132,7 @@ class App:
     def _work(self, run_id: UUID):  # type: ignore[no-untyped-def]  # either form of the same function
         if self.engine.kind != "processes":
             return partial(self.processor.process, run_id)
-        return partial(process_batch, Worker(self.settings), run_id)
+        return partial(process_batch, Worker(self.settings, telemetry.is_debugging()), run_id)
 
 
 @dataclass(frozen=True)
@@ -139,6 +140,7 @@ class Worker:
     """What a worker process is told: the settings, from which it builds its own objects once."""
 
     settings: Settings
+    debug: bool
 
     def __hash__(self) -> int:
         return hash(self.settings.model_dump_json())
@@ -151,4 +153,5 @@ def process_batch(worker: Worker, run_id: UUID, ids: Sequence[str]) -> BatchResu
 
 @cache
 def _worker_app(worker: Worker) -> App:
+    telemetry.configure(debug=worker.debug)
     return App(worker.settings.model_copy(update={"engine": "inline"}))

@@ -32,6 +32,11 @@ def configure(*, debug: bool) -> None:
         logging.getLogger(name).setLevel(logging.ERROR)
 
 
+def is_debugging() -> bool:
+    """Whether every event is logged; a worker process is told so."""
+    return structlog.is_configured() and bool(structlog.get_logger().is_enabled_for(logging.DEBUG))
+
+
 def _without_values(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """A traceback is reduced to its frames and the error's type: messages may quote the data."""
     info = event.pop("exc_info", None)

@@ -75,7 +75,7 @@ class LocalEmbedder:
 
     @cached_property
     def _tokenizer(self) -> Tokenizer:
-        tokenizer = self._model.tokenizer
+        tokenizer: Tokenizer = self._model.tokenizer
         tokenizer.no_padding()
         return tokenizer
 

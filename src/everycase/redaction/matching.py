@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import re2
 
@@ -23,13 +25,23 @@ class Match:
 
 
 class Alternatives:
-    """Named patterns, found in one pass; where two begin at one place, the earlier one wins."""
+    """Named patterns, found in one pass; where two begin at one place, the earlier one wins.
+
+    Compiled when first used: commands that redact nothing start at once.
+    """
 
     def __init__(self, patterns: dict[str, str]) -> None:
-        joined = "|".join(f"(?P<{name}>{pattern})" for name, pattern in patterns.items())
-        self._compiled = re2.compile(joined.encode(), _OPTIONS)
-        self._names = {i: n for n, i in self._compiled.groupindex.items()}
-        self._names = {i: n.decode() if isinstance(n, bytes) else n for i, n in self._names.items()}
+        self._patterns = patterns
+
+    @cached_property
+    def _compiled(self) -> Any:
+        joined = "|".join(f"(?P<{name}>{pattern})" for name, pattern in self._patterns.items())
+        return re2.compile(joined.encode(), _OPTIONS)
+
+    @cached_property
+    def _names(self) -> dict[int, str]:
+        index = self._compiled.groupindex
+        return {i: n.decode() if isinstance(n, bytes) else n for n, i in index.items()}
 
     def find(self, text: str, raw: bytes) -> Iterator[Match]:
         """Every hit, in order. `raw` is `text` in UTF-8."""

@@ -114,7 +114,7 @@ def _is_card(digits: str, shape: str) -> bool:
         (digits[0] == "4" and n in (13, 16, 19))
         or (digits[:2] in ("51", "52", "53", "54", "55") and n == 16)
         or ("2221" <= digits[:4] <= "2720" and n == 16)
-        or (digits[:2] in ("34", "37") and n == 15)
+        or ((digits[:2] in ("34", "37") or digits[:4] in ("1800", "2131")) and n == 15)
         or (digits[:2] in ("30", "36", "38", "39") and n == 14)
         or (digits[:2] in ("35", "62", "65") and n == 16)
         or (digits[:4] == "6011" and n == 16)
@@ -136,7 +136,9 @@ def _is_phone(text: str, start: int, shape: str, digits: str) -> bool:
     if not 7 <= len(digits) <= 17 or "\t\t" in shape:
         return False
     before = text[max(0, start - 24) : start]
-    if shape[0] == "+" or (shape.startswith("00") and len(digits) > 10):
+    if shape[0] == "+":
+        return 8 <= len(digits) <= 15
+    if shape.startswith("00") and len(digits) > 10:
         return _is_valid("+" + digits.removeprefix("00"), "ZZ")
     is_named = any(True for _ in _PHONE_WORDS.find(before, before.encode()))
     groups = [len(g) for g in _groups(shape)]
@@ -157,6 +159,8 @@ def _is_written_as_number(shape: str, groups: list[int]) -> bool:
     if len(groups) < 2:
         return False
     if groups[-3:] == [3, 3, 4] and len(groups) <= 4:
+        return True
+    if shape[0] == "0" and groups == [2, 2, 2, 2, 2]:
         return True
     return shape[0] in "(0" and len(groups) <= 6 and all(2 <= g <= 8 for g in groups) and "." not in shape
 

@@ -9,7 +9,6 @@ import html
 import re
 import unicodedata
 
-import ftfy
 from selectolax.lexbor import LexborHTMLParser
 
 from everycase.domain.catalogue import Kind
@@ -44,7 +43,9 @@ def sanitise(text: str, kind: Kind = Kind.TEXT) -> str:
     if text.isascii():
         return text
     if _MOJIBAKE.search(text):
-        text = ftfy.fix_encoding(text)
+        from ftfy import fix_encoding  # a tenth of a second to import, and seldom needed
+
+        text = fix_encoding(text)
     text = _ODD.sub(_replacement, text)
     return unicodedata.normalize("NFC", text)
 

@@ -185,7 +185,7 @@ class _JsonRows:
             ) from None
 
     def _items(self, raw: io.BufferedIOBase) -> tuple[io.BufferedIOBase, str]:
-        buffered = io.BufferedReader(raw)  # type: ignore[type-var]  # any readable stream will do
+        buffered = io.BufferedReader(raw)
         first = buffered.peek(64).lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
         if first == b"":
             raise EOFError
