@@ -13,6 +13,7 @@ import psycopg
 import pytest
 
 from everycase.store import embedded
+from tests.support.world import World
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -54,3 +55,9 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip("needs the real data in ../shared/data, which is not on this machine")
     return SHARED_DATA
+
+
+@pytest.fixture
+def world(database_url: str, tmp_path: Path) -> World:
+    """An everycase on a fresh database."""
+    return World(database_url, tmp_path)

@@ -79,9 +79,9 @@ def test_the_oldest_children_give_way_first_whatever_table_they_are_in() -> None
     found = compose(
         redacted(
             {"Subject": "s", "Root_Cause__c": "the cause"},
-            Task=[(9, {"Description": "newest " + body})],
-            CaseComment=[(0, {"CommentBody": "oldest " + body}), (5, {"CommentBody": "middle " + body})],
-            EmailMessage=[(1, {"TextBody": "older " + body})],
+            Task=[(9, {"Description": body + "newest"})],
+            CaseComment=[(0, {"CommentBody": body + "oldest"}), (5, {"CommentBody": body + "middle"})],
+            EmailMessage=[(1, {"TextBody": body + "older"})],
         ),
         limit=10_250,
     )

@@ -1,0 +1,52 @@
+"""An everycase on a database of its own, run in this process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
+from pydantic import SecretStr
+
+from everycase.app import App
+from everycase.console import ProgressLines
+from everycase.pipeline.sync import SyncReport
+from everycase.settings import Settings
+
+
+class World:
+    """Runs commands as a user would, and looks behind them."""
+
+    def __init__(self, dsn: str, home: Path) -> None:
+        self.dsn, self.home = dsn, home
+
+    def app(self, source: Path | str = "sample", **settings: Any) -> App:
+        given = {
+            "home": self.home,
+            "source": str(source),
+            "database_url": SecretStr(self.dsn),
+            "engine": "threads:2",
+        }
+        return App(Settings(**{**given, **settings}))
+
+    def sync(self, source: Path | str, *, allow_deletes: int = 0, **settings: Any) -> SyncReport:
+        with self.app(source, **settings) as app:
+            return app.sync(ProgressLines(quiet=True), allow_deletes=allow_deletes)
+
+    def rows(self, statement: str, *values: object) -> list[dict[str, Any]]:
+        with psycopg.connect(self.dsn, autocommit=True, row_factory=dict_row) as conn:
+            return conn.execute(statement, values).fetchall()  # type: ignore[arg-type]
+
+    def do(self, statement: str, *values: object) -> int:
+        with psycopg.connect(self.dsn, autocommit=True) as conn:
+            return conn.execute(statement, values).rowcount  # type: ignore[arg-type]
+
+    def lineage(self) -> dict[str, dict[str, Any]]:
+        return {r["record_id"]: r for r in self.rows("select * from recon.data_lineage")}
+
+    def failures(self) -> list[dict[str, Any]]:
+        return self.rows("select * from recon.failed_records where not resolved order by record_id, stage")
+
+    def index(self) -> list[dict[str, Any]]:
+        return self.rows("select * from vector_index.support_case order by case_id")
