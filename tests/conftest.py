@@ -12,10 +12,17 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from everycase import telemetry
 from everycase.store import embedded
 from tests.support.world import World
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _logs() -> None:
+    """Logs go where they go in a command: warnings, to stderr."""
+    telemetry.configure(debug=False)
 
 
 @pytest.fixture(autouse=True)

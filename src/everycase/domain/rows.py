@@ -120,11 +120,9 @@ class RowParser:
         self._task_types = {t.lower() for t in catalogue.task_types}
         self.missing = tuple(f.name for f in obj.fields if find(f.name) is None)
         """Catalogue fields that this file does not have: never populated, worth a word."""
-        keys = [
-            n
-            for n, i in (("Id", self._id), (obj.parent, self._parents or not obj.parent))
-            if i is None or i == []
-        ]
+        keys = ["Id"] if self._id is None else []
+        if obj.parent and not self._parents:
+            keys.append(obj.parent)
         if obj.name == "Case" and "CaseNumber" in self.missing:
             keys.append("CaseNumber")
         if keys:

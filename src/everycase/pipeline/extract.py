@@ -103,6 +103,7 @@ def _extract_object(
             _note_unreadable(conn, obj, state.problem, now)
         return ObjectResult(object=obj.name, was_read=False, problem=state.problem)
     if state.version and staging.read_version(conn, obj, source.name) == state.version:
+        failures.resolve_unreadable(conn, obj.name, now=now)
         return ObjectResult(object=obj.name, was_read=False, problem=state.problem)
     with conn.transaction():
         reading = _Reading(source, obj, on_rows)

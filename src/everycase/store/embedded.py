@@ -6,6 +6,7 @@ stop` ends it. The guards here are against what facts/engine.md lists of `pixelt
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import time
 import warnings
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import psutil
 import psycopg
+from filelock import FileLock
 
 from everycase.domain.errors import DependencyUnreachable, WrongUse
 
@@ -21,6 +23,7 @@ LONGEST_SOCKET_PATH = 100
 
 DATABASE = "everycase"
 _START_ATTEMPTS = 30
+_LOCK_WAIT_S = 300.0
 _SETTINGS = {
     "jit": "off",
     "shared_buffers": "256MB",
@@ -41,6 +44,7 @@ def start(home: Path) -> str:
     data = _data_directory(home)
     dsn = _dsn(data)
     if _answers(dsn):
+        _unfinished(data).unlink(missing_ok=True)
         return dsn
     if len(str(data)) + len("/.s.PGSQL.5432") > LONGEST_SOCKET_PATH:
         raise WrongUse(
@@ -48,15 +52,32 @@ def start(home: Path) -> str:
             "set EVERYCASE_HOME to a shorter one"
         )
     try:
-        home.mkdir(parents=True, exist_ok=True)
+        data.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(data.parent / ".pg.lock", timeout=_LOCK_WAIT_S):
+            _bring_up(data)
     except OSError as e:
-        raise WrongUse(f"cannot create the data directory {home}: {e.strerror}; set EVERYCASE_HOME") from None
+        raise WrongUse(
+            f"the data directory {data.parent} cannot be used ({e.strerror}): set EVERYCASE_HOME to another"
+        ) from None
+    return dsn
+
+
+def _bring_up(data: Path) -> None:
+    """Start what is there, create what is not; a creation that was killed half-way is begun again.
+
+    The mark of an unfinished creation goes before anybody is told the address, so before there is data.
+    """
+    unfinished = _unfinished(data)
     _remove_stale_pid_file(data)
+    if unfinished.exists() and not _answers(_dsn(data, "postgres")):
+        shutil.rmtree(data, ignore_errors=True)
+    if not data.exists():
+        unfinished.touch()
     _start_and_wait(data)
     if _create_database(data):
-        stop(home)
+        stop(data.parent)
         _start_and_wait(data)
-    return dsn
+    unfinished.unlink(missing_ok=True)
 
 
 def stop(home: Path) -> bool:
@@ -78,6 +99,10 @@ def stop(home: Path) -> bool:
 
 def _data_directory(home: Path) -> Path:
     return home.expanduser().resolve() / "pg"
+
+
+def _unfinished(data: Path) -> Path:
+    return data.parent / ".pg.unfinished"
 
 
 def _dsn(data: Path, database: str = DATABASE) -> str:

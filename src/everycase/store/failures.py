@@ -87,6 +87,11 @@ def resolve_object(conn: Connection, source_object: str, *, keep: Sequence[str],
     conn.execute(SQL["resolve_object"], {"object": source_object, "keep": list(keep), "now": now})
 
 
+def resolve_unreadable(conn: Connection, source_object: str, *, now: datetime) -> None:
+    """Close the failure of an object that could not be read as a whole; those of its rows stay."""
+    conn.execute(SQL["resolve_unreadable"], {"object": source_object, "now": now})
+
+
 def resolve_waiting(conn: Connection, *, keep: Sequence[str], now: datetime) -> None:
     """Close the failures of parents that have come."""
     conn.execute(SQL["resolve_waiting"], {"keep": list(keep), "now": now})

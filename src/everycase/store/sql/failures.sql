@@ -32,6 +32,12 @@ update recon.failed_records
 set resolved = true, resolution_time = %(now)s, recovery_method = 'source_changed'
 where source_object = %(object)s and stage = 'extraction' and not resolved and record_id <> all (%(keep)s)
 
+-- resolve_unreadable --
+-- The object as a whole can be read again.
+update recon.failed_records
+set resolved = true, resolution_time = %(now)s, recovery_method = 'source_changed'
+where record_id = %(object)s and source_object = %(object)s and stage = 'extraction' and not resolved
+
 -- resolve_waiting --
 -- Parents that have come, or children that wait no longer.
 update recon.failed_records

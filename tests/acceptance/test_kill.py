@@ -1,0 +1,107 @@
+"""Killed at any instant, the next sync finishes the work: nothing lost, nothing twice."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from everycase.sources.sample import write_sample
+from tests.support.world import World
+
+CASES = 400
+BATCH = 16
+WORKERS = 2
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("kill") / "sample"
+    write_sample(folder, cases=CASES, seed=11)
+    return folder
+
+
+def start_sync(world: World, source: Path, engine: str) -> subprocess.Popen[bytes]:
+    env = {
+        **os.environ,
+        "EVERYCASE_HOME": str(world.home),
+        "EVERYCASE_DATABASE_URL": world.dsn,
+        "EVERYCASE_SOURCE": str(source),
+        "EVERYCASE_ENGINE": engine,
+        "EVERYCASE_BATCH_SIZE": str(BATCH),
+    }
+    return subprocess.Popen(
+        [sys.executable, "-m", "everycase.cli", "sync", "--json"],
+        env=env,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+def kill_tree(process: subprocess.Popen[bytes]) -> None:
+    """The process and all its children, at once, without a word."""
+    family = [process.pid]
+    with contextlib.suppress(psutil.NoSuchProcess):
+        family += [c.pid for c in psutil.Process(process.pid).children(recursive=True)]
+    for pid in family:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    process.wait()
+
+
+@pytest.mark.parametrize(("engine", "seed"), [("threads:2", 1), ("processes:2", 2)])
+def test_a_load_that_is_killed_again_and_again_is_finished(
+    world: World, source: Path, engine: str, seed: int
+) -> None:
+    """Five kills at random instants; then ids in the index are ids staged, and no text was paid for twice.
+
+    The cache keeps a text's vector before it is used, so at most the batches in flight are embedded again:
+    their vectors were not kept yet.
+    """
+    rng = random.Random(seed)
+    for _ in range(5):
+        process = start_sync(world, source, engine)
+        time.sleep(rng.uniform(0.5, 5.0))
+        kill_tree(process)
+    final = world.sync(source, batch_size=BATCH)
+    assert final.is_clean
+    staged = {r["id"] for r in world.rows("select id from udp.case where not is_deleted")}
+    indexed = [r["case_id"] for r in world.index()]
+    assert len(indexed) == len(staged) == CASES
+    assert set(indexed) == staged
+    assert {(r["current_stage"], r["status"]) for r in world.lineage().values()} == {
+        ("weaviate_loaded", "completed")
+    }
+    kept = world.rows("select count(*) as n from recon.embedding_cache")[0]["n"]
+    assert kept == CASES
+    assert world.sync(source).totals.cases == 0
+
+
+def test_killed_servers_come_back(tmp_path: Path) -> None:
+    """The embedded PostgreSQL is killed too: its stale pid file is no obstacle, and all commits are there."""
+    from everycase.store import embedded
+    from tests.support.world import World as W
+
+    home = Path("/tmp") / f"eck{os.getpid()}"
+    try:
+        dsn = embedded.start(home)
+        write_sample(tmp_path / "s", cases=5, seed=1)
+        W(dsn, tmp_path).sync(tmp_path / "s")
+        pid = int((home / "pg" / "postmaster.pid").read_text().splitlines()[0])
+        for process in [*psutil.Process(pid).children(), psutil.Process(pid)]:
+            process.kill()
+        psutil.wait_procs([psutil.Process(pid)] if psutil.pid_exists(pid) else [], timeout=10)
+        assert embedded.start(home) == dsn
+        assert len(W(dsn, tmp_path).index()) == 5
+    finally:
+        embedded.stop(home)
+        subprocess.run(["rm", "-rf", str(home)], check=False)
