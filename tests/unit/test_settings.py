@@ -1,0 +1,57 @@
+"""Settings: environment over file over defaults; a mistake is one sentence, and no secret is in it."""
+
+from pathlib import Path
+
+import pytest
+
+from everycase import settings
+from everycase.domain.errors import WrongUse
+
+
+def test_without_any_setting_there_is_a_default_for_each() -> None:
+    """The embedded default of contract §18."""
+    found = settings.load()
+    assert (found.source, found.database_url.get_secret_value(), found.index) == (
+        "sample",
+        "embedded",
+        "embedded",
+    )
+    assert found.embedders == ("local",)
+
+
+def test_the_environment_beats_the_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """And the file beats the defaults."""
+    (tmp_path / "everycase.toml").write_text(
+        'engine = "threads:7"\nbatch_size = 9\n[fields]\n"Case.Root_Cause__c" = "RCA__c"\n'
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("EVERYCASE_ENGINE", "inline")
+    monkeypatch.setenv("EVERYCASE_TASK_TYPES", "One, Two")
+    found = settings.load()
+    assert (found.engine, found.batch_size, found.task_types) == ("inline", 9, ("One", "Two"))
+    assert found.fields == {"Case.Root_Cause__c": "RCA__c"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("EVERYCASE_BATCH_SIZE", "many", "EVERYCASE_BATCH_SIZE"),
+        ("EVERYCASE_INDEX", "elsewhere", "EVERYCASE_INDEX"),
+        ("EVERYCASE_SORUCE", "x", "EVERYCASE_SORUCE"),
+        ("EVERYCASE_EMBEDDERS", "nobody", "EVERYCASE_EMBEDDERS"),
+        ("EVERYCASE_FIELDS", "{not json", "settings cannot be"),
+    ],
+)
+def test_a_mistake_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str) -> None:
+    """The setting, not its value."""
+    monkeypatch.setenv(name, value)
+    with pytest.raises(WrongUse, match=said) as caught:
+        settings.load()
+    assert value not in str(caught.value) or value == "x"
+
+
+def test_a_password_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not by printing the settings either."""
+    monkeypatch.setenv("EVERYCASE_DATABASE_URL", "postgresql://me:hunter2@db/x")
+    found = settings.load()
+    assert "hunter2" not in repr(found) + str(found) + found.model_dump_json()
