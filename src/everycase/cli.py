@@ -66,7 +66,7 @@ def command(name: str | None = None) -> Callable[[Callable[..., Result]], Callab
     """
 
     def wrap(function: Callable[..., Result]) -> Callable[..., Result]:
-        own = inspect.signature(function).parameters
+        own = inspect.signature(function, eval_str=True).parameters
 
         @functools.wraps(function)
         def call(*, json: bool, debug: bool, **given: Any) -> None:

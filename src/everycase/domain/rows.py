@@ -6,24 +6,27 @@ what leaves here is equal when the meaning is equal, so that hashes agree (facts
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import TypeVar
+from itertools import chain
+from typing import NamedTuple, TypeVar
 
 from everycase.domain.cases import Record
-from everycase.domain.catalogue import RECORD_KEEPING, Catalogue, Kind, SourceObject
+from everycase.domain.catalogue import Catalogue, Field, Kind, SourceObject
 from everycase.domain.errors import EverycaseError
-from everycase.domain.fingerprint import canonical, digest
 
 T = TypeVar("T")
 
-_ID = re.compile(r"[A-Za-z0-9]{15}(?:[A-Za-z0-9]{3})?\Z")
-_EPOCH_MS = re.compile(r"-?\d{11,14}\Z")
+_EPOCH_MS = re.compile(r"-?[0-9]{11,14}\Z")
 _SUFFIX = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 _TRUE, _FALSE = frozenset({"true", "1", "yes"}), frozenset({"false", "0", "no", ""})
+_ID_FIELDS = frozenset({"Id", "ParentId", "CreatedById"})
+_STAMPS = ("CreatedDate", "LastModifiedDate", "SystemModstamp")
+_NUL = "\x00"
 CASE_PREFIX = "500"
 """The key prefix of Case ids: a Task's WhatId may point at anything."""
 
@@ -34,6 +37,10 @@ class MalformedRow(EverycaseError):
     def __init__(self, message: str, *, record_id: str | None = None) -> None:
         super().__init__(message)
         self.record_id = record_id
+
+
+class WrongWidth(MalformedRow):
+    """A row has more or fewer cells than its header: perhaps it is a part of a row, or several."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +58,7 @@ class BadRow:
 
 def long_id(value: str) -> str:
     """An 18-character id of a 15- or 18-character one. Raises `MalformedRow` for anything else."""
-    if not _ID.match(value):
+    if not _is_id(value):
         raise MalformedRow("is not a 15- or 18-character Salesforce id")
     if len(value) == 18:
         return value
@@ -61,29 +68,46 @@ def long_id(value: str) -> str:
     )
 
 
+def _is_id(value: str) -> bool:
+    return len(value) in (15, 18) and value.isascii() and value.isalnum()
+
+
+class _Moment(NamedTuple):
+    when: datetime
+    text: str
+    """As `iso` writes it."""
+
+
 @lru_cache(maxsize=4096)
+def _moment(value: str) -> _Moment:
+    """Both forms of a date at once: a row has the same few again and again."""
+    try:
+        if _EPOCH_MS.match(value):
+            found = datetime.fromtimestamp(int(value) / 1000, tz=UTC)
+        else:
+            found = datetime.fromisoformat(value)
+    except (ValueError, OverflowError, OSError):
+        raise MalformedRow("is not a date that Salesforce writes") from None
+    if not 1900 <= found.year <= 9000:
+        raise MalformedRow("is not a date that Salesforce writes")
+    when = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    return _Moment(when, iso(when))
+
+
 def moment(value: str) -> datetime:
     """A Salesforce date in any of its forms, in UTC; without a zone it is GMT.
 
     `2017-12-31`, `2017-12-31 23:59:59`, `2017-12-31T23:59:59.000Z`, `….000+0000`, `…+00:00`, epoch ms.
     Raises `MalformedRow` for anything else, impossible dates included.
     """
-    try:
-        if _EPOCH_MS.match(value):
-            return datetime.fromtimestamp(int(value) / 1000, tz=UTC)
-        found = datetime.fromisoformat(value)
-    except (ValueError, OverflowError, OSError):
-        raise MalformedRow("is not a date that Salesforce writes") from None
-    if not 1900 <= found.year <= 9000:
-        raise MalformedRow("is not a date that Salesforce writes")
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    return _moment(value).when
 
 
-@lru_cache(maxsize=4096)
 def iso(when: datetime) -> str:
     """The one text form of a moment: `2017-12-31T23:59:59Z`, with milliseconds only where there are any."""
-    spec = "milliseconds" if when.microsecond else "seconds"
-    return when.astimezone(UTC).replace(tzinfo=None).isoformat(timespec=spec) + "Z"
+    utc = when if when.tzinfo is UTC else when.astimezone(UTC)
+    spec = "milliseconds" if utc.microsecond else "seconds"
+    return utc.isoformat(timespec=spec).removesuffix("+00:00") + "Z"
 
 
 def flag(value: str) -> bool:
@@ -113,11 +137,13 @@ class RowParser:
 
         self._id = find("Id")
         self._parents = [i for n in (obj.parent, obj.parent_fallback) if n and (i := find(n)) is not None]
-        self._keeping = {n: find(n) for n in RECORD_KEEPING[1:]}
-        self._fields = [(f.name, f.kind, i) for f in obj.fields if (i := find(f.name)) is not None]
+        self._stamped = [(n, find(n)) for n in _STAMPS]
+        self._deleted = find("IsDeleted")
+        self._fields = [(f.name, i, _reader(f)) for f in obj.fields if (i := find(f.name)) is not None]
         self._identity = [(c.name, i) for c in obj.identity if (i := find(c.name, *c.aliases)) is not None]
         self._task_type = find("Type") if obj.name == "Task" else None
         self._task_types = {t.lower() for t in catalogue.task_types}
+        self._is_child_of_case = obj.parent_object == "Case"
         self.missing = tuple(f.name for f in obj.fields if find(f.name) is None)
         """Catalogue fields that this file does not have: never populated, worth a word."""
         keys = ["Id"] if self._id is None else []
@@ -141,91 +167,117 @@ class RowParser:
         Raises `MalformedRow` naming the column.
         """
         if len(cells) != self.width:
-            raise MalformedRow(f"has {len(cells)} columns where the header has {self.width}")
+            raise WrongWidth(f"has {len(cells)} columns where the header has {self.width}")
         assert self._id is not None
-        record_id = self._read("Id", long_id, cells[self._id].strip())
+        record_id = _read("Id", long_id, cells[self._id].strip())
         if self._task_type is not None and cells[self._task_type].strip().lower() not in self._task_types:
             return None
         parent = self._parent(cells)
-        if self.object.parent_object == "Case" and (parent is None or not parent.startswith(CASE_PREFIX)):
+        if self._is_child_of_case and (parent is None or not parent.startswith(CASE_PREFIX)):
             if self.object.name in ("Task", "EmailMessage"):
                 return None
             raise MalformedRow(f"column {self.object.parent} does not hold the id of a Case")
         if self.object.parent and parent is None:
             raise MalformedRow(f"column {self.object.parent} is blank: it belongs to nothing")
-        values = {
-            name: self._value(name, kind, text)
-            for name, kind, i in self._fields
-            if (text := cells[i]) and not text.isspace()
-        }
+        values = self._values(cells)
         identity = {n: t for n, i in self._identity if (t := cells[i].strip())}
-        stamps = {n: self._stamp(n, cells) for n in ("CreatedDate", "LastModifiedDate", "SystemModstamp")}
-        deleted_at = self._keeping["IsDeleted"]
-        deleted = deleted_at is not None and self._read("IsDeleted", flag, cells[deleted_at])
+        created, modified, stamp = self._stamps(cells)
+        own = values.get(self.object.order_by)
+        is_deleted = self._deleted is not None and _read("IsDeleted", flag, cells[self._deleted])
         return Record(
             object=self.object.name,
             id=record_id,
             parent_id=parent,
             values=values,
             identity=identity,
-            when=self._when(values, stamps["CreatedDate"]),
-            created_date=stamps["CreatedDate"],
-            last_modified_date=stamps["LastModifiedDate"],
-            system_modstamp=stamps["SystemModstamp"],
-            is_deleted=deleted,
-            row_hash=_row_hash(record_id, parent, values, identity, stamps, deleted),
+            when=moment(own) if own else created and created.when,
+            created_date=created and created.when,
+            last_modified_date=modified and modified.when,
+            system_modstamp=stamp and stamp.when,
+            is_deleted=is_deleted,
+            row_hash=_row_hash(record_id, parent, values, identity, (created, modified, stamp), is_deleted),
         )
 
     def _parent(self, cells: Sequence[str]) -> str | None:
-        if not self.object.parent:
-            return None
         found = [c for i in self._parents if (c := cells[i].strip())]
-        if self.object.parent_object == "Case":
+        if len(found) > 1 and self._is_child_of_case:
             found = [c for c in found if c.startswith(CASE_PREFIX)] or found
-        if not found:
-            return None
-        return self._read(self.object.parent, long_id, found[0])
+        return _read(self.object.parent, long_id, found[0]) if found else None
 
-    def _value(self, name: str, kind: Kind, text: str) -> str:
-        if kind is Kind.MOMENT:
-            return iso(self._read(name, moment, text.strip()))
-        if kind is Kind.FLAG:
-            return "true" if self._read(name, flag, text) else "false"
-        if kind is Kind.CODE:
-            text = text.strip()
-            return long_id(text) if name in ("Id", "ParentId", "CreatedById") and _ID.match(text) else text
-        return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
-
-    def _stamp(self, name: str, cells: Sequence[str]) -> datetime | None:
-        i = self._keeping[name]
-        text = cells[i].strip() if i is not None else ""
-        return self._read(name, moment, text) if text else None
-
-    def _when(self, values: Mapping[str, str], created: datetime | None) -> datetime | None:
-        own = values.get(self.object.order_by)
-        return moment(own) if own else created
-
-    @staticmethod
-    def _read(name: str, reader: Callable[[str], T], text: str) -> T:
+    def _values(self, cells: Sequence[str]) -> dict[str, str]:
+        """The non-blank fields in canonical form, in the catalogue's order."""
+        values = {}
+        name = ""
         try:
-            return reader(text)
+            for name, i, reader in self._fields:
+                text = cells[i]
+                if text and not text.isspace():
+                    values[name] = reader(text)
         except MalformedRow as e:
             raise MalformedRow(f"column {name} {e}") from None
+        return values
+
+    def _stamps(self, cells: Sequence[str]) -> list[_Moment | None]:
+        return [
+            _read(name, _moment, text) if i is not None and (text := cells[i].strip()) else None
+            for name, i in self._stamped
+        ]
+
+
+def _read(name: str, reader: Callable[[str], T], text: str) -> T:
+    try:
+        return reader(text)
+    except MalformedRow as e:
+        raise MalformedRow(f"column {name} {e}") from None
+
+
+def _reader(field: Field) -> Callable[[str], str]:
+    """What makes the text of a field canonical."""
+    if field.kind is Kind.CODE:
+        return _read_id if field.name in _ID_FIELDS else str.strip
+    return {Kind.MOMENT: _read_moment, Kind.FLAG: _read_flag}.get(field.kind, _read_text)
+
+
+def _read_text(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+
+
+def _read_id(text: str) -> str:
+    text = text.strip()
+    return long_id(text) if _is_id(text) else text
+
+
+def _read_moment(text: str) -> str:
+    return _moment(text.strip()).text
+
+
+def _read_flag(text: str) -> str:
+    return "true" if flag(text) else "false"
 
 
 def _row_hash(
     record_id: str,
     parent: str | None,
-    values: dict[str, str],
-    identity: dict[str, str],
-    stamps: dict[str, datetime | None],
-    deleted: bool,
+    values: Mapping[str, str],
+    identity: Mapping[str, str],
+    stamps: Sequence[_Moment | None],
+    is_deleted: bool,
 ) -> str:
-    """Over everything that is staged of a row: equal rows have equal hashes, whatever API they came by."""
-    parts: list[str | None] = [record_id, parent, "deleted" if deleted else None]
-    for mapping in (values, identity):
-        for name, text in mapping.items():
-            parts += (name, text)
-        parts.append(None)
-    parts += (iso(s) if s else None for s in stamps.values())
-    return digest(canonical(parts))
+    """Over everything that is staged of a row: equal rows have equal hashes, whatever API they came by.
+
+    Unambiguous, as NUL parts the texts and none of them has one. Raises `MalformedRow` where one does,
+    and for text that is not Unicode: neither could be staged.
+    """
+    parts = [record_id, parent or "", "deleted" if is_deleted else ""]
+    parts += chain.from_iterable(values.items())
+    parts.append("")
+    parts += chain.from_iterable(identity.items())
+    parts.append("")
+    parts += [s.text if s else "" for s in stamps]
+    joined = _NUL.join(parts)
+    if joined.count(_NUL) != len(parts) - 1:
+        raise MalformedRow("has a NUL byte")
+    try:
+        return hashlib.sha256(joined.encode()).hexdigest()
+    except UnicodeEncodeError:
+        raise MalformedRow("has bytes that are not UTF-8") from None

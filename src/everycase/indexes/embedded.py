@@ -130,7 +130,10 @@ class EmbeddedIndex:
             first = newest.get(o.stamps.object_id)
             if first is None or objects[first].stamps.generation <= o.stamps.generation:
                 newest[o.stamps.object_id] = i
-        written = self._write([objects[i] for i in newest.values()])
+        in_order = sorted(
+            newest.values(), key=lambda i: objects[i].stamps.object_id
+        )  # so writers never cross
+        written = self._write([objects[i] for i in in_order])
         outcomes = []
         for i, o in enumerate(objects):
             if i in bad:

@@ -5,16 +5,23 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import lzma
 import zipfile
-from collections.abc import Iterator
+import zlib
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import NoReturn
 
 from everycase.domain.errors import WrongUse
 
-_SUFFIXES = (".csv", ".json", ".csv.gz", ".json.gz")
-_CHUNK = 1 << 20
+STREAM_ERRORS = (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, OSError)
+"""What reading a damaged or vanished file raises, wherever in it."""
+
+_SUFFIXES = (".csv.gz", ".json.gz", ".csv", ".json")
+_METHODS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA})
+_CHUNK = 1 << 18
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,27 +38,24 @@ class ExportFile:
         return ".json" in self.name.lower()
 
     @contextmanager
-    def open(self) -> Iterator[io.BufferedIOBase]:
-        """The file's bytes, unpacked, as a stream."""
+    def open(self) -> Iterator[io.BufferedReader]:
+        """The file's bytes, unpacked, as a stream. Any of `STREAM_ERRORS` may come, here or while reading."""
         with self._open_raw() as raw:
             if self.name.lower().endswith(".gz"):
-                with gzip.GzipFile(fileobj=raw) as unpacked:
+                with gzip.GzipFile(fileobj=raw) as packed, io.BufferedReader(packed, _CHUNK) as unpacked:  # type: ignore[type-var]
                     yield unpacked
             else:
                 yield raw
 
     def digest(self) -> str:
         """SHA-256 of the stored bytes, unpacked from a zip; the same file has the same, whatever its date."""
-        found = hashlib.sha256()
         with self._open_raw() as raw:
-            while chunk := raw.read(_CHUNK):
-                found.update(chunk)
-        return found.hexdigest()
+            return hashlib.file_digest(raw, "sha256").hexdigest()
 
     @contextmanager
-    def _open_raw(self) -> Iterator[io.BufferedIOBase]:
+    def _open_raw(self) -> Iterator[io.BufferedReader]:
         if self.member is None:
-            with self.path.open("rb") as raw:
+            with self.path.open("rb", buffering=_CHUNK) as raw:
                 yield raw
         else:
             with (
@@ -62,36 +66,21 @@ class ExportFile:
                 yield raw
 
 
-def find_files(path: Path) -> dict[str, ExportFile]:
-    """The files of an export by object name in lower case; what is not a data file is passed over.
+def find_files(path: Path, objects: Collection[str]) -> dict[str, ExportFile]:
+    """The files of an export by object name in lower case; a file of none of the `objects` is passed over.
 
     Raises `WrongUse` for a path that is no export, and for two files of one object.
     """
-    if not path.exists():
-        raise WrongUse(
-            f"the export {path} does not exist: set EVERYCASE_SOURCE to the folder or zip of a data export"
-        )
-    if path.is_dir():
-        try:
-            paths = sorted(p for p in path.iterdir() if p.is_file())
-        except OSError as e:
-            raise WrongUse(f"the export {path} cannot be read: {e.strerror}") from None
-        named = [(p.name, ExportFile(name=p.name, path=p, member=None)) for p in paths]
-    else:
-        named = [
-            (PurePosixPath(m).name, ExportFile(name=PurePosixPath(m).name, path=path, member=m))
-            for m in _members(path)
-        ]
     found: dict[str, ExportFile] = {}
-    for name, file in named:
-        suffix = next((s for s in sorted(_SUFFIXES, key=len, reverse=True) if name.lower().endswith(s)), None)
-        if suffix is None:
+    wanted = {o.lower() for o in objects}
+    for file in _list_files(path):
+        suffix = next((s for s in _SUFFIXES if file.name.lower().endswith(s)), None)
+        stem = file.name[: -len(suffix)].lower() if suffix else ""
+        if stem not in wanted:
             continue
-        stem = name[: -len(suffix)].lower()
         if stem in found:
-            raise WrongUse(
-                f"{path} has two files of one object, {found[stem].name} and {name}: remove one of them"
-            )
+            one, other = (f.member or f.name for f in (found[stem], file))
+            raise WrongUse(f"{path} has two files of one object, {one} and {other}: remove one of them")
         found[stem] = file
     if "case" not in found:
         raise WrongUse(
@@ -100,18 +89,38 @@ def find_files(path: Path) -> dict[str, ExportFile]:
     return found
 
 
+def _list_files(path: Path) -> list[ExportFile]:
+    """Every file, whatever it is, in the order of the names."""
+    try:
+        if path.is_dir():
+            paths = sorted(p for p in path.iterdir() if p.is_file())
+            return [ExportFile(name=p.name, path=p, member=None) for p in paths]
+        if not path.exists():
+            raise WrongUse(
+                f"the export {path} does not exist: set EVERYCASE_SOURCE to the folder or zip of a data export"
+            )
+        return [ExportFile(name=PurePosixPath(m).name, path=path, member=m) for m in _members(path)]
+    except OSError as e:
+        raise WrongUse(f"the export {path} cannot be read: {e.strerror or 'input/output error'}") from None
+
+
 def _members(path: Path) -> list[str]:
+    if path.name.lower().endswith(_SUFFIXES):
+        raise WrongUse(f"{path} is one file of an export: set EVERYCASE_SOURCE to the folder that it is in")
     try:
         with zipfile.ZipFile(path) as archive:
-            infos = [
-                i for i in archive.infolist() if not i.is_dir() and not i.filename.startswith("__MACOSX/")
-            ]
-    except zipfile.BadZipFile:
-        raise WrongUse(
-            f"{path} is cut short or is not a zip: copy the export again; nothing was changed"
-        ) from None
-    except OSError as e:
-        raise WrongUse(f"the export {path} cannot be read: {e.strerror}") from None
+            infos = [i for i in archive.infolist() if not i.is_dir() and "__MACOSX" not in i.filename]
+    except (zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError):
+        _refuse(path, "is cut short or is not a zip: copy the export again; nothing was changed")
     if any(i.flag_bits & 0x1 for i in infos):
-        raise WrongUse(f"{path} is encrypted: unpack it into a folder and set EVERYCASE_SOURCE to that")
+        _refuse(path, "is encrypted: unpack it into a folder and set EVERYCASE_SOURCE to that")
+    if any(i.compress_type not in _METHODS for i in infos):
+        _refuse(
+            path,
+            "is packed in a way that cannot be read here: unpack it and set EVERYCASE_SOURCE to the folder",
+        )
     return sorted(i.filename for i in infos)
+
+
+def _refuse(path: Path, why: str) -> NoReturn:
+    raise WrongUse(f"{path} {why}") from None

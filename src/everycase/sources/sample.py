@@ -174,7 +174,7 @@ class _Case:
     rows: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     values: dict[str, str] = field(default_factory=dict)
     personal: list[dict[str, str]] = field(default_factory=list)
-    technical: dict[str, str] = field(default_factory=dict)
+    technical: list[dict[str, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.random = random.Random(f"{self.seed}:{self.number}")
@@ -190,7 +190,7 @@ class _Case:
             "case_id": self.id,
             "case_number": self.case_number,
             "personal": self.personal,
-            "technical": [{"type": k, "value": v} for k, v in sorted(self.technical.items())],
+            "technical": self.technical,
         }
 
     # ── the story ────────────────────────────────────────────────────────────────────────────
@@ -397,18 +397,11 @@ class _Case:
             values = {s: self._slot(s) for s in slots}
             filled[column] = template.format_map(values)
             for s in dict.fromkeys(slots):
+                where = {"object": name, "record_id": record_id, "field": column}
                 if s in TECHNICAL:
-                    self.technical[s] = values[s]
+                    self.technical.append({"type": s, "value": values[s], **where})
                 elif s in PERSONAL:
-                    self.personal.append(
-                        {
-                            "type": PERSONAL[s],
-                            "value": values[s],
-                            "object": name,
-                            "record_id": record_id,
-                            "field": column,
-                        }
-                    )
+                    self.personal.append({"type": PERSONAL[s], "value": values[s], **where})
         return filled
 
     def _kept(self, record_id: str, created: datetime, modified: datetime) -> dict[str, str]:

@@ -92,6 +92,7 @@ class Merge:
 
     def copy(self, records: Iterable[tuple[int, Record]]) -> None:
         """Stream `(row number, record)` in; memory does not grow with the rows."""
+        self._run("drop_load")
         self._run("create_load")
         with self._conn.cursor() as cursor, cursor.copy(self.table.statement("copy")) as copy:
             for number, record in records:

@@ -1,3 +1,7 @@
+-- drop_load --
+-- Of the object before, where several are read in one transaction.
+drop table if exists pg_temp.load, pg_temp.newest, pg_temp.changed, pg_temp.vanished
+
 -- create_load --
 -- Where one object's rows arrive, as they come; gone with the transaction.
 create temp table load on commit drop as select {columns}, 0::bigint as seq from {table} with no data

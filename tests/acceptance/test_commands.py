@@ -1,0 +1,174 @@
+"""The commands as a person or a script runs them: output, exit codes, one sentence on errors."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.exports import case, record_id, write_export
+from tests.support.world import World
+
+
+class Shell:
+    """Runs everycase in a process of its own."""
+
+    def __init__(self, world: World, source: Path) -> None:
+        self.env = {
+            **os.environ,
+            "EVERYCASE_HOME": str(world.home),
+            "EVERYCASE_DATABASE_URL": world.dsn,
+            "EVERYCASE_SOURCE": str(source),
+        }
+
+    def __call__(self, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "everycase.cli", *words],
+            env={**self.env, **env},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def json(self, *words: str, **env: str) -> dict:
+        return json.loads(self(*words, "--json", **env).stdout)
+
+
+@pytest.fixture
+def shell(world: World, tmp_path: Path) -> Shell:
+    cases = [case(n) for n in range(3)] + [case(7, Status="Open", ClosedDate="", Subject="Drive is slow")]
+    return Shell(world, write_export(tmp_path / "x", Case=cases))
+
+
+def test_the_first_five_minutes(shell: Shell) -> None:
+    """plan, run, status, search, trace, failures: each says what it should and exits with 0."""
+    plan = shell.json("plan")
+    assert (plan["create"], plan["to_embed"], plan["update"], plan["delete"]) == (4, 4, 0, 0)
+    assert plan["estimated_tokens"] > 0
+    run = shell("run")
+    assert (run.returncode, run.stderr.count("Traceback")) == (0, 0)
+    assert "4 created" in run.stdout
+    assert "Try next:" in run.stdout
+    assert shell.json("plan")["unchanged"] == 4
+    status = shell.json("status")
+    assert (status["completeness"], status["counts"]["index"]) == (1.0, 4)
+    hits = shell.json("search", "slow drive", "--where", "status=Open")["hits"]
+    assert [h["case_number"] for h in hits] == ["40000007"]
+    assert set(hits[0]) == {"case_number", "case_id", "score", "subject", "space"}
+    for key in ("40000007", record_id("Case", 7), record_id("Case", 7)[:15]):
+        trace = shell.json("trace", key)
+        assert (trace["case_number"], trace["current_stage"], trace["status"]) == (
+            "40000007",
+            "weaviate_loaded",
+            "completed",
+        )
+    assert [e["event"] for e in trace["events"]] == ["entered", "exited"] * 4
+    assert "Fields populated:" in shell("trace", "40000007").stdout
+    assert shell.json("failures")["failures"] == []
+
+
+def test_sync_has_the_keys_that_other_tools_rely_on(shell: Shell) -> None:
+    """One JSON object on stdout and nothing else there."""
+    found = shell.json("sync")
+    keys = "run_id status created updated unchanged deleted failed embedded reused embedding_calls duration_s"
+    assert set(keys.split()) <= found.keys()
+    assert (found["created"], found["embedding_calls"]) == (4, 1)
+    assert shell.json("sync")["unchanged"] == 4
+
+
+def test_plan_writes_nothing(shell: Shell, world: World) -> None:
+    """Not a staged row, not a watermark."""
+    shell("plan")
+    assert world.rows("select count(*) as n from udp.case") == [{"n": 0}]
+    assert world.rows("select count(*) as n from recon.watermarks") == [{"n": 0}]
+
+
+def test_open_failures_are_exit_code_1(world: World, tmp_path: Path) -> None:
+    """And the inbox lists them, by filter and by group."""
+    shell = Shell(world, write_export(tmp_path / "x", Case=[case(1), case(2, CaseNumber="")]))
+    done = shell("sync")
+    assert done.returncode == 1
+    assert "1 failures are open" in done.stdout
+    assert shell("failures").returncode == 1
+    (failure,) = shell.json("failures", "--type", "MissingRequiredField", "--stage", "join")["failures"]
+    assert failure["record_id"] == record_id("Case", 2)
+    assert shell.json("failures", "--type", "PIIResidual")["failures"] == []
+    assert shell.json("failures", "--group")["groups"][0]["open"] == 1
+    assert shell("status").returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "env", "code", "said"),
+    [
+        (["sync"], {"EVERYCASE_SOURCE": "/nowhere"}, 2, "does not exist"),
+        (["sync"], {"EVERYCASE_ENGINE": "horses"}, 2, "EVERYCASE_ENGINE"),
+        (["sync"], {"EVERYCASE_COLOUR": "red"}, 2, "no such setting: EVERYCASE_COLOUR"),
+        (["sync"], {"EVERYCASE_DATABASE_URL": "postgresql://me:secret@127.0.0.1:1/x"}, 4, "127.0.0.1:1/x"),
+        (["sync"], {"EVERYCASE_DATABASE_URL": "http://nonsense"}, 4, "EVERYCASE_DATABASE_URL"),
+        (["trace", "nobody"], {}, 2, "no case 'nobody'"),
+        (["search", " "], {}, 2, "nothing to search for"),
+        (["search", "x", "--where", "colour=red"], {}, 2, "no field 'colour'"),
+        (["sync", "--colour"], {}, 2, "No such option"),
+        (["stop"], {}, 2, "server of your own"),
+        (["doctor"], {"EVERYCASE_SOURCE": "/nowhere"}, 2, "BAD source"),
+    ],
+)
+def test_an_error_is_one_sentence_and_an_exit_code(
+    shell: Shell, words: list[str], env: dict[str, str], code: int, said: str
+) -> None:
+    """Never a traceback, never a secret."""
+    done = shell(*words, **env)
+    assert done.returncode == code
+    output = " ".join((done.stdout + done.stderr).split())
+    assert said in output
+    assert "Traceback" not in output
+    assert "secret" not in output
+    if "--colour" not in words:
+        assert "error" in shell.json(*words, **env) or words == ["doctor"]
+
+
+def test_doctor_finds_everything_well(shell: Shell) -> None:
+    """Settings, catalogue, engine, source, database, embedder, index."""
+    found = shell.json("doctor")
+    assert found["ok"]
+    assert [c["name"] for c in found["checks"]] == [
+        "settings",
+        "catalogue",
+        "engine",
+        "source",
+        "database",
+        "embedder",
+        "index",
+    ]
+
+
+def test_sample_and_db_url_and_migrate(shell: Shell, world: World, tmp_path: Path) -> None:
+    """The smaller commands."""
+    found = shell.json("sample", str(tmp_path / "s"), "--cases", "5", "--seed", "2")
+    assert found["rows"]["Case"] == 5
+    assert shell("sample", str(tmp_path / "s")).returncode == 2
+    assert shell("db-url").stdout.strip() == world.dsn
+    assert shell.json("migrate")["revision"] == shell.json("migrate")["revision"]
+
+
+def test_only_one_run_at_a_time(shell: Shell, world: World) -> None:
+    """A second one says so instead of working beside it."""
+    import psycopg
+
+    from everycase.store import locks, migrate
+
+    migrate.upgrade(world.dsn)
+    with psycopg.connect(world.dsn, autocommit=True) as conn, locks.wait_for(conn, locks.PIPELINE, seconds=1):
+        from everycase.domain.errors import WrongUse
+        from everycase.pipeline import sync
+
+        sync_wait, sync.LOCK_WAIT_S = sync.LOCK_WAIT_S, 0.5
+        try:
+            with pytest.raises(WrongUse, match="another everycase run"):
+                world.sync(shell.env["EVERYCASE_SOURCE"])
+        finally:
+            sync.LOCK_WAIT_S = sync_wait

@@ -1,0 +1,258 @@
+"""What every vector index owes (ports.VectorIndex): an outcome for each object, one vector in one space."""
+
+from __future__ import annotations
+
+import itertools
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
+
+import numpy as np
+import pytest
+
+from everycase.domain import fingerprint
+from everycase.domain.cases import IndexObject
+from everycase.domain.failures import ErrorType
+from everycase.domain.fingerprint import Stamps
+from everycase.ports import Comparison, Condition, UpsertStatus, VectorIndex
+from tests.conformance.conftest import SPACES
+
+WORDS = ("memory", "drive", "fan", "power", "network", "firmware", "licence", "frame")
+ONE, TWO = SPACES
+
+
+def unit(n: int, width: int) -> np.ndarray:
+    """A vector of its own for each number, at half precision."""
+    found = np.random.default_rng(n).normal(size=width).astype(np.float32)
+    return (found / np.linalg.norm(found)).astype("<f2").astype(np.float32)
+
+
+def thing(
+    n: int, *, space: str = ONE, generation: int = 1, vector: np.ndarray | None = None, **properties
+) -> IndexObject:
+    number = f"{n:08d}"
+    held = {
+        "case_id": f"500{n:012d}AAA",
+        "case_number": number,
+        "subject": f"{WORDS[n % 8]} trouble {n}",
+        "status": "Open" if n % 2 else "Closed",
+        "created_date": f"20{10 + n % 10}-01-01T00:00:00Z",
+        "task_status": ["Done", f"Step {n % 3}"],
+        **properties,
+    }
+    text = f"The {WORDS[n % 8]} of server {n} is broken."
+    vector = unit(n, SPACES[space]) if vector is None else vector
+    return IndexObject(
+        stamps=Stamps(
+            object_id=fingerprint.object_id(number),
+            case_id=held["case_id"],
+            case_number=number,
+            checksum="c",
+            children_checksum="d",
+            text_hash=fingerprint.text_hash(text),
+            space=space,
+            recipe="r",
+            vector_hash=fingerprint.vector_hash(vector),
+            object_hash=fingerprint.object_hash(held, text),
+            generation=generation,
+            loaded_at=datetime(2024, 1, 1, tzinfo=UTC),
+        ),
+        properties=held,
+        composite=text,
+        vector=vector,
+    )
+
+
+def statuses(index: VectorIndex, objects: list[IndexObject]) -> list[UpsertStatus]:
+    return [o.status for o in index.upsert(objects)]
+
+
+def test_what_is_written_is_read_back_whole(index: VectorIndex) -> None:
+    """Properties, composite, stamps and the vector, by their own hashes."""
+    objects = [thing(n) for n in range(5)]
+    assert statuses(index, objects) == [UpsertStatus.STORED] * 5
+    back = {o.stamps.object_id: o for o in index.objects([o.stamps.object_id for o in objects])}
+    for o in objects:
+        found = back[o.stamps.object_id]
+        assert found.stamps == o.stamps
+        assert fingerprint.object_hash(found.properties, found.composite) == o.stamps.object_hash
+        assert fingerprint.vector_hash(found.vector) == o.stamps.vector_hash
+
+
+def test_outcomes_stand_in_order_and_one_bad_object_fails_alone(index: VectorIndex) -> None:
+    """Wrong width, not finite, zero, a NUL byte: named failures; the others are stored."""
+    good = thing(1)
+    bad = [
+        thing(2, vector=np.ones(3, dtype=np.float32)),
+        thing(3, vector=np.full(8, np.nan, dtype=np.float32)),
+        thing(4, vector=np.zeros(8, dtype=np.float32)),
+        thing(5, subject="a\x00b"),
+        thing(6, vector=unit(6, 4)),
+    ]
+    outcomes = index.upsert([bad[0], bad[1], good, bad[2], bad[3], bad[4]])
+    assert [o.status is UpsertStatus.STORED for o in outcomes] == [False, False, True, False, False, False]
+    assert [o.error_type for o in outcomes if o.error_type] == [
+        ErrorType.INVALID_EMBEDDING,
+        ErrorType.INVALID_EMBEDDING,
+        ErrorType.INVALID_EMBEDDING,
+        ErrorType.WEAVIATE_REJECTED,
+        ErrorType.INVALID_EMBEDDING,
+    ]
+    assert index.count() == 1
+
+
+def test_an_object_of_a_space_that_is_not_prepared_is_refused(index: VectorIndex) -> None:
+    """A failure with a name; the others of the batch are stored."""
+    stranger = thing(1)
+    stranger = replace(stranger, stamps=replace(stranger.stamps, space="three/model@5"), vector=unit(1, 5))
+    outcomes = index.upsert([thing(2), stranger, thing(3)])
+    assert [o.status for o in outcomes] == [UpsertStatus.STORED, UpsertStatus.FAILED, UpsertStatus.STORED]
+    assert index.count() == 2
+
+
+def test_writing_again_replaces_and_changes_nothing_else(index: VectorIndex) -> None:
+    """One object a case."""
+    index.upsert([thing(1), thing(2)])
+    assert statuses(index, [thing(1, generation=2, subject="Another subject")]) == [UpsertStatus.STORED]
+    assert index.count() == 2
+    (found,) = index.objects([thing(1).stamps.object_id])
+    assert found.properties["subject"] == "Another subject"
+
+
+def test_a_property_that_is_gone_is_gone(index: VectorIndex) -> None:
+    """Replace, never merge."""
+    index.upsert([thing(1, root_cause="worn")])
+    index.upsert([thing(1, generation=2)])
+    (found,) = index.objects([thing(1).stamps.object_id])
+    assert "root_cause" not in found.properties
+
+
+def test_older_content_never_replaces_newer(index: VectorIndex) -> None:
+    """A slow worker is told so."""
+    index.upsert([thing(1, generation=7, subject="new")])
+    assert statuses(index, [thing(1, generation=6, subject="old")]) == [UpsertStatus.SUPERSEDED]
+    assert statuses(index, [thing(1, generation=7, subject="same age")]) == [UpsertStatus.STORED]
+    outcomes = statuses(index, [thing(2, generation=3), thing(2, generation=2)])
+    assert outcomes == [UpsertStatus.STORED, UpsertStatus.SUPERSEDED]
+
+
+def test_an_object_has_one_vector_in_one_space(index: VectorIndex) -> None:
+    """Moved to another space, it leaves nothing behind."""
+    index.upsert([thing(1), thing(2)])
+    index.upsert([thing(1, space=TWO, generation=2)])
+    assert index.spaces() == {ONE: 1, TWO: 1}
+    (found,) = index.vectors([thing(1).stamps.object_id])
+    assert found[1].shape == (4,)
+
+
+def test_the_manifest_has_everything_in_the_order_of_the_ids(index: VectorIndex) -> None:
+    """Whole, and by ranges that do not overlap."""
+    objects = [thing(n) for n in range(40)]
+    index.upsert(objects)
+    whole = list(index.manifest())
+    assert [s.object_id for s in whole] == sorted(o.stamps.object_id for o in objects)
+    assert {s.object_id: s for s in whole} == {o.stamps.object_id: o.stamps for o in objects}
+    bounds = [None, *(UUID(int=(i << 124)) for i in (4, 8, 12)), None]
+    parts = [list(index.manifest(after=a, until=b)) for a, b in itertools.pairwise(bounds)]
+    assert [s for p in parts for s in p] == whole
+
+
+def test_a_manifest_that_is_not_read_to_its_end_holds_nothing_up(index: VectorIndex) -> None:
+    """Its connection goes back."""
+    index.upsert([thing(n) for n in range(10)])
+    for _ in range(10):
+        stream = iter(index.manifest())
+        next(stream)
+        stream.close()
+    assert index.count() == 10
+
+
+def test_delete_removes_and_says_how_many(index: VectorIndex) -> None:
+    """What is not there is no error."""
+    index.upsert([thing(1), thing(2)])
+    assert index.delete([thing(1).stamps.object_id, uuid4()]) == 1
+    assert index.delete([]) == 0
+    assert [s.case_number for s in index.manifest()] == ["00000002"]
+    assert [i for i, _ in index.vectors([thing(1).stamps.object_id])] == []
+
+
+def test_a_probe_finds_what_the_vector_index_finds(index: VectorIndex) -> None:
+    """In both spaces; never what is not there."""
+    objects = [thing(n, space=ONE if n % 2 else TWO) for n in range(60)]
+    index.upsert(objects)
+    ids = {o.stamps.object_id for o in objects}
+    assert index.probe([*ids, uuid4()]) == ids
+
+
+def test_search_finds_by_meaning_and_by_word(index: VectorIndex) -> None:
+    """In both spaces at once; the best is first and scores are in (0, 1]."""
+    objects = [thing(n, space=ONE if n % 2 else TWO) for n in range(40)]
+    index.upsert(objects)
+    hits = index.search("fan", {ONE: unit(11, 8), TWO: unit(10, 4)}, limit=10)
+    numbers = [h.case_number for h in hits]
+    assert numbers[0] == "00000010"  # the word and the meaning
+    assert "00000011" in numbers  # the meaning alone
+    assert {h.space for h in hits} == {ONE, TWO}
+    assert len(hits) == 10
+    assert [h.score for h in hits] == sorted((h.score for h in hits), reverse=True)
+    assert all(0 < h.score <= 1 for h in hits)
+    by_word = index.search("fan", {}, limit=3)
+    assert all("fan" in h.subject for h in by_word)
+
+
+@pytest.mark.parametrize(
+    ("condition", "holds"),
+    [
+        (("status", Comparison.EQUAL, "open"), lambda n: n % 2 == 1),
+        (("status", Comparison.NOT_EQUAL, "Open"), lambda n: n % 2 == 0),
+        (("task_status", Comparison.EQUAL, "Step 2"), lambda n: n % 3 == 2),
+        (("task_status", Comparison.NOT_EQUAL, "Step 2"), lambda n: n % 3 != 2),
+        (("created_date", Comparison.LESS, "2013-01-01T00:00:00Z"), lambda n: n % 10 < 3),
+        (("created_date", Comparison.GREATER_OR_EQUAL, "2018-01-01T00:00:00Z"), lambda n: n % 10 >= 8),
+        (("root_cause", Comparison.NOT_EQUAL, "x"), lambda n: n >= 0),
+    ],
+)
+def test_filters_hold_in_every_space(index: VectorIndex, condition, holds) -> None:
+    """Equality without regard to case, lists by any entry, dates as times."""
+    index.upsert([thing(n, space=ONE if n % 4 < 2 else TWO) for n in range(40)])
+    where = [Condition(property=condition[0], comparison=condition[1], value=condition[2])]
+    hits = index.search("trouble server", {ONE: unit(1, 8), TWO: unit(2, 4)}, where=where, limit=100)
+    assert {int(h.case_number) for h in hits} == {n for n in range(40) if holds(n)}
+
+
+@pytest.mark.parametrize(
+    "text", ["", "the of and", "\x00", "'; drop table x; --", "a" * 100_000, "fan\\ | & ! ( :*"]
+)
+def test_any_query_text_is_only_text(index: VectorIndex, text: str) -> None:
+    """Nothing in it is a command."""
+    index.upsert([thing(n) for n in range(5)])
+    assert len(index.search(text, {ONE: unit(1, 8)}, limit=5)) == 5
+
+
+def test_an_empty_index_finds_nothing(index: VectorIndex) -> None:
+    """And says that it is well."""
+    assert index.search("fan", {ONE: unit(1, 8)}) == []
+    assert (index.count(), index.spaces(), list(index.manifest())) == (0, {}, [])
+    health = index.health()
+    assert health.is_ready
+    assert health.is_writable
+
+
+def test_preparing_again_changes_nothing(index: VectorIndex) -> None:
+    """By several at once, and with a further space."""
+    index.upsert([thing(1)])
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: index.prepare({**SPACES, "three/model@5": 5}), range(8)))
+    assert index.count() == 1
+
+
+def test_writers_at_once_lose_nothing(index: VectorIndex) -> None:
+    """Batches that share objects, in whatever order."""
+    batches = [[thing(n, generation=g) for n in range(g, g + 20)] for g in range(1, 9)]
+    with ThreadPoolExecutor(4) as pool:
+        outcomes = list(pool.map(index.upsert, batches))
+    assert all(o.status is not UpsertStatus.FAILED for batch in outcomes for o in batch)
+    newest = {f"{n:08d}": min(n, 8) for n in range(1, 28)}
+    assert {s.case_number: s.generation for s in index.manifest()} == newest
+    assert index.probe([s.object_id for s in index.manifest()]) == {s.object_id for s in index.manifest()}
