@@ -72,8 +72,15 @@ def _begins_earlier_mail(lines: Sequence[str], i: int) -> bool:
     if _FROM.match(line):
         return sum(bool(_HEADER.match(x)) for x in lines[i + 1 : i + 5]) >= 2
     if line[:6].strip()[:2] in ("On", "Am", "Le", "El", "Il"):
-        return any(_WROTE.match(" ".join(lines[i : i + n])) for n in (1, 2, 3))
+        return any(_is_attribution(" ".join(lines[i : i + n])) for n in (1, 2, 3))
     return False
+
+
+def _is_attribution(line: str) -> bool:
+    """`On Mon, Nov 4, 2024 Ada wrote:`: with a date or an address, or with the colon and nothing behind it."""
+    return bool(_WROTE.match(line)) and (
+        line.rstrip().endswith(":") or "@" in line or any(map(str.isdigit, line))
+    )
 
 
 def _without_signature(lines: Sequence[str], sender: Collection[str]) -> list[str]:

@@ -31,7 +31,7 @@ _NOT_NAMES = frozenset(
     "hpe hp service desk engineer engineers engineering committer committers community reviewers reviewer hudson "
     "jenkins just also now yes no not only what when where how why which any some one two".split()
 )
-_WORD = r"\pLu[\pL'’.-]+"
+_WORD = r"\p{Lu}[\pL'’.-]+"
 _STREET_WORDS = (
     r"(?:Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Ln|Drive|Dr|Way|Court|Ct|Place|Pl|Square|Sq|Terrace|"
     r"Parkway|Pkwy|Highway|Hwy|Crescent|Close|Row|Quay)"
@@ -39,10 +39,10 @@ _STREET_WORDS = (
 _PLACES = Alternatives(
     {
         "street": rf"\b\d{{1,5}}[A-Za-z]?,?[ ](?:[NSEW]\.?[ ])?{_WORD}(?:[ ]{_WORD}){{0,3}}[ ]{_STREET_WORDS}\b\.?(?:,?[ ](?:(?i:suite|floor|unit|apt)\.?[ ]?\w{{1,6}}))?",
-        "strasse": r"\b\pLu[\pL-]{1,30}(?:straße|strasse|str\.|weg|platz|allee|gasse|damm|ring)[ ]\d{1,4}[a-z]?\b",
+        "strasse": r"\b\p{Lu}[\pL-]{1,30}(?:straße|strasse|str\.|weg|platz|allee|gasse|damm|ring)[ ]\d{1,4}[a-z]?\b",
         "rue": r"\b\d{1,4},?[ ](?:bis[ ])?(?i:rue|avenue|boulevard|place|chemin|calle|via|piazza)[ ][\pL' -]{3,40}",
         "box": r"\b(?i:P\.?[ ]?O\.?[ ]Box)[ ]\d{1,6}\b",
-        "town": r"\b(?:\d{5}[ ]\pLu[\pL-]{2,30}|\pLu[\pL-]{2,20}(?:[ ]\pLu[\pL-]{2,20}){0,2},[ ][A-Z]{2}[ ]\d{5}(?:-\d{4})?|[A-Z]{1,2}\d[A-Z0-9]?[ ]\d[A-Z]{2})\b",
+        "town": r"\b(?:\d{5}[ ]\p{Lu}[\pL-]{2,30}|\p{Lu}[\pL-]{2,20}(?:[ ]\p{Lu}[\pL-]{2,20}){0,2},[ ][A-Z]{2}[ ]\d{5}(?:-\d{4})?|[A-Z]{1,2}\d[A-Z0-9]?[ ]\d[A-Z]{2})\b",
     }
 )
 _LABELLED = Alternatives(
@@ -71,8 +71,8 @@ def salutations(text: str, raw: bytes) -> Iterator[Span]:
 
 
 def _begins_sentence(text: str, start: int) -> bool:
-    before = text[max(0, start - 3) : start].rstrip(" \t")
-    return not before or before[-1] in "\n.!?>:-*"
+    line = text[max(0, start - 40) : start].rpartition("\n")[2].lstrip(" \t>*-").rstrip(" \t")
+    return not line or line[-1] in ".!?:"
 
 
 def _name(found: re.Match[str]) -> Iterator[Span]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 
@@ -30,8 +31,7 @@ EVERYWHERE = {
     "ipv4": r"\b\d{1,3}(?:\.\d{1,3}){3}\b",
     "iban": r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?\b",
     "ssn": r"\b\d{3}-\d{2}-\d{4}\b",
-    "card": r"\b\d(?:[ -]?\d){12,18}\b",
-    "phone": r"(?:\+|\b00)?\(?\d(?:[ \t\x{a0}]?[().\-–/ \t]{0,3}\d){6,16}(?:[ \t]{0,2}(?i:ext|extension|x)\.?[ \t]{0,2}\d{1,6})?",
+    "phone": r"(?:\+|\b00)?\(?\d(?:[ \t\x{a0}]?[().\-–/ \t]{0,3}\d){6,}(?:[ \t]{0,2}(?i:ext|extension|x)\.?[ \t]{0,2}\d{1,6})?",
 }
 _EMAIL = Alternatives({"email": rf"[\pL\pN._%+'=-]+@{_LABEL}(?:\.{_LABEL})+"})
 """Asked only of texts that have an @: letters of every script make it dear."""
@@ -44,6 +44,10 @@ _PHONE_WORDS = Alternatives(
     }
 )
 _VERSION_BEFORE = Alternatives({"word": rf"(?i:\b(?:{VERSION_WORDS})\W{{0,4}}$)"})
+_PART = re.compile(r"[^\s]+")
+_MOST_PARTS = 6
+"""Groups that a written number has at the most."""
+
 _NOT_SECRETS = frozenset(
     "required needed wrong invalid incorrect correct not null none empty blank reset changed expired missing the a an "
     "set true false default protected rejected refused accepted and or for to in on is was ist".split()
@@ -74,7 +78,7 @@ class PatternFinder:
         elif m.name == "userinfo":
             start = m.start + m.text.index("://") + 3
             yield Span(start, m.end - 1, Label.LOGIN, text[start : m.end - 1])
-        elif m.name in ("card", "phone"):
+        elif m.name == "phone":
             yield from _number(text, m, phones, strict)
         else:
             label, check = _CHECKS[m.name]
@@ -96,16 +100,43 @@ def _password(m: Match) -> Iterator[Span]:
 
 
 def _number(text: str, m: Match, phones: frozenset[str], strict: bool) -> Iterator[Span]:
-    """A run of digits: a card, a number of the case's own people, or a valid telephone number."""
-    digits = "".join(c for c in m.text if c.isdigit())
+    """A run of digits: a card, a number of the case's own people, or a valid telephone number.
+
+    A run may be several things side by side: where the whole is nothing, its parts are looked at.
+    """
     if not is_bounded(text, m.start, m.end):
         return
-    if _is_card(digits, m.text):
-        yield Span(m.start, m.end, Label.CARD, digits)
-    elif any(digits.endswith(p) or p.endswith(digits) for p in phones):
-        yield Span(m.start, m.end, Label.PHONE, digits[-9:], is_known=True)
-    elif strict or _is_phone(text, m.start, m.text, digits):
-        yield Span(m.start, m.end, Label.PHONE, digits[-9:])
+    whole = _meaning(text, m.start, m.text, phones, strict)
+    if whole:
+        yield whole
+        return
+    parts = list(_PART.finditer(m.text))
+    first = 0
+    while first < len(parts):
+        found = None
+        for last in range(min(first + _MOST_PARTS, len(parts)) - 1, first - 1, -1):
+            start, end = parts[first].start(), parts[last].end()
+            if end - start >= 7 and end - start < len(m.text):
+                found = _meaning(text, m.start + start, m.text[start:end], phones, strict)
+            if found:
+                yield found
+                first = last
+                break
+        first += 1
+
+
+def _meaning(text: str, start: int, shape: str, phones: frozenset[str], strict: bool) -> Span | None:
+    digits = "".join(c for c in shape if c.isdigit())
+    end = start + len(shape)
+    if len(digits) < 7:
+        return None
+    if _is_card(digits, shape):
+        return Span(start, end, Label.CARD, digits)
+    if any(digits.endswith(p) or p.endswith(digits) for p in phones):
+        return Span(start, end, Label.PHONE, digits[-9:], is_known=True)
+    if strict or _is_phone(text, start, shape, digits):
+        return Span(start, end, Label.PHONE, digits[-9:])
+    return None
 
 
 def _is_card(digits: str, shape: str) -> bool:
@@ -175,6 +206,9 @@ def _is_valid(number: str, region: str) -> bool:
 
 def _is_email(text: str, start: int, end: int) -> bool:
     name, _, domain = text[start:end].partition("@")
+    before = text[max(0, start - 80) : start].rpartition("://")
+    if before[1] and not any(c.isspace() or c == "/" for c in before[2]):
+        return False  # the user of a URL, found as such
     return (
         name.strip(".'-") != "" and domain.rpartition(".")[2].isalpha() and len(domain.rpartition(".")[2]) > 1
     )

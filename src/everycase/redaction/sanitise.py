@@ -24,7 +24,13 @@ _SPACES = frozenset(
 _LINES = frozenset("\x85\u2028\u2029")
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]{2,10});")
 _MOJIBAKE = re.compile("[ÃÂâ][\x80-\xbf€‚ƒ„…†‡ˆ‰Š‹Œ‘’“”•–—˜™š›œžŸ]")
-_TAG = re.compile(r"<[a-zA-Z/!][^<>]{0,2000}>")
+_TAG = re.compile(
+    r"</?(?:p|br|div|span|a|b|i|u|ul|ol|li|table|tbody|thead|tr|td|th|h[1-6]|strong|em|pre|code|font|img|html|body|"
+    r"head|hr|blockquote|script|style|sub|sup)(?:\s[^<>]{0,2000})?/?>",
+    re.IGNORECASE,
+)
+"""Tags of the pages that people paste; `List<String>` is none."""
+
 _BLOCK = re.compile(
     r"<(?:br|/p|/div|/li|/tr|/h[1-6]|/ul|/ol|/table|/blockquote|/pre|hr)\b[^<>]{0,500}>", re.IGNORECASE
 )

@@ -12,13 +12,17 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import NoReturn
+from typing import IO, TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from everycase.domain.errors import WrongUse
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer as Buffer
 
 STREAM_ERRORS = (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, OSError)
 """What reading a damaged or vanished file raises, wherever in it."""
 
+Bytes: TypeAlias = "io.BufferedReader[Any]"
 _SUFFIXES = (".csv.gz", ".json.gz", ".csv", ".json")
 _METHODS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA})
 _CHUNK = 1 << 18
@@ -38,12 +42,12 @@ class ExportFile:
         return ".json" in self.name.lower()
 
     @contextmanager
-    def open(self) -> Iterator[io.BufferedReader]:
+    def open(self) -> Iterator[Bytes]:
         """The file's bytes, unpacked, as a stream. Any of `STREAM_ERRORS` may come, here or while reading."""
         with self._open_raw() as raw:
             if self.name.lower().endswith(".gz"):
-                with gzip.GzipFile(fileobj=raw) as packed, io.BufferedReader(packed, _CHUNK) as unpacked:  # type: ignore[type-var]
-                    yield unpacked
+                with gzip.GzipFile(fileobj=raw) as packed:
+                    yield io.BufferedReader(_Eager(packed), _CHUNK)
             else:
                 yield raw
 
@@ -53,17 +57,29 @@ class ExportFile:
             return hashlib.file_digest(raw, "sha256").hexdigest()
 
     @contextmanager
-    def _open_raw(self) -> Iterator[io.BufferedReader]:
+    def _open_raw(self) -> Iterator[Bytes]:
         if self.member is None:
-            with self.path.open("rb", buffering=_CHUNK) as raw:
-                yield raw
+            with io.FileIO(self.path) as file:
+                yield io.BufferedReader(file, _CHUNK)
         else:
-            with (
-                zipfile.ZipFile(self.path) as archive,
-                archive.open(self.member) as entry,
-                io.BufferedReader(entry, _CHUNK) as raw,  # type: ignore[type-var]  # it has readinto
-            ):
-                yield raw
+            with zipfile.ZipFile(self.path) as archive, archive.open(self.member) as entry:
+                yield io.BufferedReader(_Eager(entry), _CHUNK)
+
+
+class _Eager(io.RawIOBase):
+    """Gives what is unpacked as soon as it is, so that all that comes before a break is read."""
+
+    def __init__(self, packed: gzip.GzipFile | IO[bytes]) -> None:
+        self._packed = packed
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Buffer) -> int:
+        view = memoryview(buffer)
+        data: bytes = self._packed.read1(len(view))  # type: ignore[union-attr]  # both have it
+        view[: len(data)] = data
+        return len(data)
 
 
 def find_files(path: Path, objects: Collection[str]) -> dict[str, ExportFile]:
@@ -97,7 +113,7 @@ def _list_files(path: Path) -> list[ExportFile]:
             return [ExportFile(name=p.name, path=p, member=None) for p in paths]
         if not path.exists():
             raise WrongUse(
-                f"the export {path} does not exist: set EVERYCASE_SOURCE to the folder or zip of a data export"
+                f"the export {path} does not exist: set EVERYCASE_SOURCE to the folder or zip of an export"
             )
         return [ExportFile(name=PurePosixPath(m).name, path=path, member=m) for m in _members(path)]
     except OSError as e:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import io
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -17,7 +16,7 @@ from everycase.domain.cases import Record
 from everycase.domain.catalogue import Catalogue, SourceObject
 from everycase.domain.errors import SourceCutShort
 from everycase.domain.rows import BadRow, MalformedRow, RowParser, WrongWidth
-from everycase.sources.archive import STREAM_ERRORS, ExportFile
+from everycase.sources.archive import STREAM_ERRORS, Bytes, ExportFile
 
 LONGEST_FIELD = 64 * 1024 * 1024
 """Characters; a field that is longer is a quote that was never closed."""
@@ -29,7 +28,7 @@ csv.field_size_limit(LONGEST_FIELD)
 class _Lines:
     """Physical lines, counted and decoded one by one, so that a bad byte spoils one row only."""
 
-    raw: io.BufferedIOBase
+    raw: Bytes
     number: int = 0
     """Of the line that was given last, from 1."""
     row: list[str] = field(default_factory=list)
@@ -80,9 +79,7 @@ def _is_unicode(line: str) -> bool:
 class CsvRows:
     """Reads one CSV file of one object."""
 
-    def __init__(
-        self, file: ExportFile, obj: SourceObject, catalogue: Catalogue, raw: io.BufferedIOBase
-    ) -> None:
+    def __init__(self, file: ExportFile, obj: SourceObject, catalogue: Catalogue, raw: Bytes) -> None:
         """Reads the header. Raises `MalformedRow` when there is none, or it lacks a key column."""
         self._file, self._object = file, obj
         self._lines = _Lines(raw)
@@ -166,6 +163,6 @@ class CsvRows:
 
     def _cut_short(self) -> SourceCutShort:
         return SourceCutShort(
-            f"{self._file.name} ends in the middle of the row that begins on line {self._first_line}: what came before "
-            "it was loaded, nothing was deleted; copy the export again"
+            f"{self._file.name} ends in the middle of the row that begins on line {self._first_line}: "
+            "what came before it was loaded, nothing was deleted; copy the export again"
         )

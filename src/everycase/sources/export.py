@@ -7,7 +7,6 @@ of the file is read all the same (contract §3).
 from __future__ import annotations
 
 import hashlib
-import io
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from everycase.domain.catalogue import Catalogue, SourceObject
 from everycase.domain.errors import SourceCutShort, WrongUse
 from everycase.domain.rows import BadRow, MalformedRow
 from everycase.ports import ObjectState
-from everycase.sources.archive import STREAM_ERRORS, ExportFile, find_files
+from everycase.sources.archive import STREAM_ERRORS, Bytes, ExportFile, find_files
 from everycase.sources.csv_rows import CsvRows
 from everycase.sources.json_rows import JsonRows
 
@@ -37,9 +36,9 @@ class ExportSource:
         self._files = find_files(path, [o.name for o in catalogue.objects])
 
     def state(self, obj: SourceObject) -> ObjectState:
-        """Reads the header, and the bytes for their digest. Raises `WrongUse` where it is Case that is unusable.
+        """Reads the header, and the bytes for their digest, which is empty where they have no end.
 
-        The version is empty where the bytes cannot be read to their end.
+        Raises `WrongUse` where the Case file cannot be used at all.
         """
         file = self._files.get(obj.name.lower())
         if file is None:
@@ -68,7 +67,7 @@ class ExportSource:
         except STREAM_ERRORS as e:
             raise SourceCutShort(f"{file.name} {_trouble(e)}: nothing was deleted") from None
 
-    def _rows(self, file: ExportFile, obj: SourceObject, raw: io.BufferedReader) -> CsvRows | JsonRows:
+    def _rows(self, file: ExportFile, obj: SourceObject, raw: Bytes) -> CsvRows | JsonRows:
         rows = JsonRows if file.is_json else CsvRows
         return rows(file, obj, self._catalogue, raw)
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import codecs
 import hashlib
-import io
 import re
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
@@ -19,7 +18,7 @@ from everycase.domain.cases import Record
 from everycase.domain.catalogue import Catalogue, SourceObject
 from everycase.domain.errors import SourceCutShort
 from everycase.domain.rows import BadRow, MalformedRow, RowParser
-from everycase.sources.archive import STREAM_ERRORS, ExportFile
+from everycase.sources.archive import STREAM_ERRORS, Bytes, ExportFile
 
 _HEAD = 64 * 1024
 """Bytes in which `"records"` must begin: what stands before it are counts and a link."""
@@ -33,10 +32,10 @@ _NOT_UTF8 = "\ufdd0"
 codecs.register_error("everycase.mark", lambda e: (_NOT_UTF8, getattr(e, "end", 0)))
 
 
-class _Utf8(io.RawIOBase):
+class _Utf8:
     """The bytes of `raw` with every byte that is not UTF-8 marked, so that it spoils one record only."""
 
-    def __init__(self, raw: io.BufferedIOBase) -> None:
+    def __init__(self, raw: Bytes) -> None:
         self._raw = raw
         self._decoder = codecs.getincrementaldecoder("utf-8")("everycase.mark")
 
@@ -60,13 +59,13 @@ class _Reader(NamedTuple):
 class JsonRows:
     """Reads one JSON file of one object."""
 
-    def __init__(
-        self, file: ExportFile, obj: SourceObject, catalogue: Catalogue, raw: io.BufferedReader
-    ) -> None:
+    def __init__(self, file: ExportFile, obj: SourceObject, catalogue: Catalogue, raw: Bytes) -> None:
         """Looks at the beginning. Raises `MalformedRow` when it is no list of records."""
         self._file, self._object, self._catalogue, self._raw = file, obj, catalogue, raw
         self._readers: dict[tuple[str, ...], _Reader] = {}
-        head = raw.peek(_HEAD)[:_HEAD].removeprefix(codecs.BOM_UTF8).lstrip()
+        if raw.peek(len(codecs.BOM_UTF8)).startswith(codecs.BOM_UTF8):
+            raw.read(len(codecs.BOM_UTF8))
+        head = raw.peek(_HEAD)[:_HEAD].lstrip()
         if not head:
             raise MalformedRow("is empty, without so much as a list")
         if b"\x00" in head[:8]:

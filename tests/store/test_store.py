@@ -1,0 +1,167 @@
+"""The store on a real PostgreSQL: migrations, locks, the inbox, the embedded server."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from everycase.domain.catalogue import OBJECTS
+from everycase.domain.errors import DependencyUnreachable, WrongUse
+from everycase.domain.failures import ErrorType, Failure, FailureStage
+from everycase.store import db, embedded, failures, locks, migrate, staging
+
+NOW = datetime(2024, 11, 4, 6, 0, tzinfo=UTC)
+
+
+def failure(n: int, **values) -> Failure:
+    given = {
+        "record_id": f"r{n}",
+        "case_number": f"{n}",
+        "stage": FailureStage.EMBEDDING_GENERATION,
+        "error_type": ErrorType.EMBEDDING_API_TIMEOUT,
+        "message": "no answer in 60 s",
+    }
+    return Failure(**{**given, **values})
+
+
+@pytest.fixture
+def conn(database_url: str):
+    migrate.upgrade(database_url)
+    with db.connect(database_url) as found:
+        yield found
+
+
+def test_migrating_twice_changes_nothing(database_url: str) -> None:
+    """And the newest revision is the newest file."""
+    assert migrate.current(database_url) is None
+    assert migrate.upgrade(database_url)
+    assert not migrate.upgrade(database_url)
+    files = (Path(migrate.__file__).parent / "migrations" / "versions").glob("*.py")
+    assert migrate.current(database_url) == migrate.LATEST == max(f.name[:4] for f in files)
+
+
+def test_a_newer_schema_is_not_touched(database_url: str) -> None:
+    """An older everycase on a newer database says so."""
+    migrate.upgrade(database_url)
+    with db.connect(database_url) as conn:
+        conn.execute("update recon.alembic_version set version_num = '9999'")
+    with pytest.raises(WrongUse, match="newer than this everycase"):
+        migrate.upgrade(database_url)
+
+
+def test_staging_has_a_column_for_every_field_of_the_catalogue(conn) -> None:
+    """The catalogue is data; the tables follow it."""
+    for obj in OBJECTS:
+        rows = conn.execute(
+            "select column_name from information_schema.columns "
+            "where table_schema = 'udp' and table_name = %s",
+            (obj.table,),
+        )
+        there = {r[0] for r in rows}
+        assert {f.column for f in obj.fields} <= there, obj.name
+        assert set(staging.StagingTable(obj).columns) <= there
+
+
+def test_one_open_row_for_a_case_and_stage(conn) -> None:
+    """A repeat raises the count and moves the next try."""
+    failures.record(conn, [failure(1), failure(2)], now=NOW)
+    failures.record(conn, [failure(1)], now=NOW + timedelta(minutes=6))
+    rows = {r["record_id"]: r for r in failures.listed(conn)}
+    assert (rows["r1"]["retry_count"], rows["r2"]["retry_count"]) == (2, 1)
+    assert rows["r1"]["next_retry_time"] > rows["r2"]["next_retry_time"]
+    assert (rows["r1"]["failed_at"], rows["r1"]["last_failed_at"]) == (NOW, NOW + timedelta(minutes=6))
+
+
+def test_after_six_tries_a_person_is_asked_but_never_for_an_outage(conn) -> None:
+    """An unreachable dependency is not an attempt."""
+    down = failure(2, error_type=ErrorType.EMBEDDING_UNAVAILABLE)
+    for n in range(7):
+        failures.record(conn, [failure(1), down], now=NOW + timedelta(hours=n))
+    rows = {r["record_id"]: r for r in failures.listed(conn)}
+    assert (rows["r1"]["disposition"], rows["r1"]["next_retry_time"]) == ("manual_review", None)
+    assert (rows["r2"]["disposition"], rows["r2"]["retry_count"]) == ("retry", 0)
+
+
+def test_resolved_failures_tell_how_long_it_took(conn) -> None:
+    """And may come back as a new row."""
+    failures.record(conn, [failure(1)], now=NOW)
+    assert failures.resolve(conn, ["r1"], method="retry", now=NOW + timedelta(minutes=10)) == ["r1"]
+    (group,) = failures.grouped(conn, include_resolved=True)
+    assert (group["open"], group["resolved"], group["mttr_s"]) == (0, 1, 600.0)
+    failures.record(conn, [failure(1)], now=NOW + timedelta(hours=1))
+    assert len(failures.listed(conn, include_resolved=True)) == 2
+    assert failures.tally(conn) == {"retry": 1}
+
+
+def test_a_lock_ends_with_its_connection(conn, database_url: str) -> None:
+    """Nobody holds it: no worker of a dead run is alive."""
+    other = db.connect(database_url)
+    with locks.wait_for(other, locks.PIPELINE, seconds=1):
+        assert locks.is_held(conn, locks.PIPELINE)
+        with pytest.raises(WrongUse), locks.wait_for(conn, locks.PIPELINE, seconds=0.3):
+            pass
+        other.close()
+    with locks.wait_for(conn, locks.PIPELINE, seconds=5):
+        pass
+
+
+def test_an_address_never_shows_a_password() -> None:
+    """Neither does the error."""
+    assert db.address("postgresql://me:hunter2@db.example:5433/x") == "db.example:5433/x"
+    with pytest.raises(DependencyUnreachable) as caught:
+        db.connect("postgresql://me:hunter2@127.0.0.1:1/x")
+    assert "hunter2" not in str(caught.value)
+    assert "127.0.0.1:1/x" in str(caught.value)
+
+
+@pytest.fixture
+def home():
+    found = Path(f"/tmp/ecs{os.getpid()}")
+    yield found
+    embedded.stop(found)
+    shutil.rmtree(found, ignore_errors=True)
+
+
+def test_a_stale_pid_file_is_no_obstacle(home: Path) -> None:
+    """Its pid is dead, or another program's by now."""
+    dsn = embedded.start(home)
+    assert embedded.stop(home)
+    assert not embedded.stop(home)
+    bystander = subprocess.Popen(["sleep", "60"])
+    try:
+        for pid in (bystander.pid, 4_000_000):
+            (home / "pg" / "postmaster.pid").write_text(
+                f"{pid}\n{home}/pg\n1\n5432\n{home}/pg\n\n1 1\nready\n"
+            )
+            assert embedded.start(home) == dsn
+            embedded.stop(home)
+    finally:
+        bystander.kill()
+        bystander.wait()
+
+
+def test_a_creation_that_was_cut_off_begins_again_and_data_is_never_dropped(home: Path) -> None:
+    """Only what was marked as unfinished, and never answered, is made anew."""
+    (home / "pg").mkdir(parents=True)
+    (home / "pg" / "PG_VERSION").write_text("18\n")
+    (home / ".pg.unfinished").touch()
+    dsn = embedded.start(home)
+    with psycopg.connect(dsn, autocommit=True) as conn:
+        conn.execute("create table kept as select 1 as one")
+    (home / ".pg.unfinished").touch()
+    embedded.start(home)
+    embedded.stop(home)
+    with psycopg.connect(embedded.start(home)) as conn:
+        assert conn.execute("select one from kept").fetchone() == (1,)
+
+
+def test_a_path_too_long_for_a_socket_is_said_so(tmp_path: Path) -> None:
+    """With the setting that helps."""
+    with pytest.raises(WrongUse, match="EVERYCASE_HOME"):
+        embedded.start(tmp_path / ("x" * 120))
