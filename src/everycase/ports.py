@@ -28,6 +28,8 @@ class ObjectState:
     problem: str = ""
     """What is wrong, and what to do, where the object cannot be read or lacks catalogue fields."""
     missing_fields: tuple[str, ...] = ()
+    place: str = ""
+    """What a row's number is counted in: `Case.csv line`."""
 
 
 class Source(Protocol):

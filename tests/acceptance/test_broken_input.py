@@ -185,6 +185,7 @@ def test_of_two_rows_of_one_id_the_newer_is_taken_and_the_inbox_says_so(world: W
     assert [r["subject"] for r in world.index()] == ["The newer one", same["Subject"]]
     (failure,) = world.failures()
     assert (failure["record_id"], failure["error_type"]) == (record_id("Case", 1), "MalformedRecord")
+    assert failure["error_message"].startswith("Case.csv line 2 and 3: two different rows of one id")
     assert world.sync(write_export(tmp_path / "y", Case=[newer, same])).is_clean
 
 

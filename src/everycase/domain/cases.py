@@ -41,6 +41,8 @@ class Record:
     system_modstamp: datetime | None = None
     is_deleted: bool = False
     row_hash: str = ""
+    line: int = 0
+    """Where it began in its file, or its number there; 0 once it is staged."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

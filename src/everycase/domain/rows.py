@@ -161,7 +161,7 @@ class RowParser:
         except (IndexError, MalformedRow):
             return None
 
-    def parse(self, cells: Sequence[str]) -> Record | None:
+    def parse(self, cells: Sequence[str], line: int = 0) -> Record | None:
         """One row as a record, or None for a row that does not belong to any case (a Task of another type).
 
         Raises `MalformedRow` naming the column.
@@ -196,6 +196,7 @@ class RowParser:
             system_modstamp=stamp and stamp.when,
             is_deleted=is_deleted,
             row_hash=_row_hash(record_id, parent, values, identity, (created, modified, stamp), is_deleted),
+            line=line,
         )
 
     def _parent(self, cells: Sequence[str]) -> str | None:

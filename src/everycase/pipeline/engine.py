@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from everycase.domain.errors import WrongUse
+from everycase.domain.errors import EverycaseError, WrongUse
 
 B = TypeVar("B")
 R = TypeVar("R")
@@ -23,7 +23,7 @@ STALL_S = 900.0
 """No batch finished for so long: the run gives up (contract §10, the stall limit)."""
 
 
-class Stalled(Exception):
+class Stalled(EverycaseError):
     """No batch has finished within the stall limit."""
 
 
@@ -107,7 +107,10 @@ class _Run(Generic[B, R]):
                 if self._live:
                     done = cf.wait(self._live, self._stall_s, cf.FIRST_COMPLETED).done
                     if not done:
-                        raise Stalled(f"no batch has finished for {self._stall_s:.0f} s")
+                        raise Stalled(
+                            f"no batch has finished for {self._stall_s:.0f} s: the run was given up; "
+                            "nothing is lost, the next run goes on"
+                        )
                     for future in done:
                         batch, attempt = self._live.pop(future)
                         outcome = self._settle(future, batch, attempt)

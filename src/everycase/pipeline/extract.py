@@ -35,7 +35,7 @@ class _Reading:
     bad: list[BadRow] = field(default_factory=list)
     cut_short: str = ""
 
-    def records(self) -> Iterator[tuple[int, Record]]:
+    def records(self) -> Iterator[Record]:
         try:
             for row in self.source.read(self.object):
                 if isinstance(row, BadRow):
@@ -44,7 +44,7 @@ class _Reading:
                 self.rows += 1
                 if self.rows % _TELL_EVERY == 0:
                     self.on_rows(self.object.name, self.rows)
-                yield self.rows, row
+                yield row
         except SourceCutShort as e:
             self.cut_short = str(e)
         self.on_rows(self.object.name, self.rows)
@@ -115,7 +115,7 @@ def _extract_object(
         staging.set_version(
             conn, obj, source.name, state.version if reading.is_whole and not withheld else ""
         )
-        _note_bad_rows(conn, reading, doubles, now)
+        _note_bad_rows(conn, reading, doubles, state.place, now)
     return ObjectResult(
         object=obj.name,
         was_read=True,
@@ -149,7 +149,9 @@ def _withheld_sentence(obj: SourceObject, reading: _Reading, withheld: int) -> s
     )
 
 
-def _note_bad_rows(conn: Connection, reading: _Reading, doubles: list[staging.Double], now: datetime) -> None:
+def _note_bad_rows(
+    conn: Connection, reading: _Reading, doubles: list[staging.Double], place: str, now: datetime
+) -> None:
     """Open a failure for each bad row and for a file that ends early; close those that are over."""
     name = reading.object.name
     found = [
@@ -167,9 +169,8 @@ def _note_bad_rows(conn: Connection, reading: _Reading, doubles: list[staging.Do
             name,
             d.record_id,
             ErrorType.MALFORMED_RECORD,
-            f"{name} has two different rows of one id (the {d.first_row}th and the {d.last_row}th good row): "
-            "the newer one was taken",
-            {"rows": [d.first_row, d.last_row]},
+            f"{place} {d.first_line} and {d.last_line}: two different rows of one id; the newer was taken",
+            {"lines": [d.first_line, d.last_line]},
         )
         for d in doubles
     ]

@@ -105,7 +105,7 @@ class CsvRows:
                 cells = next(rows)
                 if lines.flaw:
                     raise MalformedRow(lines.flaw)
-                record = parse(cells) if cells else None
+                record = parse(cells, self._first_line) if cells else None
             except StopIteration:
                 return
             except STREAM_ERRORS:

@@ -53,7 +53,10 @@ class ExportSource:
             version = f"{READER_VERSION}:{self._meaning(obj)}:{file.digest()}"
         except STREAM_ERRORS:
             version = ""
-        return ObjectState(object=obj.name, is_present=True, version=version, missing_fields=missing)
+        place = f"{file.name} {'record' if file.is_json else 'line'}"
+        return ObjectState(
+            object=obj.name, is_present=True, version=version, missing_fields=missing, place=place
+        )
 
     def read(self, obj: SourceObject) -> Iterator[Record | BadRow]:
         file = self._files.get(obj.name.lower())

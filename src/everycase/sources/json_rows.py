@@ -109,7 +109,7 @@ class JsonRows:
         try:
             if _NOT_UTF8 in "".join(cells):
                 raise MalformedRow("has bytes that are not UTF-8")
-            return reader.parser.parse(cells)
+            return reader.parser.parse(cells, number)
         except MalformedRow as e:
             return self._bad(number, str(e), cells, reader.parser)
 

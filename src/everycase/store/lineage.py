@@ -16,6 +16,7 @@ from everycase.domain.fingerprint import Stamps
 from everycase.domain.lineage import Decision, Stage
 from everycase.store.db import Connection
 from everycase.store.queries import queries
+from everycase.store.staging import MANY
 
 SQL = queries("lineage")
 
@@ -106,6 +107,8 @@ def track(conn: Connection, *, run_id: UUID, source: str, recipe: str, now: date
     given = {"run_id": run_id, "source": source, "recipe": recipe, "now": now}
     row = conn.execute(SQL["track"], given).fetchone()
     assert row is not None
+    if row[0] >= MANY:
+        conn.execute("analyze recon.data_lineage")
     return int(row[0])
 
 

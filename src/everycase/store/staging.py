@@ -17,6 +17,9 @@ from everycase.domain.rows import iso
 from everycase.store.db import Connection
 from everycase.store.queries import queries
 
+MANY = 500
+"""Changed rows after which a table's statistics are made anew."""
+
 _KEEPING = ("created_date", "last_modified_date", "system_modstamp")
 
 
@@ -25,8 +28,8 @@ class Double:
     """An id that came in more than one row, with different contents."""
 
     record_id: str
-    first_row: int
-    last_row: int
+    first_line: int
+    last_line: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,20 +93,20 @@ class Merge:
         self._conn = conn
         self.table = StagingTable(obj)
 
-    def copy(self, records: Iterable[tuple[int, Record]]) -> None:
-        """Stream `(row number, record)` in; memory does not grow with the rows."""
+    def copy(self, records: Iterable[Record]) -> None:
+        """Stream records in; memory does not grow with the rows."""
         self._run("drop_load")
         self._run("create_load")
         with self._conn.cursor() as cursor, cursor.copy(self.table.statement("copy")) as copy:
-            for number, record in records:
-                copy.write_row((*self.table.row(record), number))
+            for record in records:
+                copy.write_row((*self.table.row(record), record.line))
         self._run("newest")
         self._run("prepare_newest")
         self._conn.execute("analyze newest")
 
     def doubles(self) -> list[Double]:
         rows = self._conn.execute(self.table.statement("doubles")).fetchall()
-        return [Double(record_id=i, first_row=a, last_row=b) for i, a, b in rows]
+        return [Double(record_id=i, first_line=a, last_line=b) for i, a, b in rows]
 
     def find_vanished(self, spared: Sequence[str]) -> Vanishing:
         """What staging has and this enumeration has not. Call `forget_vanished` to withhold it."""
@@ -129,7 +132,10 @@ class Merge:
             self._run("touched_by_feed")
         row = self._conn.execute(self.table.statement("tally")).fetchone()
         assert row is not None
-        return int(row[0]) + int(row[1])
+        changed = int(row[0]) + int(row[1])
+        if changed >= MANY:
+            self._run("refresh_statistics")
+        return changed
 
     def _run(self, name: str) -> None:
         self._conn.execute(self.table.statement(name))

@@ -96,6 +96,10 @@ where c.case_number in (
 -- What the merge did.
 select (select count(*) from changed) as changed, (select count(*) from vanished) as vanished
 
+-- refresh_statistics --
+-- After many changes the planner must not go by what was there before.
+analyze {table}
+
 -- watermark --
 -- How far this object has been read, if nothing has touched its rows since.
 select w.version from recon.watermarks w

@@ -1,0 +1,7 @@
+"""All benchmarks, one after another: `make bench`."""
+
+from benchmarks import load, profile, redaction, search_quality
+
+for module in (load, profile, redaction, search_quality):
+    print(f"\n## {module.__name__}\n{(module.__doc__ or '').strip()}\n")
+    module.main([])

@@ -1,0 +1,111 @@
+"""First load and unchanged re-sync of generated cases: rate, peak memory, what each stage costs.
+
+Usage: python -m benchmarks.load [--sizes 1000,10000,50000] [--engine processes:2]
+Limits held against: 300 cases a minute anywhere; a re-sync in a twentieth of the load; memory of the
+largest size within 1.3 times that of the next smaller one (10,000 and 50,000 in the issue).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from everycase.sources.sample import write_sample
+from everycase.store import embedded
+
+FLOOR_PER_S = 300 / 60
+
+
+@dataclass
+class Run:
+    seconds: float
+    peak_mb: float
+    report: dict
+
+
+def sync(home: Path, source: Path, engine: str) -> Run:
+    """One sync in a process of its own; the peak is the sum over its Python processes."""
+    env = {
+        **os.environ,
+        "EVERYCASE_HOME": str(home),
+        "EVERYCASE_SOURCE": str(source),
+        "EVERYCASE_ENGINE": engine,
+    }
+    started = time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "everycase.cli", "sync", "--json"],
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    peak = 0.0
+    done = threading.Event()
+
+    def watch() -> None:
+        nonlocal peak
+        family = psutil.Process(process.pid)
+        while not done.wait(0.2):
+            try:
+                members = [family, *(c for c in family.children(recursive=True) if "python" in c.name())]
+                peak = max(peak, sum(m.memory_info().rss for m in members) / 2**20)
+            except psutil.Error:
+                pass
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    out, _ = process.communicate()
+    done.set()
+    watcher.join()
+    return Run(time.perf_counter() - started, peak, json.loads(out))
+
+
+def main(args: list[str]) -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--sizes", default="1000,10000")
+    parser.add_argument("--engine", default="processes:2")
+    given = parser.parse_args(args)
+    rows, peaks = [], []
+    for size in map(int, given.sizes.split(",")):
+        home = Path(tempfile.mkdtemp(prefix="ecb", dir="/tmp"))
+        try:
+            write_sample(home / "export", cases=size, seed=1)
+            embedded.start(home)
+            first = sync(home, home / "export", given.engine)
+            again = sync(home, home / "export", given.engine)
+        finally:
+            embedded.stop(home)
+            shutil.rmtree(home, ignore_errors=True)
+        if first.report["created"] != size or again.report["unchanged"] != size:
+            raise SystemExit(f"the load of {size} is not what it should be: {first.report}")
+        stages = {n: s["seconds"] for n, s in first.report["stages"].items()}
+        whole = sum(stages.values())
+        rate = size / first.seconds
+        share = " ".join(f"{n} {s / whole:.0%}" for n, s in stages.items())
+        rows.append(
+            f"{size:>7,} {first.seconds:>8.1f} {rate:>8.1f} {rate / FLOOR_PER_S:>7.1f}x {first.peak_mb:>8.0f} "
+            f"{again.seconds:>8.2f} {again.report['duration_s']:>8.2f} {again.seconds / first.seconds * 20:>8.2f}  {share}"
+        )
+        peaks.append(first.peak_mb)
+        print(rows[-1] if len(rows) > 1 else f"{_HEADING}\n{rows[-1]}", flush=True)
+    if len(peaks) > 1:
+        print(f"\npeak memory, largest over next smaller size: {peaks[-1] / peaks[-2]:.2f} (limit 1.30)")
+
+
+_HEADING = (
+    f"{'cases':>7} {'load s':>8} {'cases/s':>8} {'floor':>8} {'peak MB':>8} {'again s':>8} {'its work':>8} "
+    f"{'of 1/20':>8}  worker time by stage"
+)
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
