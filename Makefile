@@ -26,7 +26,7 @@ run: setup ## The main job: sync, then reconcile, on the embedded default
 	@$(BIN)/everycase run
 
 test: setup check ## Lint, types, layers, tests
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 check: setup
 	@$(BIN)/ruff check --quiet src tests benchmarks

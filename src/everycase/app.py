@@ -22,7 +22,7 @@ from everycase.pipeline.engine import EngineSpec
 from everycase.pipeline.extract import OnRows
 from everycase.pipeline.plan import Plan, make_plan
 from everycase.pipeline.process import Processor
-from everycase.pipeline.sync import Progress, Sync, SyncReport
+from everycase.pipeline.sync import Progress, Sync, SyncReport, Work
 from everycase.ports import Embedder, Source, VectorIndex
 from everycase.redaction.redactor import TableRedactor
 from everycase.settings import Settings
@@ -129,7 +129,8 @@ class App:
             on_rows=on_rows,
         )
 
-    def _work(self, run_id: UUID):  # type: ignore[no-untyped-def]  # either form of the same function
+    def _work(self, run_id: UUID) -> Work:
+        """The worker function, in the form that the engine can hand on."""
         if self.engine.kind != "processes":
             return partial(self.processor.process, run_id)
         return partial(process_batch, Worker(self.settings, telemetry.is_debugging()), run_id)

@@ -16,6 +16,7 @@ import typer
 
 from everycase import console, settings, telemetry
 from everycase.app import App
+from everycase.domain.catalogue import FEW_FIELDS
 from everycase.domain.errors import EverycaseError, ExitCode, WrongUse
 from everycase.domain.failures import Disposition, FailureStage
 from everycase.overview import Overview, case_journey, diagnose, look
@@ -410,7 +411,8 @@ def _show_sync(report: SyncReport) -> None:
     for problem in report.problems:
         console.say(f"! {problem}")
     if report.unresolved:
-        console.say(f"! {report.unresolved:,} failures are open: {_me()} failures")
+        noun = "failure waits" if report.unresolved == 1 else "failures wait"
+        console.say(f"! {report.unresolved:,} {noun} for a retry or a person: {_me()} failures")
 
 
 def _show_overview(o: Overview) -> None:
@@ -419,12 +421,16 @@ def _show_overview(o: Overview) -> None:
     if o.coverage:
         shares = " · ".join(f"{name} {share:.0%}" for name, share in o.coverage.items())
         console.say(f"Coverage: {shares}; on average {o.census['average_fields']} of 44 fields populated")
+    if few := o.census["few_fields"]:
+        console.say(f"Fewer than {FEW_FIELDS} fields: {few:,} cases (flagged, and loaded all the same)")
     if o.spaces:
         console.say("Spaces: " + ", ".join(f"{name} {n:,}" for name, n in o.spaces.items()))
     for disposition, n in o.open_failures.items():
         console.say(f"Open failures ({disposition}): {n:,}")
     if o.last_sync:
         console.say(f"Last sync: {o.last_sync['status']}, {o.last_sync['start_time']:%Y-%m-%d %H:%M} UTC")
+    if o.is_running:
+        console.say("A run is at work now.")
     if not o.is_index_ready:
         console.say(f"! index: {o.index_detail}")
 

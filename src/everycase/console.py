@@ -18,7 +18,10 @@ from rich.text import Text
 
 from everycase.domain.runs import BatchResult
 
-OUT = Console(highlight=False, soft_wrap=True)
+_WIDE = 160
+"""Columns where nobody says how wide the output is: tables in logs and pipes are not folded."""
+
+OUT = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _WIDE)
 ERR = Console(stderr=True, highlight=False, soft_wrap=True)
 
 _LINE_EVERY_S = 5.0

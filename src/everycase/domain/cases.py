@@ -41,7 +41,7 @@ class Record:
     system_modstamp: datetime | None = None
     is_deleted: bool = False
     row_hash: str = ""
-    line: int = 0
+    line: int = field(default=0, compare=False)
     """Where it began in its file, or its number there; 0 once it is staged."""
 
 

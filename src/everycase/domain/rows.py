@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import chain
+from string import ascii_letters, digits
 from typing import NamedTuple, TypeVar
 
 from everycase.domain.cases import Record
@@ -22,7 +23,10 @@ from everycase.domain.errors import EverycaseError
 T = TypeVar("T")
 
 _EPOCH_MS = re.compile(r"-?[0-9]{11,14}\Z")
-_SUFFIX = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
+_CAPITALS = str.maketrans({c: "1" if c.isupper() else "0" for c in ascii_letters + digits})
+_SUFFIX = {f"{n:05b}"[::-1]: c for n, c in enumerate("ABCDEFGHIJKLMNOPQRSTUVWXYZ012345")}
+"""By which of five letters are capitals, the first one counting least."""
+
 _TRUE, _FALSE = frozenset({"true", "1", "yes"}), frozenset({"false", "0", "no", ""})
 _ID_FIELDS = frozenset({"Id", "ParentId", "CreatedById"})
 _STAMPS = ("CreatedDate", "LastModifiedDate", "SystemModstamp")
@@ -62,10 +66,8 @@ def long_id(value: str) -> str:
         raise MalformedRow("is not a 15- or 18-character Salesforce id")
     if len(value) == 18:
         return value
-    chunks = (value[i : i + 5] for i in (0, 5, 10))
-    return value + "".join(
-        _SUFFIX[sum(1 << n for n, c in enumerate(chunk) if c.isupper())] for chunk in chunks
-    )
+    capitals = value.translate(_CAPITALS)
+    return value + _SUFFIX[capitals[:5]] + _SUFFIX[capitals[5:10]] + _SUFFIX[capitals[10:]]
 
 
 def _is_id(value: str) -> bool:

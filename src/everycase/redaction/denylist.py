@@ -1,108 +1,73 @@
 """The record knows the names: a deny-list for each case, from its own identity columns (contract §6).
 
-Built once a case, searched by Aho-Corasick in a folded shadow of the text: lower case, runs of white
-space as one space. The text itself is never changed by the search.
+Built once a case, searched by Aho-Corasick in a folded shadow of the text. The whole value of a column
+goes wherever it stands as a word or words; what is derived from it (a surname, a login) under the
+caution that its rule names.
+
+Degenerate values: `Unknown`, `n/a` and the like name nobody; values of one or two letters (`US`, `Li`)
+count only in a name context; a number of up to five digits (a postal code, an extension) gives way to a
+technical token that has the same digits. Anything else is masked as it stands, product word or not.
 """
 
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from enum import Enum, auto
 from functools import lru_cache
 
 from ahocorasick_rs import AhoCorasick, MatchKind
 
 from everycase.domain.cases import JoinedCase
 from everycase.domain.catalogue import Catalogue, IdentityKind
+from everycase.redaction.lexicon import LEGAL_FORMS, NAMES_THAT_ARE_WORDS, NOBODY, PUBLIC_DOMAINS, ROLES
 from everycase.redaction.matching import is_bounded
 from everycase.redaction.sanitise import sanitise
+from everycase.redaction.shadow import fold, shadow
 from everycase.redaction.spans import Label, Span
 
-_SPLIT = re.compile(r"[;\n]|,(?=[^,]*@)")
+_PIECES = re.compile(r"[;\n]")
 _ADDRESS = re.compile(r"[^\s<>\"',;:()\[\]]+@[^\s<>\"',;:()\[\]]+")
-_DISPLAY = re.compile(r"^[\s\"']*([^<>@\"]+?)[\s\"']*<")
 _SPACE = re.compile(r"\s+")
-_RUN = re.compile(r"\s{2,}|[^\S ]")
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
-_LEGAL_FORMS = frozenset(
-    "inc incorporated corp corporation co company ltd limited llc llp lp plc gmbh ag kg kgaa ohg ug se sa sas sarl "
-    "srl spa bv nv ab as asa oy oyj aps pty pte pvt sdn bhd kk ltda group holding holdings".split()
+_UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue"})
+_INSIDE = 5
+"""From this length on a whole name gives away the longer word that it stands in."""
+_FEW_DIGITS = 5
+_NAME_SIGNS = ("@", "~", "/home/", "/users/", "\\")
+"""What a login name stands behind; folded."""
+_NAME_WORDS = frozenset(
+    "mr mrs ms miss dr prof herr frau hi hello hey dear thanks thx cheers regards by cc attn".split()
 )
-_PUBLIC_DOMAINS = frozenset(
-    "gmail.com googlemail.com yahoo.com hotmail.com outlook.com live.com msn.com aol.com icloud.com me.com mac.com "
-    "gmx.de gmx.net web.de t-online.de mail.ru qq.com 163.com 126.com protonmail.com proton.me yandex.ru".split()
-)
-_ROLES = frozenset(
-    "info support admin administrator root sales contact help helpdesk service noreply no-reply donotreply office mail "
-    "team webmaster postmaster hostmaster billing it ops dev test user hpe hp".split()
-)
-NAMES_THAT_ARE_WORDS = frozenset(
-    "mark may will price bill rich grant chase frank art sue pat jack rob drew hope faith joy grace dawn summer april "
-    "june august page park young long short rose iris ray dean king bush wood stone fox case cook baker banks cash "
-    "best link field power rack server storm bell nick don guy gene dale glen cliff brook brooks forest woods hill "
-    "hall lake rivers ford march major bishop abbot knight marshall parker taylor carter turner mason miller smith "
-    "fisher hunter archer potter porter weaver brown black white green gray grey gold silver blue day night winter "
-    "christian lane street way church house temple field fields marsh moss reed heath max min van der den von dos the "
-    "and for new good little small large love singer law lord judge major noble prince earl duke miles mile page "
-    "sage star sky sunny penny buck jay robin martin wolf lamb crane drake swan bird finch hawk joe job read reader "
-    "write close open data node test tester user admin root support system team null none unknown patch bot hat "
-    "red core code port gate gates key keys lock locks drive root branch tree web net cloud host love apache hudson "
-    "client session leader follower master agent worker watch monitor queue cluster index log logs issue task".split()
-)
-"""Single names that are words too: masked within a name, or in a greeting, but not on their own."""
 
-_NOT_NAMES = frozenset("unknown n/a na none null - -- . test tbd nobody anonymous unassigned user".split())
+
+class _Rule(Enum):
+    """Where a term counts. All but `WHOLE` ask for word boundaries."""
+
+    WHOLE = auto()
+    """The value of a column: in any letters, and within a longer word from `_INSIDE` letters on."""
+    ANY = auto()
+    """In any letters."""
+    NAME = auto()
+    """With a capital, or behind a sign that a login name stands behind."""
+    CONTEXT = auto()
+    """A name that is also a word: behind a title, a greeting or such a sign."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Term:
-    """What a folded text means when it is found. `exact`: only written so, or in capitals."""
+    """What a folded text means when it is found."""
 
     label: Label
     key: str
-    exact: str | None = None
-    is_full: bool = False
+    rule: _Rule
+    value: str = ""
+    """Of a whole value: as the column has it, for the residual scan."""
 
-
-@dataclass(frozen=True, slots=True)
-class Shadow:
-    """A folded text and the way back to the places of the original."""
-
-    text: str
-    starts: tuple[int, ...]
-    shifts: tuple[int, ...]
-
-    def original(self, place: int) -> int:
-        i = bisect_right(self.starts, place) - 1
-        return place + (self.shifts[i] if i >= 0 else 0)
-
-
-def fold(text: str) -> str:
-    """Lower case, character by character, so that no place moves."""
-    lowered = text.lower()
-    if len(lowered) == len(text):
-        return lowered
-    return "".join(low if len(low := c.lower()) == 1 else c for c in text)
-
-
-def shadow(text: str) -> Shadow:
-    """Fold a text and make every run of white space one space."""
-    parts: list[str] = []
-    starts, shifts = [], []
-    last = length = shift = 0
-    folded = fold(text)
-    for run in _RUN.finditer(folded):
-        parts.append(folded[last : run.start()])
-        parts.append(" ")
-        length += run.start() - last + 1
-        shift += run.end() - run.start() - 1
-        starts.append(length)
-        shifts.append(shift)
-        last = run.end()
-    parts.append(folded[last:])
-    return Shadow("".join(parts), tuple(starts), tuple(shifts))
+    @property
+    def is_few_digits(self) -> bool:
+        return self.key.isdigit() and len(self.key) <= _FEW_DIGITS
 
 
 class DenyList:
@@ -110,43 +75,72 @@ class DenyList:
 
     def __init__(self, case: JoinedCase, catalogue: Catalogue) -> None:
         self.terms: dict[str, _Term] = {}
-        self.phones: frozenset[str] = frozenset()
         phones: set[str] = set()
         for kind, value in identities(case, catalogue):
             if kind is IdentityKind.PHONE:
                 phones |= set(_phone_digits(value))
             for text, term in _terms_of(kind, value):
                 known = self.terms.get(text)
-                if known is None or (term.is_full and not known.is_full):
+                if known is None or term.rule.value < known.rule.value:
                     self.terms[text] = term
         self.phones = frozenset(phones)
         self._texts = list(self.terms)
         self._automaton = AhoCorasick(self._texts, matchkind=MatchKind.Standard) if self._texts else None
 
     @property
-    def full(self) -> list[str]:
-        """The identity values as they stand, folded: none of them may be left anywhere."""
-        return [t for t, term in self.terms.items() if term.is_full]
+    def whole(self) -> dict[str, Label]:
+        """The identity values as they stand, sanitised: none of them may be left anywhere."""
+        return {t.value: t.label for t in self.terms.values() if t.rule is _Rule.WHOLE}
 
     def find(self, text: str) -> Iterator[Span]:
+        """Linear in the text and the hits."""
         if self._automaton is None:
             return
         folded = shadow(text)
+        reach = 0
         for which, start, end in self._automaton.find_matches_as_indexes(folded.text, overlapping=True):
             term = self.terms[self._texts[which]]
             first, last = folded.original(start), folded.original(end - 1) + 1
-            found = text[first:last]
-            if term.exact is not None and found != term.exact and found != term.exact.upper():
-                continue
             if is_bounded(text, first, last):
-                yield Span(first, last, term.label, term.key, is_known=True)
-            elif term.is_full and self._texts[which] not in NAMES_THAT_ARE_WORDS and end - start >= 5:
-                yield Span(*_whole_word(text, first, last), term.label, term.key, is_known=True)
+                if _counts(term, text, first):
+                    yield Span(first, last, term.label, term.key, is_known=not term.is_few_digits)
+            elif last > reach and _is_telling(term, self._texts[which]):
+                first, reach = _whole_word(text, first, last, reach)
+                yield Span(first, reach, term.label, term.key, is_known=True)
 
 
-def _whole_word(text: str, start: int, end: int) -> tuple[int, int]:
+def _counts(term: _Term, text: str, first: int) -> bool:
+    """Whether a bounded hit at `first` is the name, by the rule of its term."""
+    if term.rule in (_Rule.WHOLE, _Rule.ANY):
+        return True
+    if term.rule is _Rule.NAME and text[first].isupper():
+        return True
+    before = text[max(0, first - 12) : first].lower()
+    if before.endswith(_NAME_SIGNS):
+        return True
+    words = _WORD.findall(before)
+    return (
+        term.rule is _Rule.CONTEXT
+        and text[first].isupper()
+        and bool(words)
+        and words[-1] in _NAME_WORDS
+        and before.rstrip(" .,").endswith(words[-1])
+    )
+
+
+def _is_telling(term: _Term, found: str) -> bool:
+    return (
+        term.rule is _Rule.WHOLE
+        and term.label is not Label.ADDRESS
+        and len(found) >= _INSIDE
+        and not found.isdigit()
+        and found not in NAMES_THAT_ARE_WORDS
+    )
+
+
+def _whole_word(text: str, start: int, end: int, floor: int) -> tuple[int, int]:
     """A whole identity value inside a longer word (`lovelace` in `lovelace42`) gives that word away."""
-    while start and text[start - 1].isalnum():
+    while start > floor and text[start - 1].isalnum():
         start -= 1
     while end < len(text) and text[end].isalnum():
         end += 1
@@ -154,63 +148,86 @@ def _whole_word(text: str, start: int, end: int) -> tuple[int, int]:
 
 
 def identities(case: JoinedCase, catalogue: Catalogue) -> Iterator[tuple[IdentityKind, str]]:
-    """Each identity value of the case and its children once, sanitised, lists taken apart."""
+    """Each identity value of the case and its children once, as the column has it."""
     seen: set[tuple[IdentityKind, str]] = set()
     kinds: Mapping[str, Mapping[str, IdentityKind]] = {
         o.name: {c.name: c.kind for c in o.identity} for o in catalogue.objects
     }
     for record in case.records():
         for column, value in record.identity.items():
-            kind = kinds[record.object].get(column, IdentityKind.PERSON)
-            for part in _SPLIT.split(sanitise(value)):
-                found = (kind, part.strip(" \t,"))
-                if found[1] and found not in seen:
-                    seen.add(found)
-                    yield found
+            found = (kinds[record.object].get(column, IdentityKind.PERSON), value)
+            if found not in seen:
+                seen.add(found)
+                yield found
 
 
 @lru_cache(maxsize=20_000)
 def _terms_of(kind: IdentityKind, value: str) -> tuple[tuple[str, _Term], ...]:
     """People come again from case to case."""
-    return tuple(_terms(kind, value))
+    pieces = (p.strip(" \t,") for p in _PIECES.split(sanitise(value)))
+    return tuple(t for piece in pieces if piece for t in _terms(kind, piece) if t[0])
 
 
 def _terms(kind: IdentityKind, value: str) -> Iterator[tuple[str, _Term]]:
-    """The folded forms of one identity value."""
-    for mail in _ADDRESS.findall(value):
-        yield from _mail_terms(mail)
-    if "@" in value:
-        display = _DISPLAY.match(value)
-        if display:
-            yield from _person_terms(display[1])
-        elif kind is not IdentityKind.EMAIL and not _ADDRESS.fullmatch(value):
-            yield from _person_terms(_ADDRESS.sub(" ", value))
-        return
-    if kind in (IdentityKind.PERSON, IdentityKind.EMAIL):
-        yield from _person_terms(value)
+    """The folded forms of one identity value, which may be a list of addresses."""
+    last = 0
+    for mail in _ADDRESS.finditer(value):
+        yield from _mail_terms(mail[0])
+        yield from _people(value[last : mail.start()])
+        last = mail.end()
+    rest = value[last:]
+    if last or kind in (IdentityKind.PERSON, IdentityKind.EMAIL):
+        yield from _people(rest)
     elif kind is IdentityKind.COMPANY:
-        yield from _company_terms(value)
+        yield from _company_terms(rest)
     elif kind is IdentityKind.ADDRESS:
-        yield from _address_terms(value)
-    elif len(value) >= 5:
-        yield _folded(value), _Term(Label.PHONE, "".join(_phone_digits(value)), is_full=True)
+        yield from _address_terms(rest)
+    else:
+        digits = "".join(_phone_digits(rest))
+        yield from _whole(rest, Label.PHONE, digits or None)
 
 
 def _folded(value: str) -> str:
     return _SPACE.sub(" ", fold(value)).strip()
 
 
-def _person_terms(value: str) -> Iterator[tuple[str, _Term]]:
-    name = _SPACE.sub(" ", value).strip(" \"'<>()[],.")
-    folded = _folded(name)
-    if len(folded) < 2 or folded in _NOT_NAMES:
+def _whole(value: str, label: Label, key: str | None = None) -> Iterator[tuple[str, _Term]]:
+    """The value as it stands. One or two letters are too few to go wherever they stand."""
+    folded = _folded(value)
+    if folded in NOBODY or not any(c.isalnum() for c in folded):
         return
-    key = folded
-    yield folded, _Term(Label.PERSON, key, is_full=True)
-    parts = [p.strip() for p in name.split(",") if p.strip()]
-    if len(parts) == 2:
-        yield from _forms(f"{parts[1]} {parts[0]}", key)
+    few = 4 if folded.isdigit() else 3
+    if len(folded) >= few:
+        yield folded, _Term(label, key or folded, _Rule.WHOLE, value)
+    elif label is Label.PERSON and len(folded) == 2:
+        yield folded, _Term(label, folded, _Rule.CONTEXT)
+
+
+def _people(value: str) -> Iterator[tuple[str, _Term]]:
+    """One person, or several between commas; `Lovelace, Ada` is one."""
+    name = _SPACE.sub(" ", value).strip(" \"'<>()[],")
+    if not name:
+        return
+    parts = [p for p in (p.strip(" \"'<>()[]") for p in name.split(",")) if p]
+    yield from _whole(name, Label.PERSON)
+    if len(parts) > 2 or (len(parts) == 2 and all(" " in p for p in parts)):
+        for part in parts:
+            yield from _person_terms(part)
+    elif len(parts) == 2:
+        yield from _forms(f"{parts[1]} {parts[0]}", _folded(name))
+    else:
+        yield from _person_terms(name)
+
+
+def _person_terms(name: str) -> Iterator[tuple[str, _Term]]:
+    key = _folded(name)
+    if key in NOBODY:
+        return
+    yield from _whole(name, Label.PERSON)
     yield from _forms(name, key)
+    plain = name.translate(_UMLAUTS)
+    if plain != name:
+        yield from _forms(plain, key)
 
 
 def _forms(name: str, key: str) -> Iterator[tuple[str, _Term]]:
@@ -218,10 +235,10 @@ def _forms(name: str, key: str) -> Iterator[tuple[str, _Term]]:
     words = _WORD.findall(name)
     if len(words) < 2:
         return
-    person = _Term(Label.PERSON, key)
+    person = _Term(Label.PERSON, key, _Rule.ANY)
     folded = [fold(w) for w in words]
     first, last = folded[0], folded[-1]
-    yield " ".join(folded), _Term(Label.PERSON, key, is_full=True)
+    yield " ".join(folded), _Term(Label.PERSON, key, _Rule.WHOLE, " ".join(words))
     pairs = [(first, last), (first, " ".join(folded[1:])), (" ".join(folded[:-1]), last)]
     for a, b in dict.fromkeys(pairs):
         yield from ((f, person) for f in (f"{a} {b}", f"{b}, {a}", f"{b} {a}"))
@@ -232,54 +249,58 @@ def _forms(name: str, key: str) -> Iterator[tuple[str, _Term]]:
             yield initial + last, person
     if len(first) >= 3:
         yield first + last[0], person
-    for word, low in zip(words, folded, strict=True):
-        if len(low) >= 3 and low not in NAMES_THAT_ARE_WORDS:
-            yield low, _Term(Label.PERSON, key, exact=_as_name(word))
+    for low in folded:
+        yield from _token(low, Label.PERSON, key)
 
 
-def _as_name(word: str) -> str:
-    """Names are written with a capital even where a column has them without."""
-    return word[0].upper() + word[1:]
+def _token(low: str, label: Label, key: str) -> Iterator[tuple[str, _Term]]:
+    """One word of a name on its own: a name where it is written like one."""
+    if len(low) >= 3:
+        yield low, _Term(label, key, _Rule.CONTEXT if low in NAMES_THAT_ARE_WORDS else _Rule.NAME)
 
 
 def _mail_terms(mail: str) -> Iterator[tuple[str, _Term]]:
-    folded = _folded(mail.strip(".'\""))
+    mail = mail.strip(".'\"")
+    folded = _folded(mail)
     name, _, domain = folded.partition("@")
-    yield folded, _Term(Label.EMAIL, folded, is_full=True)
-    if len(name) >= 3 and name not in _ROLES and not name.isdigit():
-        yield name, _Term(Label.PERSON, name)
-    if domain and "." in domain and domain not in _PUBLIC_DOMAINS:
-        yield domain, _Term(Label.COMPANY, domain)
+    yield folded, _Term(Label.EMAIL, folded, _Rule.WHOLE, mail)
+    if len(name) >= 3 and name not in ROLES and not name.isdigit():
+        is_word = name in NAMES_THAT_ARE_WORDS
+        yield name, _Term(Label.PERSON, name, _Rule.CONTEXT if is_word else _Rule.ANY)
+        words = name.replace("_", ".").replace("-", ".").split(".")
+        if len(words) == 2 and all(w.isalpha() and len(w) >= 3 and w not in ROLES for w in words):
+            for low in words:
+                yield from _token(low, Label.PERSON, name)
+            yield " ".join(words), _Term(Label.PERSON, name, _Rule.ANY)
+    if "." in domain and domain not in PUBLIC_DOMAINS:
+        yield domain, _Term(Label.COMPANY, domain, _Rule.ANY)
 
 
 def _company_terms(value: str) -> Iterator[tuple[str, _Term]]:
     folded = _folded(value)
-    if len(folded) < 2 or folded in _NOT_NAMES:
+    if folded in NOBODY:
         return
-    yield folded, _Term(Label.COMPANY, folded, is_full=True)
+    yield from _whole(value, Label.COMPANY)
     words = _WORD.findall(value)
     bare = list(words)
-    while len(bare) > 1 and fold(bare[-1]) in _LEGAL_FORMS:
+    while len(bare) > 1 and fold(bare[-1]) in LEGAL_FORMS:
         bare.pop()
-    if len(bare) == 1 and len(bare[0]) >= 3 and fold(bare[0]) not in NAMES_THAT_ARE_WORDS:
-        yield fold(bare[0]), _Term(Label.COMPANY, folded, exact=bare[0])
+    if len(bare) == 1:
+        yield from _token(fold(bare[0]), Label.COMPANY, folded)
     elif len(bare) > 1:
         end = value.rindex(bare[-1]) + len(bare[-1])
-        yield _folded(value[:end]), _Term(Label.COMPANY, folded)
+        yield _folded(value[:end]), _Term(Label.COMPANY, folded, _Rule.ANY)
 
 
 def _address_terms(value: str) -> Iterator[tuple[str, _Term]]:
     folded = _folded(value)
-    if len(folded) < 3:
-        return
-    is_word = len(_WORD.findall(value)) == 1 and value.isalpha()
-    yield folded, _Term(Label.ADDRESS, folded, exact=value.strip() if is_word else None, is_full=True)
+    yield from _whole(value, Label.ADDRESS)
     parts = [p.strip() for p in value.split(",")]
     if len(parts) > 1:
         for part in parts:
             if len(part) >= 5:
-                alone = part if part.isalpha() else None
-                yield _folded(part), _Term(Label.ADDRESS, folded, exact=alone)
+                rule = _Rule.NAME if part.isalpha() else _Rule.ANY
+                yield _folded(part), _Term(Label.ADDRESS, folded, rule)
 
 
 def _phone_digits(value: str) -> Iterable[str]:

@@ -42,7 +42,8 @@ _PLACES = Alternatives(
         "strasse": r"\b\p{Lu}[\pL-]{1,30}(?:straße|strasse|str\.|weg|platz|allee|gasse|damm|ring)[ ]\d{1,4}[a-z]?\b",
         "rue": r"\b\d{1,4},?[ ](?:bis[ ])?(?i:rue|avenue|boulevard|place|chemin|calle|via|piazza)[ ][\pL' -]{3,40}",
         "box": r"\b(?i:P\.?[ ]?O\.?[ ]Box)[ ]\d{1,6}\b",
-        "town": r"\b(?:\d{5}[ ]\p{Lu}[\pL-]{2,30}|\p{Lu}[\pL-]{2,20}(?:[ ]\p{Lu}[\pL-]{2,20}){0,2},[ ][A-Z]{2}[ ]\d{5}(?:-\d{4})?|[A-Z]{1,2}\d[A-Z0-9]?[ ]\d[A-Z]{2})\b",
+        "town": r"\b\p{Lu}[\pL-]{2,20}(?:[ ]\p{Lu}[\pL-]{2,20}){0,2},[ ][A-Z]{2}[ ]\d{5}(?:-\d{4})?\b",
+        "code": r"\b(?:\d{5}[ ]\p{Lu}[\pL-]{2,30}|[A-Z]{1,2}\d[A-Z0-9]?[ ]\d[A-Z]{2})\b",
     }
 )
 _LABELLED = Alternatives(
@@ -52,6 +53,9 @@ _LABELLED = Alternatives(
         "phone": r"(?im:^)[ \t>*]{0,8}(?i:phone|tel|telephone|mobile|cell|fax|direct|office)[ \t]{0,3}[.:][ \t]{0,4}[+(\d][^\n]{5,40}",
     }
 )
+_NEAR = 80
+"""Characters between a street and the postal code that belongs to it."""
+_PERSON = re.compile(rf"{_TITLE}({_FULL})(?![\w'’-])")
 _LABELS = {"person": Label.PERSON, "address": Label.ADDRESS, "phone": Label.PHONE}
 
 
@@ -87,16 +91,31 @@ def _name(found: re.Match[str]) -> Iterator[Span]:
 
 
 def places(text: str, raw: bytes) -> Iterator[Span]:
-    """Street lines, post boxes and towns with a postal code."""
+    """Street lines, post boxes and towns with a postal code.
+
+    `80331 München` and `P4 1TB` have one shape: it counts only in the two lines after a street.
+    """
+    street = -_NEAR
     for m in _PLACES.find(text, raw):
+        if m.name == "code" and (m.start - street >= _NEAR or text.count("\n", street, m.start) > 2):
+            continue
+        if m.name != "code":
+            street = m.end
         yield Span(m.start, m.end, Label.ADDRESS, m.text.lower())
 
 
 def labelled(text: str, raw: bytes) -> Iterator[Span]:
-    """Blocks that say what they are: `Engineer: …`, `Site address: …`, `Phone: …`."""
+    """Blocks that say what they are: `Engineer: …`, `Site address: …`, `Phone: …`.
+
+    Of a person's line the name alone: `Engineer: replaced the fan` says what was done.
+    """
     for m in _LABELLED.find(text, raw):
         value = m.text[m.text.index(":" if ":" in m.text else ".") + 1 :]
         stripped = value.strip()
-        if stripped and not stripped.startswith("<"):
-            start = m.end - len(value) + (len(value) - len(value.lstrip()))
+        start = m.end - len(value.lstrip())
+        if m.name == "person":
+            found = _PERSON.match(text, start)
+            if found:
+                yield from _name(found)
+        elif stripped and not stripped.startswith("<"):
             yield Span(start, start + len(stripped), _LABELS[m.name], stripped.lower())

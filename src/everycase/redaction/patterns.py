@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable, Iterator
+import string
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 
 import phonenumbers
 
 from everycase.redaction.matching import Alternatives, Match, is_bounded
-from everycase.redaction.protect import VERSION_WORDS
+from everycase.redaction.protect import VERSION_WORDS, is_version
 from everycase.redaction.spans import Label, Span
 
 _REGIONS = ("US", "GB", "DE", "FR", "IN", "AU", "ES", "IT", "NL", "CH", "SE", "JP", "BR")
@@ -19,40 +20,70 @@ _LABEL = r"[\pL\pN](?:[\pL\pN-]*[\pL\pN])?"
 EVERYWHERE = {
     "userinfo": r"\b[A-Za-z][A-Za-z0-9+.-]{1,15}://[^\s/@:<>\"']{1,64}(?::[^\s/@<>\"']{0,128})?@",
     "password": (
-        r"(?i:\b(?:pass ?word|passwd|passphrase|passcode|pwd|kennwort|passwort|mot de passe|contraseña)\b"
-        r"[\"']?[ \t]{0,3}(?:is|was|ist|:|=|->|=>)[ \t]{0,3}[\"']?)[^\s\"'<>,;]{3,128}"
+        r"(?i:[\w.-]{0,40}(?:pass ?word|passwd|passphrase|passcode|pwd|kennwort|passwort|mot de passe|contraseña)\b"
+        r"[\"']?[ \t]{0,3}(?:is|was|ist|:|=|->|=>)[ \t]{0,3}[\"']?)[^\s\"'<>]{2,128}"
     ),
+    "secret": r"<(?i:[\w.:-]{0,40}(?:password|passwd|passphrase|pwd))>[^<>\s]{1,128}</",
     "login": r"\b[A-Z][A-Z0-9-]{1,14}\\[A-Za-z][A-Za-z0-9._-]{1,63}",
+    "account": (
+        r"(?i:\b(?:user|username|user name|login|logon|account|logged (?:in|on) as|run(?:ning)? as)[ \t]{0,2}[:=]?[ \t]{1,2})"
+        r"[A-Za-z][A-Za-z0-9-]{1,14}\\[A-Za-z][A-Za-z0-9._-]{1,63}"
+    ),
     "hostip": r"\b[A-Za-z][A-Za-z0-9]{0,30}-(?:\d{1,3}-){3}\d{1,3}\b(?:\.[A-Za-z0-9-]{1,63}){0,8}",
     "ipv6": (
         r"(?:[0-9A-Fa-f]{1,4}:){2,7}(?:[0-9A-Fa-f]{1,4}|:)(?::?[0-9A-Fa-f]{1,4}){0,6}(?:\.\d{1,3}){0,3}"
         r"|[0-9A-Fa-f]{0,4}::(?:[0-9A-Fa-f]{1,4}:?){0,7}(?:\d{1,3}(?:\.\d{1,3}){3})?"
     ),
-    "ipv4": r"\b\d{1,3}(?:\.\d{1,3}){3}\b",
+    "ipv4": r"\d{1,3}(?:\.\d{1,3}){3}",
     "iban": r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?\b",
     "ssn": r"\b\d{3}-\d{2}-\d{4}\b",
-    "phone": r"(?:\+|\b00)?\(?\d(?:[ \t\x{a0}]?[().\-–/ \t]{0,3}\d){6,}(?:[ \t]{0,2}(?i:ext|extension|x)\.?[ \t]{0,2}\d{1,6})?",
 }
+_PHONE = Alternatives(
+    {
+        "phone": r"(?:\+|\b00)?\(?\d(?:[ \t\x{a0}]?[().\-–/ \t]{0,3}\d){6,}(?:[ \t]{0,2}(?i:ext|extension|x)\.?[ \t]{0,2}\d{1,6})?"
+    }
+)
+"""A pass of its own: a run of digits and signs would swallow the address beside it."""
+
 _EMAIL = Alternatives({"email": rf"[\pL\pN._%+'=-]+@{_LABEL}(?:\.{_LABEL})+"})
 """Asked only of texts that have an @: letters of every script make it dear."""
 
 _MAC = r"\b(?:[0-9A-Fa-f]{2}[:-]){7}[0-9A-Fa-f]{2}\b|\b(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}\b"
 
-_PHONE_WORDS = Alternatives(
-    {
-        "word": r"(?i:\b(?:phone|telephone|tel|mobile|cell|fax|call|call me at|reach me at|hotline|ph|mob)\b\W{0,6}$)"
-    }
+_PHONE_WORDS = frozenset("phone telephone tel mobile cell fax call hotline ph mob".split())
+_PHONE_PHRASES = ("call me at", "reach me at")
+_SECRET_SIGN = re.compile(
+    r"[\w.\- ]*?(?:pass ?word|passwd|passphrase|passcode|pwd|kennwort|passwort|passe|contraseña)"
+    r"[\"']?[ \t]{0,3}(is|was|ist|->|=>|[:=])[ \t]{0,3}[\"']?",
+    re.IGNORECASE,
 )
-_VERSION_BEFORE = Alternatives({"word": rf"(?i:\b(?:{VERSION_WORDS})\W{{0,4}}$)"})
+_NEXT_KEY = re.compile(r"[,;&](?=[A-Za-z_.]{1,40}[=:])")
 _PART = re.compile(r"[^\s]+")
 _MOST_PARTS = 6
+_MOST_DIGITS = 19
 """Groups that a written number has at the most."""
 
 _NOT_SECRETS = frozenset(
     "required needed wrong invalid incorrect correct not null none empty blank reset changed expired missing the a an "
     "set true false default protected rejected refused accepted and or for to in on is was ist".split()
 )
-_HIVES = frozenset({"HKLM", "HKCU", "HKCR", "HKU", "HKCC", "SYSTEM", "SOFTWARE", "BUILTIN", "AUTHORITY"})
+_HIVES = frozenset(
+    {
+        "ERROR",
+        "WARN",
+        "INFO",
+        "FAILED",
+        "HKLM",
+        "HKCU",
+        "HKCR",
+        "HKU",
+        "HKCC",
+        "SYSTEM",
+        "SOFTWARE",
+        "BUILTIN",
+        "AUTHORITY",
+    }
+)
 
 
 class PatternFinder:
@@ -67,19 +98,26 @@ class PatternFinder:
     def find(self, text: str, raw: bytes, *, known_phones: frozenset[str], strict: bool) -> Iterator[Span]:
         """`known_phones`: digits of the case's own numbers. `strict`: mask what cannot be confirmed too."""
         for m in self._patterns.find(text, raw):
-            yield from self._confirm(text, m, known_phones, strict)
+            yield from self._confirm(text, m, strict)
+        for m in _PHONE.find(text, raw):
+            yield from _number(text, m, known_phones, strict)
         if b"@" in raw:
             for m in _EMAIL.find(text, raw):
-                yield from self._confirm(text, m, known_phones, strict)
+                yield from self._confirm(text, m, strict)
 
-    def _confirm(self, text: str, m: Match, phones: frozenset[str], strict: bool) -> Iterator[Span]:
+    def _confirm(self, text: str, m: Match, strict: bool) -> Iterator[Span]:
         if m.name == "password":
             yield from _password(m)
         elif m.name == "userinfo":
             start = m.start + m.text.index("://") + 3
             yield Span(start, m.end - 1, Label.LOGIN, text[start : m.end - 1])
-        elif m.name == "phone":
-            yield from _number(text, m, phones, strict)
+        elif m.name == "secret":
+            start = m.start + m.text.index(">") + 1
+            yield Span(start, m.end - 2, Label.PASSWORD, text[start : m.end - 2])
+        elif m.name == "account":
+            start = m.start + max(m.text.rfind(c) for c in " \t:=") + 1
+            if _is_login(text, start, m.end):
+                yield Span(start, m.end, Label.LOGIN, text[start : m.end].lower())
         else:
             label, check = _CHECKS[m.name]
             end = m.start + len(m.text.rstrip(".:-'" if m.name != "ipv6" else "."))
@@ -90,12 +128,15 @@ class PatternFinder:
 def _password(m: Match) -> Iterator[Span]:
     """What follows the word; after `is` and `was` only what looks like a secret."""
     head = m.text
-    cut = max(head.rfind(s) + len(s) for s in (":", "=", ">", " ", '"', "'", "\t") if s in head)
-    value = head[cut:].rstrip(".)]}")
-    is_prose = not any(s in head[:cut] for s in ":=>")
+    cut = _SECRET_SIGN.match(head)
+    if cut is None:  # letters that only RE2 takes for equal
+        yield Span(m.start, m.end, Label.PASSWORD, head)
+        return
+    value = _NEXT_KEY.split(head[cut.end() :], maxsplit=1)[0].rstrip(".,;)]}")
+    is_prose = not any(s in cut[1] for s in ":=>")
     looks_secret = not value.isalpha() and any(c.isalnum() for c in value)
     if value.lower() not in _NOT_SECRETS and value and (looks_secret or not is_prose):
-        start = m.start + cut
+        start = m.start + cut.end()
         yield Span(start, start + len(value), Label.PASSWORD, value)
 
 
@@ -104,39 +145,61 @@ def _number(text: str, m: Match, phones: frozenset[str], strict: bool) -> Iterat
 
     A run may be several things side by side: where the whole is nothing, its parts are looked at.
     """
-    if not is_bounded(text, m.start, m.end):
-        return
     whole = _meaning(text, m.start, m.text, phones, strict)
     if whole:
         yield whole
         return
-    parts = list(_PART.finditer(m.text))
-    first = 0
+    parts = [found.span() for found in _PART.finditer(m.text)]
+    first = 0 if len(parts) > 1 else len(parts)
     while first < len(parts):
-        found = None
-        for last in range(min(first + _MOST_PARTS, len(parts)) - 1, first - 1, -1):
-            start, end = parts[first].start(), parts[last].end()
-            if end - start >= 7 and end - start < len(m.text):
-                found = _meaning(text, m.start + start, m.text[start:end], phones, strict)
-            if found:
-                yield found
+        for last in _windows(m.text, parts, first):
+            start, end = parts[first][0], parts[last][1]
+            span = _meaning(text, m.start + start, m.text[start:end], phones, strict)
+            if span:
+                yield span
                 first = last
                 break
         first += 1
 
 
+def _windows(run: str, parts: Sequence[tuple[int, int]], first: int) -> list[int]:
+    """Which parts from `first` on may be one number, longest first: 7 to 19 digits, mostly in groups.
+
+    A part with three dots is an address, and ends a number.
+    """
+    found: list[int] = []
+    digits = 0
+    for last in range(first, min(first + _MOST_PARTS, len(parts))):
+        part = run[parts[last][0] : parts[last][1]]
+        digits += sum(map(str.isdigit, part))
+        if digits > _MOST_DIGITS or part.count(".") == 3:
+            break
+        if digits >= 7 and digits >= 2 * (last - first):
+            found.append(last)
+    return found[::-1]
+
+
 def _meaning(text: str, start: int, shape: str, phones: frozenset[str], strict: bool) -> Span | None:
     digits = "".join(c for c in shape if c.isdigit())
     end = start + len(shape)
-    if len(digits) < 7:
+    if len(digits) < 7 or not is_bounded(text, start, end):
         return None
     if _is_card(digits, shape):
         return Span(start, end, Label.CARD, digits)
-    if any(digits.endswith(p) or p.endswith(digits) for p in phones):
+    if _is_own(digits, phones):
         return Span(start, end, Label.PHONE, digits[-9:], is_known=True)
     if strict or _is_phone(text, start, shape, digits):
         return Span(start, end, Label.PHONE, digits[-9:])
     return None
+
+
+def _is_own(digits: str, phones: frozenset[str]) -> bool:
+    """Whether it ends as a number of the case's people does: country codes and trunk zeros differ."""
+    return bool(phones) and (
+        digits[-9:] in phones
+        or any(digits[-n:] in phones for n in (8, 7))
+        or any(p.endswith(digits) for p in phones if len(digits) < len(p))
+    )
 
 
 def _is_card(digits: str, shape: str) -> bool:
@@ -171,7 +234,7 @@ def _is_phone(text: str, start: int, shape: str, digits: str) -> bool:
         return 8 <= len(digits) <= 15
     if shape.startswith("00") and len(digits) > 10:
         return _is_valid("+" + digits.removeprefix("00"), "ZZ")
-    is_named = any(True for _ in _PHONE_WORDS.find(before, before.encode()))
+    is_named = _names_a_phone(before)
     groups = [len(g) for g in _groups(shape)]
     if not is_named and not _is_written_as_number(shape, groups):
         return False
@@ -179,6 +242,12 @@ def _is_phone(text: str, start: int, shape: str, digits: str) -> bool:
     return any(
         _is_valid(number, region) for region in (_REGIONS if is_named or shape[0] in "(0" else _REGIONS[:1])
     )
+
+
+def _names_a_phone(before: str) -> bool:
+    said = before.lower().rstrip(" \t\n.:=(#-")
+    word = said[len(said.rstrip(string.ascii_lowercase)) :]
+    return word in _PHONE_WORDS or said.endswith(_PHONE_PHRASES)
 
 
 def _groups(shape: str) -> list[str]:
@@ -215,17 +284,14 @@ def _is_email(text: str, start: int, end: int) -> bool:
 
 
 def _is_ipv4(text: str, start: int, end: int) -> bool:
-    """Octets in range, not part of a longer dotted number, and no word before it that makes it a version."""
+    """Octets in range (`010` too, as people pad them), not part of a longer dotted number, not a version."""
     if text[start - 1 : start] == "." and text[start - 2 : start - 1].isdigit():
         return False
     if text[end : end + 1] == "." and text[end + 1 : end + 2].isdigit():
         return False
-    before = text[max(0, start - 24) : start]
-    try:
-        ipaddress.IPv4Address(text[start:end])
-    except ValueError:
+    if not is_bounded(text, start, end) or any(int(o) > 255 for o in text[start:end].split(".")):
         return False
-    return not any(True for _ in _VERSION_BEFORE.find(before, before.encode()))
+    return not is_version(text, start, end)
 
 
 def _is_ipv6(text: str, start: int, end: int) -> bool:
@@ -269,7 +335,7 @@ def _is_ssn(text: str, start: int, end: int) -> bool:
 
 def _is_login(text: str, start: int, end: int) -> bool:
     """`DOMAIN\\user`, and not a path or a registry key."""
-    domain = text[start:end].partition("\\")[0]
+    domain = text[start:end].partition("\\")[0].upper()
     is_path = text[end : end + 1] == "\\" or text[start - 1 : start] in ("\\", ":", "_", "/", ".")
     return not is_path and domain not in _HIVES and is_bounded(text, start, end)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+
 from everycase.redaction.matching import Alternatives, is_bounded
 from everycase.redaction.spans import Kept
 
@@ -42,6 +45,44 @@ _PATTERNS = {
 _HARDWARE = frozenset({"mac", "wwn"})
 
 
+_QUAD = re.compile(r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![\d]|\.\d)")
+_LEFT = re.compile(
+    r"(?<![A-Za-z0-9])([A-Za-z][A-Za-z0-9+]{0,30})"
+    r"([ \t]{0,3})(?:is|was|to|from|[=:#_@(-])?[ \t]{0,3}v?\Z"
+)
+_SURE = frozenset(
+    "version versions ver v firmware fw release rel rev revision build bios rom driver drivers patch "
+    "hotfix kernel jdk jre spp rpm package oid mib".split()
+)
+"""Words that a version follows and an address does not."""
+_HOSTS = frozenset("ip host server srv node addr address client vm".split())
+"""Words glued to an address, as in `ip-…`, that make it none the less one."""
+_WORDS = frozenset(VERSION_WORDS.split("|"))
+_HOST_OCTET = 100
+"""A version seldom has a part as large as this; every second address has."""
+
+
+def is_version(text: str, start: int, end: int) -> bool:
+    """Whether the four numbers at `[start, end)` are a version: by the word to the left, and by themselves.
+
+    A word that versions and hosts may both follow (`iLO`, `node`, `client`) leaves it to the numbers:
+    private networks and large parts are addresses.
+    """
+    octets = [int(o) for o in text[start:end].split(".")]
+    if octets[:2] in ([192, 168], [169, 254], [127, 0]) or (octets[0] == 172 and 16 <= octets[1] < 32):
+        return False
+    before = _LEFT.search(text[max(0, start - 40) : start])
+    if before is None:
+        return False
+    word = before[1].lower()
+    if word in _SURE:
+        return True
+    is_glued = not before[2] and text[start - 1] in "-_"
+    if not (word in _WORDS or (is_glued and word not in _HOSTS)):
+        return False
+    return octets[0] != 10 and max(octets) < _HOST_OCTET
+
+
 class Protector:
     """Finds the technical tokens of a text in one pass."""
 
@@ -49,10 +90,42 @@ class Protector:
         left_out = frozenset() if keep_hardware_addresses else _HARDWARE
         self._patterns = Alternatives({n: p for n, p in _PATTERNS.items() if n not in left_out})
 
-    def find(self, text: str, raw: bytes) -> list[Kept]:
-        """Where they stand. A run of digits alone is not protected by being hexadecimal."""
-        return [
+    def find(self, text: str, raw: bytes, own: Iterable[str] = ()) -> list[Kept]:
+        """Where they stand, in order and without overlap. `own`: this case's numbers, kept in any form.
+
+        A run of digits alone is not protected by being hexadecimal, nor an address by a word before it.
+        """
+        kept = [
             Kept(m.start, m.end)
             for m in self._patterns.find(text, raw)
-            if is_bounded(text, m.start, m.end) and not (m.name == "hex" and m.text.isdigit())
+            if is_bounded(text, m.start, m.end)
+            and not (m.name == "hex" and m.text.isdigit())
+            and not (m.name == "version" and _is_host(text, m.start, m.end))
         ]
+        more = [k for word in own for k in _places(text, word)]
+        return _merge(kept + more) if more else kept
+
+
+def _is_host(text: str, start: int, end: int) -> bool:
+    quad = _QUAD.search(text, start, end)
+    return quad is not None and not is_version(text, quad.start(), quad.end())
+
+
+def _places(text: str, word: str) -> list[Kept]:
+    found, at = [], text.find(word)
+    while at != -1:
+        end = at + len(word)
+        if is_bounded(text, at, end):
+            found.append(Kept(at, end))
+        at = text.find(word, end)
+    return found
+
+
+def _merge(kept: list[Kept]) -> list[Kept]:
+    merged: list[Kept] = []
+    for k in sorted(kept, key=lambda k: k.start):
+        if merged and k.start < merged[-1].end:
+            merged[-1] = Kept(merged[-1].start, max(merged[-1].end, k.end))
+        else:
+            merged.append(k)
+    return merged

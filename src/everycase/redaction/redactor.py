@@ -6,25 +6,30 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum, auto
+from functools import partial
 from typing import Protocol
 
 from everycase.domain.cases import JoinedCase, Record, RedactedCase, RedactedRecord
 from everycase.domain.catalogue import Catalogue, Kind
 from everycase.domain.failures import ErrorType, RedactionFailure
 from everycase.redaction import email, names
-from everycase.redaction.denylist import DenyList, fold
+from everycase.redaction.denylist import DenyList
+from everycase.redaction.matching import Alternatives
 from everycase.redaction.patterns import PatternFinder
 from everycase.redaction.protect import Protector
 from everycase.redaction.residual import ResidualScan
 from everycase.redaction.sanitise import sanitise
+from everycase.redaction.shadow import fold
 from everycase.redaction.spans import Label, Span, resolve
 
-RULES_VERSION = "1"
+RULES_VERSION = "2"
 """Raised with every change of a rule: part of every case's recipe, so that old cases are redone."""
 
 _UNTOUCHED = frozenset({Kind.MOMENT, Kind.FLAG})
 _IDS = frozenset({"Id", "CaseNumber", "ParentId", "CreatedById"})
-
+_OWN = ("Id", "CaseNumber", "ParentId", "WorkOrderNumber", "Product_Number__c")
+"""Fields that number a case, its orders and its product: the same numbers are kept in its texts."""
 
 _SITES = frozenset({"WorkOrder", "WorkOrderFeed", "EmailMessage"})
 """Tables whose texts have address and contact blocks."""
@@ -44,6 +49,20 @@ class _Field:
     text: str
 
 
+class Strictness(Enum):
+    """The attempts at a case, each stricter: the same fault comes again, so the same attempt is useless."""
+
+    NORMAL = auto()
+    RESANITISED = auto()
+    """Only what UTF-8 can carry, and sanitised until nothing changes."""
+    STRICT = auto()
+    """Every candidate of a pattern is masked, confirmed or not, and nothing is protected."""
+
+
+_PLACEHOLDERS = Alternatives({label.name: rf"<{label.value}_\d{{1,4}}>" for label in Label})
+"""Four digits: what is longer may be a number that somebody dressed up."""
+
+
 class Detector(Protocol):
     """A model that a user adds: finds what no pattern does, such as unknown names in running text."""
 
@@ -61,6 +80,11 @@ class _Numbers:
     counts: Counter[Label] = field(default_factory=Counter)
     removed: Counter[str] = field(default_factory=Counter)
 
+    def start_after(self, placeholder: Span, text: str) -> None:
+        """New numbers go on after those of placeholders that a text has already."""
+        number = int(text[placeholder.start : placeholder.end].rstrip(">").rpartition("_")[2])
+        self.counts[placeholder.label] = max(self.counts[placeholder.label], number)
+
     def placeholder(self, span: Span) -> str:
         self.removed[span.label.value] += 1
         key = (span.label, span.key)
@@ -76,6 +100,7 @@ class _Work:
 
     deny: DenyList
     scan: ResidualScan
+    own: frozenset[str]
     strict: bool
     numbers: _Numbers = field(default_factory=_Numbers)
 
@@ -104,35 +129,35 @@ class TableRedactor:
     def redact(self, case: JoinedCase) -> RedactedCase:
         """The case without personal data.
 
-        A fault of a rule is answered by stricter rules, once; then the case is quarantined. Raises
+        A fault of a rule is answered by stricter rules, twice; then the case is quarantined. Raises
         `RedactionFailure`, whose message has types, counts and field names and never a value.
         """
         if not case.case_number:
             raise RedactionFailure(ErrorType.PII_REMOVAL_FAILURE, "the case has no case number")
         reason = ""
-        for strict in (False, True):
+        for strictness in Strictness:
             try:
-                return self._redact(case, case.case_number, strict=strict)
-            except RedactionFailure as e:
-                if e.error_type is not ErrorType.PII_RESIDUAL or strict:
-                    raise
-                reason = "residual"
+                return self._redact(case, case.case_number, strictness)
+            except RedactionFailure:
+                raise
             except UnicodeError:
-                raise RedactionFailure(
-                    ErrorType.ENCODING_ERROR, "a text of the case cannot be encoded as UTF-8"
-                ) from None
+                reason = "UnicodeError"
             except Exception as e:
                 reason = type(e).__name__
+        if reason == "UnicodeError":
+            raise RedactionFailure(ErrorType.ENCODING_ERROR, "a text of the case cannot be encoded as UTF-8")
         raise RedactionFailure(
-            ErrorType.PII_REMOVAL_FAILURE, f"the redaction rules failed twice ({reason})"
-        ) from None
+            ErrorType.PII_REMOVAL_FAILURE, f"the redaction rules failed at every strictness ({reason})"
+        )
 
-    def _redact(self, case: JoinedCase, number: str, *, strict: bool) -> RedactedCase:
+    def _redact(self, case: JoinedCase, number: str, strictness: Strictness) -> RedactedCase:
         """All texts of a case as one, so that every rule passes over them once."""
-        deny = DenyList(case, self._catalogue)
-        work = _Work(deny, ResidualScan(deny.full, self._protector.find), strict)
         records = case.records()
-        fields = sorted(self._fields(records), key=lambda f: f.table not in _SITES)
+        deny = DenyList(case, self._catalogue)
+        own = frozenset(v for r in records for n in _OWN if len(v := r.values.get(n, "")) >= 5)
+        scan = ResidualScan(deny.whole, partial(self._protector.find, own=own))
+        work = _Work(deny, scan, own, strictness is Strictness.STRICT)
+        fields = sorted(self._fields(records, strictness), key=lambda f: f.table not in _SITES)
         on_site = sum(len(f.text) + len(_BETWEEN) for f in fields if f.table in _SITES)
         masked = self._mask(_BETWEEN.join(f.text for f in fields), on_site, work)
         texts = masked.split(_BETWEEN)
@@ -152,7 +177,7 @@ class TableRedactor:
             redactions=dict(work.numbers.removed),
         )
 
-    def _fields(self, records: Sequence[Record]) -> Iterator[_Field]:
+    def _fields(self, records: Sequence[Record], strictness: Strictness) -> Iterator[_Field]:
         """Every text that is to be looked at, sanitised, e-mails without quotes and signatures."""
         for i, record in enumerate(records):
             kinds = self._kinds[record.object]
@@ -160,7 +185,10 @@ class TableRedactor:
                 kind = kinds.get(name, Kind.TEXT)
                 if kind in _UNTOUCHED or name in _IDS:
                     continue
-                text = sanitise(value, kind).replace(_MARK, "")
+                text = sanitise(value, kind)
+                if strictness is not Strictness.NORMAL:
+                    text = sanitise(text.encode("utf-8", "replace").decode())
+                text = text.replace(_MARK, "")
                 if record.object == "EmailMessage" and name == "TextBody":
                     text = email.clean_body(text, _senders(record))
                 yield _Field(i, record.object, name, text)
@@ -175,9 +203,13 @@ class TableRedactor:
 
     def _mask(self, text: str, on_site: int, work: _Work) -> str:
         raw = text.encode()
-        kept = self._protector.find(text, raw)
-        spans = [s for s in self._spans(text, raw, on_site, work) if _MARK not in text[s.start : s.end]]
-        return _replace(text, resolve(spans, [] if work.strict else kept), work.numbers)
+        kept = [] if work.strict else self._protector.find(text, raw, work.own)
+        spans = [s for s in self._spans(text, raw, on_site, work) if text.find(_MARK, s.start, s.end) == -1]
+        if b"<" in raw:
+            for m in _PLACEHOLDERS.find(text, raw):
+                spans.append(Span(m.start, m.end, Label[m.name], "", is_fixed=True))
+                work.numbers.start_after(spans[-1], text)
+        return _replace(text, resolve(spans, kept), work.numbers)
 
     def _spans(self, text: str, raw: bytes, on_site: int, work: _Work) -> Iterator[Span]:
         yield from work.deny.find(text)
@@ -205,14 +237,17 @@ class TableRedactor:
 
 
 def _replace(text: str, spans: Sequence[Span], numbers: _Numbers) -> str:
-    if not spans:
-        return text
+    """The text with a placeholder for each span; what has no letter and no digit needs none."""
     parts: list[str] = []
     last = 0
     for span in spans:
-        parts += (text[last : span.start], numbers.placeholder(span))
-        last = span.end
-    return "".join(parts) + text[last:]
+        found = text[span.start : span.end]
+        if span.is_fixed or not any(map(str.isalnum, found)):
+            continue
+        start = span.start + len(found) - len(found.lstrip())
+        parts += (text[last:start], numbers.placeholder(span))
+        last = span.end - len(found) + len(found.rstrip())
+    return "".join(parts) + text[last:] if parts else text
 
 
 def _senders(record: Record) -> list[str]:

@@ -16,7 +16,7 @@ from everycase.domain.catalogue import Kind
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _ODD = re.compile(
     "[\x80-\x9f\xa0\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f"
-    "\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0\ud800-\udfff]"
+    "\u180b-\u180d\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e01ef]"
 )
 _SPACES = frozenset(
     "\xa0\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
@@ -31,6 +31,15 @@ _TAG = re.compile(
 )
 """Tags of the pages that people paste; `List<String>` is none."""
 
+_PAGE = re.compile(
+    r"\A\s{0,40}<(?:!doctype html|html|head|body|p|div|table|ul|ol|h[1-6])(?:\s[^<>]{0,2000})?>",
+    re.IGNORECASE,
+)
+"""A text that begins like a page is one, whatever its field says."""
+
+_PLACEHOLDER = re.compile(r"<([A-Z]{2,10}_\d{1,4})>")
+_MOST_LAYERS = 8
+
 _BLOCK = re.compile(
     r"<(?:br|/p|/div|/li|/tr|/h[1-6]|/ul|/ol|/table|/blockquote|/pre|hr)\b[^<>]{0,500}>", re.IGNORECASE
 )
@@ -39,21 +48,36 @@ _MANY_BREAKS = re.compile(r"\n{3,}")
 
 
 def sanitise(text: str, kind: Kind = Kind.TEXT) -> str:
-    """The text without what hides or garbles its words; HTML fields as plain text."""
-    if kind is Kind.HTML and "<" in text and _TAG.search(text):
-        text = _plain(text)
-    elif "&" in text:
-        text = _ENTITY.sub(lambda m: html.unescape(m[0]), text)
-    if _CONTROL.search(text):
-        text = _CONTROL.sub("", text)
+    """The text without what hides or garbles its words; HTML as plain text."""
+    text = _without_odd(text)
+    if "<" in text and (_TAG if kind is Kind.HTML else _PAGE).search(text):
+        text = _without_odd(_unescaped(_plain(text)))
+    elif "&" in text and (plain := _unescaped(text)) != text:
+        text = _without_odd(plain)
     if text.isascii():
         return text
     if _MOJIBAKE.search(text):
         from ftfy import fix_encoding  # a tenth of a second to import, and seldom needed
 
-        text = fix_encoding(text)
-    text = _ODD.sub(_replacement, text)
+        text = _without_odd(fix_encoding(text))
     return unicodedata.normalize("NFC", text)
+
+
+def _without_odd(text: str) -> str:
+    """Without control and format characters and lone surrogates; odd spaces as spaces."""
+    if not text.isprintable() and _CONTROL.search(text):
+        text = _CONTROL.sub("", text)
+    return text if text.isascii() else _ODD.sub(_replacement, text)
+
+
+def _unescaped(text: str) -> str:
+    """Entities as characters, also those that were escaped more than once, so that nothing hides in them."""
+    for _ in range(_MOST_LAYERS):
+        plain = _ENTITY.sub(lambda m: html.unescape(m[0]), text)
+        if plain == text:
+            break
+        text = plain
+    return text
 
 
 def _replacement(found: re.Match[str]) -> str:
@@ -66,7 +90,8 @@ def _replacement(found: re.Match[str]) -> str:
 
 
 def _plain(text: str) -> str:
-    """HTML as the text that a reader would see, block by block."""
+    """HTML as the text that a reader would see, block by block. A placeholder is no tag."""
+    text = _PLACEHOLDER.sub(r"&lt;\1&gt;", text)
     parser = LexborHTMLParser(_CELL.sub("\t", _BLOCK.sub("\n", text)))
     parser.strip_tags(["script", "style", "head", "title"])
     found = parser.body.text() if parser.body else ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -28,6 +28,9 @@ class Label(StrEnum):
 WEAK = frozenset({Label.PHONE, Label.IP, Label.ADDRESS, Label.CARD, Label.SSN, Label.IBAN})
 """Found by their shape alone: technical tokens that look alike are stronger (facts/redaction.md)."""
 
+_WHOLE = frozenset({Label.EMAIL, Label.PASSWORD, Label.LOGIN})
+"""A name inside one of these goes with it: one mail address is one placeholder."""
+
 _PRIORITY = {label: i for i, label in enumerate(Label)}
 
 
@@ -41,6 +44,8 @@ class Span:
     key: str
     is_known: bool = False
     """A value of the case's own identity columns: beats protection."""
+    is_fixed: bool = False
+    """A placeholder that is there already: beats everything and stays as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,44 +56,71 @@ class Kept:
     end: int
 
 
+class Cover:
+    """Kept spans, in order and without overlap, that can be asked about a place in log n."""
+
+    def __init__(self, kept: Sequence[Kept]) -> None:
+        self._kept = kept
+        self._starts = [k.start for k in kept]
+
+    def touches(self, start: int, end: int) -> bool:
+        place = bisect_left(self._starts, end) - 1
+        return place >= 0 and self._kept[place].end > start
+
+
 def resolve(spans: Sequence[Span], kept: Sequence[Kept]) -> list[Span]:
-    """The spans to mask, in order and without overlap: known first, then longest, then by label.
+    """The spans to mask, in order and without overlap: longest first, then by label.
 
-    `kept` is in order and without overlap. Cost: n log n.
+    What is known, and mails and secrets, go before what a shape alone suggests. A beaten span keeps
+    what it covers beside the winners, so that no half of an address is left. `kept` is in order and
+    without overlap. Cost: n log n, plus the width of the spans.
     """
-    starts = [k.start for k in kept]
-    wanted = [s for s in spans if s.is_known or s.label not in WEAK or not _covers(kept, starts, s)]
-    ranked = sorted(wanted, key=lambda s: (not s.is_known, s.start - s.end, _PRIORITY[s.label], s.start))
+    covered = Cover(kept)
+    wanted = [
+        s
+        for s in spans
+        if s.start < s.end and (s.is_known or s.label not in WEAK or not covered.touches(s.start, s.end))
+    ]
+    wanted.sort(key=lambda s: s.start)
     chosen: list[Span] = []
-    for span in ranked:
-        place = bisect_left(chosen, span.start, key=_start)
-        first = place - 1 if place and chosen[place - 1].end > span.start else place
-        last = place
-        while last < len(chosen) and chosen[last].start < span.end:
-            last += 1
-        rest = _remains(span, chosen[first:last]) if first < last else span
-        if rest is not None:
-            chosen.insert(bisect_left(chosen, rest.start, key=_start), rest)
-    return chosen
+    group: list[Span] = []
+    reach = -1
+    for span in wanted:
+        if span.start >= reach and group:
+            chosen += _settle(group)
+            group = []
+        group.append(span)
+        reach = max(reach, span.end)
+    return chosen + _settle(group)
 
 
-def _start(span: Span) -> int:
-    return span.start
+def _rank(span: Span) -> tuple[bool, bool, int, int, int]:
+    is_strong = span.is_known or span.label in _WHOLE
+    return (not span.is_fixed, not is_strong, span.start - span.end, _PRIORITY[span.label], span.start)
 
 
-def _remains(span: Span, winners: Sequence[Span]) -> Span | None:
-    """What a beaten span still covers beside the winners, so that no half of an address is left."""
-    start, end = span.start, span.end
-    for w in winners:
-        if w.start <= start:
-            start = max(start, w.end)
-        elif w.end >= end:
-            end = min(end, w.start)
-        else:
-            return None
-    return Span(start, end, span.label, span.key, span.is_known) if end - start > 1 else None
+def _settle(group: list[Span]) -> list[Span]:
+    """The winners of spans that touch one another."""
+    if len(group) < 2:
+        return group
+    base = group[0].start
+    taken = bytearray(max(s.end for s in group) - base)
+    chosen: list[Span] = []
+    for span in sorted(group, key=_rank):
+        for start, end in _free(taken, span.start - base, span.end - base):
+            is_whole = end - start == span.end - span.start
+            if is_whole or end - start > 1:
+                taken[start:end] = b"\x01" * (end - start)
+                chosen.append(
+                    span if is_whole else Span(start + base, end + base, span.label, span.key, span.is_known)
+                )
+    return sorted(chosen, key=lambda s: s.start)
 
 
-def _covers(kept: Sequence[Kept], starts: Sequence[int], span: Span) -> bool:
-    place = bisect_left(starts, span.end) - 1
-    return place >= 0 and kept[place].end > span.start
+def _free(taken: bytearray, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """The stretches of `[start, end)` that nobody has."""
+    while (start := taken.find(0, start, end)) != -1:
+        stop = taken.find(1, start, end)
+        stop = end if stop == -1 else stop
+        yield start, stop
+        start = stop

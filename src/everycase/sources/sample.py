@@ -70,18 +70,19 @@ def write_sample(folder: Path, *, cases: int, seed: int) -> SampleSummary:
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as files:
 
-        def table(obj: SourceObject) -> Any:
-            file = files.enter_context((folder / f"{obj.name}.csv").open("w", encoding="utf-8", newline=""))
-            writer = csv.DictWriter(file, columns(obj), restval="", lineterminator="\n")
-            writer.writeheader()
-            return writer
+        def table(name: str) -> Any:
+            file = files.enter_context((folder / f"{name}.csv").open("w", encoding="utf-8", newline=""))
+            return csv.writer(file, lineterminator="\n")
 
-        tables = {o.name: table(o) for o in OBJECTS}
+        tables = {o.name: (columns(o), table(o.name)) for o in OBJECTS}
+        for header, writer in tables.values():
+            writer.writerow(header)
         truth = files.enter_context((folder / TRUTH).open("w", encoding="utf-8", newline=""))
         for number in range(cases):
             made = SampleCase(seed, number)
             for name, row in made.rows:
-                tables[name].writerow(row)
+                header, writer = tables[name]
+                writer.writerow([row.get(c, "") for c in header])
                 rows[name] += 1
             truth.write(json.dumps(made.truth(), ensure_ascii=False) + "\n")
     return SampleSummary(rows=rows)

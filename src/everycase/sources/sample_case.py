@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import re
 import string
 from collections.abc import Callable
@@ -11,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from everycase.domain.rows import long_id
 from everycase.sources import sample_phrases as phrases
-from everycase.sources.sample_slots import PERSONAL, TECHNICAL, Slots
+from everycase.sources.sample_slots import PERSONAL, TECHNICAL, Dice, Slots
 from everycase.sources.sample_words import SCENARIOS
 
 START = datetime(2023, 1, 2, 7, 0, tzinfo=UTC)
@@ -31,7 +30,8 @@ _PREFIXES = {
 _SHARES = {"EmailMessage": 0.82, "Task": 0.87, "CaseComment": 0.86, "WorkOrder": 0.82, "WorkOrderFeed": 0.95}
 """Of the cases; of WorkOrderFeed: of the cases that have a work order."""
 
-_CLOSED, _VERY_LONG = 0.8, 0.006
+_CLOSED, _VERY_LONG, _OURS = 0.8, 0.006, 0.97
+"""Shares: of the cases, of the first e-mails, and of the Tasks that are of a catalogued type."""
 _SLOT = re.compile(r"\{(\w+)\}")
 _ROLE = re.compile(r"\{(me|other|sender|receiver)(?=[_}])")
 
@@ -52,15 +52,13 @@ class SampleCase:
     """Type, value, object, record id and field of everything that was planted."""
 
     def __post_init__(self) -> None:
-        self.random = random.Random(f"{self.seed}:{self.number}")
-        self.scenario = self.random.choice(SCENARIOS)
-        self.created = (
-            START + (_STEP * self.number) % _SPAN + timedelta(seconds=self.random.randrange(20_000))
-        )
-        self.slots = Slots(self.random, self.number, self.created, self.scenario)
+        self.dice = Dice(f"{self.seed}:{self.number}")
+        self.scenario = self.dice.pick(SCENARIOS)
+        self.created = START + (_STEP * self.number) % _SPAN + timedelta(seconds=self.dice.below(20_000))
+        self.slots = Slots(self.dice, self.number, self.created, self.scenario)
         self.id = self._id("Case", 0)
         self.case_number = str(30_000_000 + self.number)
-        self.is_closed = self.random.random() < _CLOSED
+        self.is_closed = self.dice.happens(_CLOSED)
         self.ordinals: dict[str, int] = {}
         self._tell()
 
@@ -84,13 +82,13 @@ class SampleCase:
         }
         last = self.created
         for name, make in made.items():
-            if self._happens(_SHARES[name]):
+            if self.dice.happens(_SHARES[name]):
                 last = make(self._after(last, 10, 240))
         closed = self._after(last, 120, 4320) if self.is_closed else None
         self._case(closed, closed or last)
 
     def _case(self, closed: datetime | None, modified: datetime) -> None:
-        s, pick = self.scenario, self.random.choice
+        s, pick = self.scenario, self.dice.pick
         symptom, detail = pick(s.symptoms), pick(s.details)
         row = {
             "CaseNumber": self.case_number,
@@ -108,12 +106,12 @@ class SampleCase:
             "Status": "Closed"
             if closed
             else pick(("Open", "In Progress", "Waiting on Customer", "Escalated")),
-            "Priority": self.random.choices(("Low", "Medium", "High", "Critical"), (3, 5, 2, 1))[0],
+            "Priority": pick(phrases.PRIORITIES),
         }
-        if self._happens(0.9):
+        if self.dice.happens(0.9):
             row["Cause_Plain_Text__c"] = pick(s.causes)
-        if self.number and self._happens(0.05):
-            row["ParentId"] = record_id("Case", self.seed, self.random.randrange(self.number), 0)
+        if self.number and self.dice.happens(0.05):
+            row["ParentId"] = record_id("Case", self.seed, self.dice.below(self.number), 0)
         if closed:
             row |= self._resolution()
         who = ("Contact", "Name Email Phone Mobile"), ("Owner", "Name"), ("Engineer", "Name")
@@ -129,7 +127,7 @@ class SampleCase:
         )
 
     def _resolution(self) -> Row:
-        s, pick = self.scenario, self.random.choice
+        s, pick = self.scenario, self.dice.pick
         fix = pick(s.fixes)
         return {
             "Case_Resolution_Summary__c": fix.partition(";")[0].rstrip(".") + ".",
@@ -141,23 +139,26 @@ class SampleCase:
         }
 
     def _tasks(self, when: datetime) -> datetime:
-        for _ in range(self.random.randrange(1, 4)):
-            kind = self.random.choice(("Plan of Action", "Trouble Shooting"))
-            found = "The fault is still there." if kind == "Trouble Shooting" else "Agreed with {contact}."
-            checks = self.random.sample(self.scenario.checks, self.random.randrange(2, 4))
-            steps = "\n".join(f"{n}. {check}" for n, check in enumerate(checks, start=1))
-            texts = {
-                "Subject": f"{kind}: {self.scenario.area.lower()} of {{model}}",
-                "Description": f"{steps}\n{found}{self._excerpt(0.25)}",
-                "Type": kind if self._happens(0.97) else "Call",
-                "Status": self.random.choice(("Completed", "Completed", "In Progress", "Not Started")),
-            }
+        for _ in range(self.dice.between(1, 3)):
+            texts = self._task() if self.dice.happens(_OURS) else phrases.CALL
             self._add("Task", when, texts, WhatId=self.id, OwnerName=self.slots["engineer"])
             when = self._after(when, 20, 400)
         return when
 
+    def _task(self) -> Row:
+        kind = self.dice.pick(("Plan of Action", "Trouble Shooting"))
+        found = "The fault is still there." if kind == "Trouble Shooting" else "Agreed with {contact}."
+        checks = self.dice.some(self.scenario.checks, 2, 3)
+        steps = "\n".join(f"{n}. {check}" for n, check in enumerate(checks, start=1))
+        return {
+            "Subject": f"{kind}: {self.scenario.area.lower()} of {{model}}",
+            "Description": f"{steps}\n{found}{self._excerpt(0.25)}",
+            "Type": kind,
+            "Status": self.dice.pick(("Completed", "Completed", "In Progress", "Not Started")),
+        }
+
     def _work_order(self, when: datetime) -> datetime:
-        pick = self.random.choice
+        pick = self.dice.pick
         texts = {
             "Problem_Description__c": f"{pick(self.scenario.symptoms)} {{model}}, serial {{serial}}.\n"
             f"{pick(self.scenario.details)}\n{pick(phrases.SITE_BLOCKS)}",
@@ -168,8 +169,8 @@ class SampleCase:
         }
         who = self._identity(("Contact", "Name Phone"), ("Engineer", "Name Phone")) | self._site()
         order = self._add("WorkOrder", when, texts, CaseId=self.id, AccountName=self.slots["account"], **who)
-        if self._happens(_SHARES["WorkOrderFeed"]):
-            for _ in range(self.random.randrange(1, 4)):
+        if self.dice.happens(_SHARES["WorkOrderFeed"]):
+            for _ in range(self.dice.between(1, 3)):
                 when = self._after(when, 5, 300)
                 post = {
                     "Title": pick(phrases.FEED_TITLES),
@@ -180,13 +181,13 @@ class SampleCase:
         return when
 
     def _comments(self, when: datetime) -> datetime:
-        for _ in range(self.random.randrange(1, 6)):
-            body = self._steps(self.random.choice(phrases.COMMENTS))
+        for _ in range(self.dice.between(1, 5)):
+            body = self._steps(self.dice.pick(phrases.COMMENTS))
             texts = {
                 "CommentBody": body.replace("{excerpt}", self._log_lines())
-                + self.random.choice(phrases.COMMENT_ENDS),
-                "IsPublished": self.random.choice(("true", "false")),
-                "CreatedById": record_id("User", self.seed, self.random.randrange(40), 0),
+                + self.dice.pick(phrases.COMMENT_ENDS),
+                "IsPublished": self.dice.pick(("true", "false")),
+                "CreatedById": record_id("User", self.seed, self.dice.below(40), 0),
             }
             self._add("CaseComment", when, texts, ParentId=self.id, CreatedByName=self.slots["owner"])
             when = self._after(when, 30, 900)
@@ -194,18 +195,18 @@ class SampleCase:
 
     def _emails(self, when: datetime) -> datetime:
         """The customer writes, and now and then there is an answer to it with the older mail below."""
-        pick = self.random.choice
+        pick = self.dice.pick
         subject = f"{{model}}: {self.scenario.area} ({{serial}})"
         first = f"{pick(phrases.OPENINGS)} {pick(self.scenario.symptoms)}\n{pick(self.scenario.details)}\n"
         first += self._excerpt(0.3)
         for share, choices in ((0.15, phrases.ACCESS), (0.2, phrases.COPIES)):
-            if self._happens(share):
+            if self.dice.happens(share):
                 first += f"\n{pick(choices)}\n"
-        if self._happens(_VERY_LONG):
+        if self.dice.happens(_VERY_LONG):
             first += "\n" + "".join(f"{{logtime}} entry {n}: {{err}} on {{serial}}\n" for n in range(700))
         body, is_incoming = first, True
         self._mail(when, subject, self._letter(body, "contact"), is_incoming=True)
-        for _ in range(self.random.randrange(0, 4)):
+        for _ in range(self.dice.between(0, 3)):
             when = self._after(when, 15, 600)
             quoted, is_incoming = body, not is_incoming
             body = self._steps(pick(phrases.ANSWERS if is_incoming else phrases.MAIL_BODIES)) + "\n"
@@ -216,7 +217,7 @@ class SampleCase:
         return when
 
     def _letter(self, body: str, writer: str) -> str:
-        pick = self.random.choice
+        pick = self.dice.pick
         ends = phrases.SIGNATURES if writer == "contact" else phrases.OWN_SIGNATURES
         text = f"{pick(phrases.SALUTATIONS)}\n\n{body}\n{pick(phrases.SIGN_OFFS)}\n{pick(ends)}\n"
         return _cast(text, me=writer, other="engineer" if writer == "contact" else "contact")
@@ -224,7 +225,7 @@ class SampleCase:
     def _quote(self, body: str, is_incoming: bool) -> str:
         """The mail before, of the other one, as mail programs put it below."""
         writer, reader = ("engineer", "contact") if is_incoming else ("contact", "engineer")
-        head = _cast(self.random.choice(phrases.QUOTES), sender=writer, receiver=reader)
+        head = _cast(self.dice.pick(phrases.QUOTES), sender=writer, receiver=reader)
         if head.endswith("Subject: "):
             return f"\n{head}{{model}}\n\n{body[:1500]}".rpartition("\n")[0]
         return f"\n{head}\n> " + body[:1500].rpartition("\n")[0].replace("\n", "\n> ")
@@ -248,23 +249,20 @@ class SampleCase:
     # ── texts ────────────────────────────────────────────────────────────────────────────────
 
     def _check(self) -> str:
-        return self.random.choice(self.scenario.checks)
+        return self.dice.pick(self.scenario.checks)
 
     def _steps(self, template: str) -> str:
         return template.replace("{check}", self._check()).replace("{check2}", self._check())
 
     def _excerpt(self, share: float) -> str:
-        return f"\n\n{self._log_lines()}\n" if self._happens(share) else ""
+        return f"\n\n{self._log_lines()}\n" if self.dice.happens(share) else ""
 
     def _log_lines(self) -> str:
-        return "\n".join(self.random.sample(phrases.LOG_LINES, self.random.randrange(2, 9)))
-
-    def _happens(self, share: float) -> bool:
-        return self.random.random() < share
+        return "\n".join(self.dice.some(phrases.LOG_LINES, 2, 8))
 
     def _after(self, when: datetime, least: int, most: int) -> datetime:
         """Some minutes later."""
-        return when + timedelta(minutes=self.random.randrange(least, most))
+        return when + timedelta(minutes=self.dice.between(least, most))
 
     # ── rows ─────────────────────────────────────────────────────────────────────────────────
 
@@ -281,27 +279,30 @@ class SampleCase:
     def _plant(self, template: str, name: str, record: str, column: str) -> str:
         if "{" not in template:
             return template
-        planted: dict[tuple[str, str], None] = {}
+        planted: dict[str, str] = {}
 
         def fill(match: re.Match[str]) -> str:
-            value = self.slots[match[1]]
-            planted[match[1], value] = None
+            slot = match[1]
+            value = self.slots[slot]
+            planted[value] = slot
             return value
 
         text = _SLOT.sub(fill, template)
-        for slot, value in planted:
-            truth = {"value": value, "object": name, "record_id": record, "field": column}
-            if slot in TECHNICAL:
-                self.technical.append({"type": slot, **truth})
-            elif slot in PERSONAL:
-                self.personal.append({"type": PERSONAL[slot], **truth})
+        for value, slot in planted.items():
+            if (kind := PERSONAL.get(slot)) is not None:
+                known = self.personal
+            elif (kind := slot) in TECHNICAL:
+                known = self.technical
+            else:
+                continue
+            known.append({"type": kind, "value": value, "object": name, "record_id": record, "field": column})
         return text
 
     def _kept(self, record: str, created: datetime, modified: datetime) -> Row:
         stamp = _moment(modified)
         return {
             "Id": record,
-            "CreatedDate": _moment(created),
+            "CreatedDate": stamp if created == modified else _moment(created),
             "LastModifiedDate": stamp,
             "SystemModstamp": stamp,
             "IsDeleted": "false",

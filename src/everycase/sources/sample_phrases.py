@@ -150,3 +150,11 @@ FEED_BODIES = (
     "<ul><li>Depot: in stock</li><li>Order {order}</li></ul><p>Regards,<br>{owner}</p>",
 )
 RESOLUTION_CODES = ("Part replaced", "Firmware updated", "Configuration", "Information", "No fault found")
+CALL = {
+    "Subject": "Call: {contact}",
+    "Description": "Called {contact} on {contact_phone}, asked for a time that suits.",
+    "Type": "Call",
+    "Status": "Completed",
+}
+"""A Task of a type that is not ours: it must not reach the index."""
+PRIORITIES = (*("Low",) * 3, *("Medium",) * 5, *("High",) * 2, "Critical")

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from importlib import resources
+from typing import TYPE_CHECKING
 
 import psycopg
 
 from everycase.domain.errors import DependencyUnreachable, WrongUse
 from everycase.store import db
 from everycase.store.locks import MIGRATE, wait_for
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 LATEST = "0001"
 """The newest revision under `migrations/versions`; a test holds it against the files."""
@@ -52,8 +56,8 @@ def upgrade(dsn: str) -> bool:
     return True
 
 
-def _config(dsn: str):  # type: ignore[no-untyped-def]  # alembic is imported late
-    from alembic.config import Config
+def _config(dsn: str) -> Config:
+    from alembic.config import Config  # slow to import, as above
 
     config = Config()
     config.set_main_option("script_location", str(resources.files("everycase.store").joinpath("migrations")))

@@ -1,13 +1,14 @@
 """Rows made canonical: the same meaning is the same record, whatever API it came by."""
 
 from datetime import UTC, datetime, timedelta, timezone
+from string import ascii_letters, digits
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from everycase.domain.catalogue import OBJECTS, Catalogue
-from everycase.domain.rows import MalformedRow, RowParser, flag, iso, long_id, moment
+from everycase.domain.rows import MalformedRow, RowParser, WrongWidth, flag, iso, long_id, moment
 
 CASE_ID = "5007T000002AbcDQAS"
 SECOND = datetime(2017, 12, 31, 23, 59, 59, tzinfo=UTC)
@@ -22,7 +23,18 @@ def test_ids_become_18_characters(short: str, long: str) -> None:
     assert long_id(short) == long
 
 
-@pytest.mark.parametrize("bad", ["", "5007T", "5007T000002Abc-", "5007T000002AbcDQ", "x" * 19])
+@given(short=st.text(ascii_letters + digits, min_size=15, max_size=15))
+def test_a_long_id_keeps_the_short_one_and_knows_its_capitals(short: str) -> None:
+    """18 characters tell two ids apart even where capitals are lost; once more changes nothing."""
+    long = long_id(short)
+    assert (len(long), long[:15]) == (18, short)
+    assert long_id(long) == long
+    assert short == short.swapcase() or long_id(short.swapcase()).lower() != long.lower()
+
+
+@pytest.mark.parametrize(
+    "bad", ["", "5007T", "5007T000002Abc-", "5007T000002AbcDQ", "x" * 19, "5007T000002Abcé"]
+)
 def test_what_is_no_id_is_refused(bad: str) -> None:
     """Without a word of what it says."""
     with pytest.raises(MalformedRow) as caught:
@@ -137,3 +149,40 @@ def test_a_child_of_nothing_is_malformed(name: str) -> None:
     link = "CaseId" if name == "WorkOrder" else "ParentId"
     with pytest.raises(MalformedRow, match=link):
         parse(name, {"Id": "00a7T000002AbcD", link: ""})
+
+
+TEXT = st.text(st.characters(exclude_characters="\x00\r", exclude_categories=["Cs"]), max_size=6)
+
+
+@given(
+    one=st.dictionaries(st.sampled_from(["Subject", "Description", "Root_Cause__c", "OwnerName"]), TEXT),
+    other=st.dictionaries(st.sampled_from(["Subject", "Description", "Root_Cause__c", "OwnerName"]), TEXT),
+)
+def test_rows_have_equal_hashes_just_when_they_are_equal(one: dict[str, str], other: dict[str, str]) -> None:
+    """Whatever the texts hold, nothing of one field can pass for another's."""
+    first, second = parse("Case", {**CASE, **one}), parse("Case", {**CASE, **other})
+    is_same = (first.values, first.identity) == (second.values, second.identity)
+    assert (first.row_hash == second.row_hash) is is_same
+
+
+@pytest.mark.parametrize(("text", "reason"), [("a\x00b", "NUL"), ("a\udcffb", "UTF-8")])
+def test_what_cannot_be_staged_is_malformed(text: str, reason: str) -> None:
+    """Whatever source it comes from."""
+    with pytest.raises(MalformedRow, match=reason):
+        parse("Case", {**CASE, "Description": text})
+
+
+def test_a_row_of_another_width_is_malformed() -> None:
+    """With both widths."""
+    with pytest.raises(WrongWidth, match="has 2 columns where the header has 3"):
+        RowParser(OBJECTS[0], Catalogue(), ["Id", "CaseNumber", "Subject"]).parse([CASE_ID, "1"])
+
+
+def test_an_organisations_own_names_are_read() -> None:
+    """A re-mapped field by its own name; an identity column by any of its aliases."""
+    catalogue = Catalogue.remapped({"Case.Root_Cause__c": "RCA__c"})
+    header = ["Id", "CaseNumber", "RCA__c", "Owner.Name"]
+    found = RowParser(catalogue.case, catalogue, header).parse([CASE_ID, "1", "worn", "Oda Holm"])
+    assert found is not None
+    assert found.values["Root_Cause__c"] == "worn"
+    assert found.identity == {"OwnerName": "Oda Holm"}
