@@ -104,9 +104,6 @@ class SourceObject:
         """The fields that count among the 44."""
         return tuple(f for f in self.fields if f.part is not Part.FILTER)
 
-    def field_named(self, name: str) -> Field:
-        return next(f for f in self.fields if f.name == name)
-
 
 RECORD_KEEPING = ("Id", "CreatedDate", "LastModifiedDate", "SystemModstamp", "IsDeleted")
 """Read of every object beside its fields; the parent's id is named by `SourceObject.parent`."""

@@ -147,8 +147,10 @@ class _Batch:
             self.joins = {j.case.record_id: j for j in found}
             blocked = [j.blocker for j in found if j.blocker]
             passed = [j for j in found if not j.blocker]
-            same = [j for j in passed if self._is_unchanged(j)]
-            todo = [j for j in passed if not self._is_unchanged(j)]
+            same: list[JoinResult] = []
+            todo: list[JoinResult] = []
+            for j in passed:
+                (same if self._is_unchanged(j) else todo).append(j)
             with conn.transaction():
                 lineage.record_join(conn, [_join_row(j) for j in found])
                 self._record_statistics(conn, [j for j in found if j.blocker])
