@@ -1,0 +1,12 @@
+"""Reconciliation: gaps, alerts, schedule, pipeline state, daily roll-ups. The SQL stands beside this file."""
+
+from pathlib import Path
+
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    op.get_bind().exec_driver_sql(Path(__file__).with_suffix(".sql").read_text(encoding="utf-8"))
