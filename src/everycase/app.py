@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,22 +14,33 @@ from uuid import UUID, uuid4
 from everycase import telemetry
 from everycase.domain import fingerprint
 from everycase.domain.catalogue import Catalogue
+from everycase.domain.gaps import RunType
 from everycase.domain.runs import BatchResult
+from everycase.domain.thresholds import Thresholds
 from everycase.embedders.chain import EmbedderChain
 from everycase.embedders.local import LocalEmbedder
 from everycase.indexes.embedded import EmbeddedIndex
+from everycase.notify import AppriseNotifier
 from everycase.pipeline.engine import EngineSpec
 from everycase.pipeline.extract import OnRows
 from everycase.pipeline.plan import Plan, make_plan
 from everycase.pipeline.process import Processor
-from everycase.pipeline.sync import Progress, Sync, SyncReport, Work
-from everycase.ports import Embedder, Source, VectorIndex
+from everycase.pipeline.retry import Choice, Retried, retry_failures
+from everycase.pipeline.sync import Sync, SyncReport
+from everycase.pipeline.work import Crew, Progress, Work
+from everycase.ports import Embedder, Notifier, Source, VectorIndex
+from everycase.reconcile.alerting import tell_of_sync
+from everycase.reconcile.loop import Pruned, Reconciliation, Retention, prune
+from everycase.reconcile.report import Report
 from everycase.redaction.redactor import TableRedactor
+from everycase.service.scheduler import Job
 from everycase.settings import Settings
 from everycase.sources.export import ExportSource
 from everycase.sources.sample import SampleSource
 from everycase.store import db, embedded, migrate
 from everycase.store.db import Pool
+
+SUBJECT = "everycase"
 
 LOCAL_PRICE = 0.0
 """Money a million tokens: the local model costs nothing."""
@@ -107,17 +118,95 @@ class App:
             clock=now,
         )
 
-    def sync(self, progress: Progress, *, allow_deletes: int = 0) -> SyncReport:
-        run_id = uuid4()
-        return Sync(
-            dsn=self.dsn,
-            source=self.source,
+    @cached_property
+    def notifier(self) -> Notifier:
+        return AppriseNotifier([u.get_secret_value() for u in self.settings.alerts])
+
+    @cached_property
+    def thresholds(self) -> Thresholds:
+        return self.settings.thresholds.as_thresholds()
+
+    @property
+    def retention(self) -> Retention:
+        return Retention(failures=self.settings.keep_failures, runs=self.settings.keep_runs)
+
+    def crew(self, progress: Progress) -> Crew:
+        return Crew(
             processor=self.processor,
             engine=self.engine,
-            work=self._work(run_id),
+            work=self._work,
             batch_size=self.settings.batch_size,
+            stall_s=self.settings.stall_after.total_seconds(),
+            thresholds=self.thresholds,
             progress=progress,
-        ).run(run_id, allow_deletes=allow_deletes)
+        )
+
+    def sync(self, progress: Progress, *, allow_deletes: int = 0) -> SyncReport:
+        """Bring the index up to date, and tell people of what crosses a threshold."""
+        report = Sync(
+            dsn=self.dsn,
+            source=self.source,
+            crew=self.crew(progress),
+            price_per_million_tokens=LOCAL_PRICE,
+        ).run(uuid4(), allow_deletes=allow_deletes)
+        with self.pool.connection() as conn:
+            tell_of_sync(conn, self.notifier, report, self.thresholds, now=now(), subject=SUBJECT)
+        return report
+
+    def reconcile(
+        self,
+        progress: Progress,
+        run_type: RunType,
+        *,
+        deep: bool = False,
+        dry_run: bool = False,
+        allow_deletes: int = 0,
+    ) -> Report:
+        """Hold source, staging, lineage and index against each other, and mend what differs."""
+        return Reconciliation(
+            dsn=self.dsn,
+            source=self.source,
+            crew=self.crew(progress),
+            notifier=self.notifier,
+            thresholds=self.thresholds,
+            retention=self.retention,
+            sample=self.settings.sample_size,
+            price_per_million_tokens=LOCAL_PRICE,
+            subject=SUBJECT,
+        ).run(uuid4(), run_type, deep=deep, dry_run=dry_run, allow_deletes=allow_deletes)
+
+    def retry(self, progress: Progress, choice: Choice) -> Retried:
+        """Try open failures again, now, with the cases' current content."""
+        return retry_failures(self.dsn, self.source, self.crew(progress), choice, run_id=uuid4())
+
+    def jobs(self, progress: Callable[[], Progress]) -> list[Job]:
+        """What `serve` does by itself, in the order in which it is done when several are due."""
+        s = self.settings
+
+        def sync() -> str:
+            report = self.sync(progress())
+            return (
+                f"{report.totals.created:,} created, {report.totals.updated:,} updated, "
+                f"{report.deleted:,} deleted, {report.unresolved:,} failures open"
+            )
+
+        def reconcile(run_type: RunType) -> str:
+            found = self.reconcile(progress(), run_type).as_dict()
+            return (
+                f"{found['status']}: {sum(found['gaps'].values()):,} gaps, "
+                f"{sum(found['recovered'].values()):,} recovered, "
+                f"{sum(found['still_failed'].values()):,} failures open"
+            )
+
+        return [
+            Job(name="sync", every=s.sync_every, run=sync),
+            Job(name="reconcile", every=s.reconcile_every, run=partial(reconcile, RunType.HOURLY)),
+            Job(name="reconcile_daily", every=s.deep_every, run=partial(reconcile, RunType.DAILY)),
+        ]
+
+    def prune(self) -> Pruned:
+        with self.pool.connection() as conn:
+            return prune(conn, self.retention, now=now())
 
     def plan(self, on_rows: OnRows, *, allow_deletes: int = 0) -> Plan:
         return make_plan(

@@ -4,26 +4,35 @@ from __future__ import annotations
 
 import functools
 import inspect
+import signal
 import sys
+import threading
 import traceback
 from collections.abc import Callable
+from dataclasses import asdict
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
+from uuid import UUID
 
 import psycopg
 import structlog
 import typer
 
-from everycase import console, settings, telemetry
+from everycase import console, settings, show, telemetry
 from everycase.app import App
-from everycase.domain.catalogue import FEW_FIELDS
 from everycase.domain.errors import EverycaseError, ExitCode, WrongUse
-from everycase.domain.failures import Disposition, FailureStage
-from everycase.overview import Overview, case_journey, diagnose, look
-from everycase.pipeline.sync import SyncReport
+from everycase.domain.failures import Disposition, ErrorType, FailureStage
+from everycase.domain.gaps import RunType
+from everycase.overview import case_journey, case_keys, diagnose, look
+from everycase.pipeline.retry import Choice
+from everycase.reconcile.page import as_html
+from everycase.reconcile.text import as_text
 from everycase.search import find_cases, parse_condition
+from everycase.service.scheduler import Job, JobOutcome, JobResult, run_due
+from everycase.service.scheduler import serve as run_schedule
 from everycase.sources.sample import write_sample
-from everycase.store import embedded, failures, migrate
+from everycase.store import db, embedded, failures, gaps, migrate, runs, state
 
 app = typer.Typer(
     name="everycase",
@@ -33,6 +42,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+
+POLL_S = 15.0
+"""How often `serve` looks whether a job is due."""
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Log every event to stderr; tracebacks on errors.")]
@@ -114,27 +126,30 @@ def _explain(error: Exception, *, as_json: bool, debug: bool) -> ExitCode:
 
 @command()
 def run(allow_deletes: AllowDeletes = 0, *, quiet: bool) -> Result:
-    """The main job: sync, then a census of what is true."""
+    """The main job: sync, then reconcile, then a report of what is true."""
     with App(settings.load()) as world:
         with console.progress(quiet=quiet) as progress:
-            report = world.sync(progress, allow_deletes=allow_deletes)
+            synced = world.sync(progress, allow_deletes=allow_deletes)
+        if synced.status == "stopped":
+            return Result(synced.as_dict(), lambda: show.sync(synced), synced.exit_code)
+        with console.progress(quiet=quiet) as progress:
+            report = world.reconcile(progress, RunType.MANUAL, allow_deletes=allow_deletes)
         overview = look(world)
-    found = {**report.as_dict(), "census": overview.census, "completeness": overview.completeness}
+    found = {**report.as_dict(), "sync": synced.as_dict()}
 
-    def show() -> None:
-        _show_sync(report)
+    def tell() -> None:
+        show.sync(synced)
         console.say()
-        _show_overview(overview)
-        console.say()
-        console.say("(Reconciliation is not part of this release yet: this is a plain census.)")
+        console.say(as_text(report.as_dict()))
         console.say()
         console.say("Try next:")
-        me = _me()
+        me = show.me()
         console.say(f'  {me} search "server does not boot after memory upgrade"')
         console.say(f"  {me} trace {overview.example or 'CASE'}")
-        console.say(f"  {me} failures")
+        console.say(f"  {me} report --format html > report.html")
+        console.say(f"  {me} serve      # syncs every hour, reconciles every six")
 
-    return Result(found, show, _code(report))
+    return Result(found, tell, max(synced.exit_code, report.exit_code))
 
 
 @command()
@@ -142,7 +157,28 @@ def sync(allow_deletes: AllowDeletes = 0, *, quiet: bool) -> Result:
     """Bring staging and index up to date with the source; only what changed is worked on."""
     with App(settings.load()) as world, console.progress(quiet=quiet) as progress:
         report = world.sync(progress, allow_deletes=allow_deletes)
-    return Result(report.as_dict(), lambda: _show_sync(report), _code(report))
+    return Result(report.as_dict(), lambda: show.sync(report), report.exit_code)
+
+
+@command()
+def reconcile(
+    run_type: Annotated[
+        RunType,
+        typer.Option("--type", help="hourly: a light look; daily: all of it, and retention; manual: all."),
+    ] = RunType.MANUAL,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Read back and probe every object, and read all of the source.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Find and report; write nothing.")] = False,
+    allow_deletes: AllowDeletes = 0,
+    *,
+    quiet: bool,
+) -> Result:
+    """Hold source, staging, lineage and index against each other, and mend what differs."""
+    with App(settings.load()) as world, console.progress(quiet=quiet) as progress:
+        report = world.reconcile(progress, run_type, deep=deep, dry_run=dry_run, allow_deletes=allow_deletes)
+    found = report.as_dict()
+    return Result(found, lambda: console.say(as_text(found)), report.exit_code)
 
 
 @command()
@@ -150,29 +186,7 @@ def plan(allow_deletes: AllowDeletes = 0, *, quiet: bool) -> Result:
     """What a sync would do and what it would cost; nothing is written."""
     with App(settings.load()) as world, console.progress(quiet=quiet) as progress:
         found = world.plan(progress.rows, allow_deletes=allow_deletes)
-
-    def show() -> None:
-        about = "about " if found.is_sampled else ""
-        console.table(
-            "A sync would",
-            ("do", "cases"),
-            [
-                ("create", found.create),
-                ("update", found.update),
-                ("leave unchanged", found.unchanged),
-                ("leave waiting (failed, not due)", found.waiting),
-                ("delete", found.delete),
-            ],
-        )
-        console.say(
-            f"{about}{found.to_embed:,} texts to embed, about {found.estimated_tokens:,} tokens, "
-            f"cost {found.estimated_cost:.2f}"
-        )
-        for o in found.objects:
-            if o.problem:
-                console.say(f"! {o.problem}")
-
-    return Result(found.as_dict(), show)
+    return Result(found.as_dict(), lambda: show.plan(found))
 
 
 @command()
@@ -180,10 +194,9 @@ def status() -> Result:
     """Where every case stands, and what is open."""
     with App(settings.load()) as world:
         overview = look(world)
+    code = ExitCode.STOPPED if overview.stop_reason else ExitCode.UNRESOLVED
     return Result(
-        overview.as_dict(),
-        lambda: _show_overview(overview),
-        ExitCode.CLEAN if overview.is_clean else ExitCode.UNRESOLVED,
+        overview.as_dict(), lambda: show.overview(overview), ExitCode.CLEAN if overview.is_clean else code
     )
 
 
@@ -194,35 +207,7 @@ def trace(
     """The journey of one case: stages with their times, what was joined, what failed."""
     with App(settings.load()) as world:
         journey = case_journey(world, case)
-    found = journey.as_dict()
-
-    def show() -> None:
-        console.say(f"Case {found['case_number'] or '(no number)'} · record {found['record_id']}")
-        console.say(f"Stage {found['current_stage']} · status {found['status']}")
-        if found["note"]:
-            console.say(f"Note: {found['note']}")
-        if found["fields_populated"]:
-            console.say(
-                "Fields populated: {total} of 44 (issue {issue} of 13, resolution {resolution} of 8)".format(
-                    **found["fields_populated"]
-                )
-            )
-        if found["joins"]:
-            console.say("Joined: " + ", ".join(f"{n} {name}" for name, n in found["joins"].items()))
-        if found["composite"]:
-            cut = ", cut to fit" if found["composite"]["was_truncated"] else ""
-            console.say(f"Composite text: {found['composite']['length']:,} characters{cut}")
-        if found["space"]:
-            console.say(f"Vector space: {found['space']}")
-        console.table(
-            "Journey",
-            ("when", "stage", "event", "detail"),
-            [(e["at"], e["stage"], e["event"], e["detail"]) for e in found["events"]],
-        )
-        if found["failures"]:
-            _show_failures(found["failures"])
-
-    return Result(found, show)
+    return Result(journey.as_dict(), lambda: show.journey(journey))
 
 
 @command("failures")
@@ -251,24 +236,152 @@ def failures_(
         )
         tally = failures.tally(conn)
 
-    def show() -> None:
+    def tell() -> None:
         if group:
-            console.table(
-                "Failures by stage and type",
-                ("stage", "type", "what happens", "open", "resolved", "first seen", "last seen", "mttr s"),
-                [tuple(g.values()) for g in groups],
-            )
+            show.failure_groups(groups)
         elif rows:
-            _show_failures(rows)
+            show.failures(rows)
         else:
             console.say("No failures.")
 
     open_ones = sum(n for d, n in tally.items() if d != Disposition.SKIP)
     return Result(
         {"open": tally, "groups": groups, "failures": [] if group else rows},
-        show,
+        tell,
         ExitCode.UNRESOLVED if open_ones else ExitCode.CLEAN,
     )
+
+
+@command()
+def retry(
+    which: Annotated[
+        str | None,
+        typer.Argument(metavar="[FAILURE|CASE]", help="A failure's id, a case's id or number."),
+    ] = None,
+    type_: Annotated[ErrorType | None, typer.Option("--type", help="All of this error type.")] = None,
+    stage: Annotated[FailureStage | None, typer.Option(help="All of this stage.")] = None,
+    all_: Annotated[bool, typer.Option("--all", help="All that are open.")] = False,
+    *,
+    quiet: bool,
+) -> Result:
+    """Try open failures again, now, with the cases' current content; also those that wait for a person."""
+    if not (which or type_ or stage or all_):
+        raise WrongUse("say what to retry: a failure or case, --type, --stage, or --all")
+    choice = Choice(
+        key=which, records=tuple(case_keys(which)) if which else (), error_type=type_, stage=stage
+    )
+    with App(settings.load()) as world, console.progress(quiet=quiet) as progress:
+        found = world.retry(progress, choice)
+    return Result(found.as_dict(), lambda: show.retried(found), found.exit_code)
+
+
+@command()
+def resume() -> Result:
+    """Let a pipeline go on that was stopped because too many cases failed."""
+    with App(settings.load()) as world, world.pool.connection() as conn:
+        reason = state.resume(conn)
+    sentence = (
+        f"the pipeline may run again; it had been stopped because {reason}"
+        if reason
+        else ("the pipeline was not stopped")
+    )
+    return Result({"resumed": reason is not None, "reason": reason}, lambda: console.say(sentence))
+
+
+@command("runs")
+def runs_(limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 20) -> Result:
+    """The reconciliations of the last 30 days, newest first, and their daily roll-ups."""
+    with App(settings.load()) as world, world.pool.connection() as conn:
+        rows = runs.reconciliations(conn, limit=limit)
+        days = runs.trends(conn)
+    return Result({"runs": rows, "days": days}, lambda: show.runs(rows))
+
+
+class Format(StrEnum):
+    """How a report is printed."""
+
+    TEXT = "text"
+    JSON = "json"
+    HTML = "html"
+
+
+@command()
+def report(
+    run_id: Annotated[
+        str | None,
+        typer.Argument(metavar="[RUN]", help="The run's id, or how it begins; else the last."),
+    ] = None,
+    form: Annotated[Format, typer.Option("--format", help="html: one self-contained page.")] = Format.TEXT,
+    with_gaps: Annotated[bool, typer.Option("--gaps", help="List the gaps, case by case.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="At most so many gaps.")] = 1000,
+) -> Result:
+    """The report of a reconciliation, with the trends of the days before it as HTML."""
+    with App(settings.load()) as world, world.pool.connection() as conn:
+        found = runs.report(conn, run_id)
+        days = runs.trends(conn) if form is Format.HTML else []
+        listed = gaps.kept(conn, UUID(found["run_id"]), limit=limit) if with_gaps else []
+
+    def tell() -> None:
+        if form is Format.JSON:
+            console.print_json({**found, **({"gap_list": listed} if with_gaps else {})})
+        elif form is Format.HTML:
+            sys.stdout.write(as_html(found, days))
+        elif with_gaps:
+            show.gaps(listed)
+        else:
+            console.say(as_text(found))
+
+    return Result({**found, **({"gap_list": listed} if with_gaps else {})}, tell)
+
+
+@command()
+def prune() -> Result:
+    """Remove what has been over for long enough: resolved failures, runs. A daily run does so by itself."""
+    with App(settings.load()) as world:
+        found = world.prune()
+    sentence = f"removed {found.failures:,} resolved failures and {found.runs:,} runs"
+    return Result({"failures": found.failures, "runs": found.runs}, lambda: console.say(sentence))
+
+
+@command()
+def serve(
+    once: Annotated[
+        bool, typer.Option("--once", help="Run what is due now and end: for cron or a systemd timer.")
+    ] = False,
+    *,
+    quiet: bool,
+) -> Result:
+    """Sync every hour, reconcile every six, everything every day; any number of these may run at once."""
+    with App(settings.load()) as world:
+        jobs = world.jobs(lambda: console.ProgressLines(quiet=True))
+        migrate.upgrade(world.dsn)
+        if once:
+            results = run_due(lambda: db.connect(world.dsn), jobs)
+        else:
+            results = _serve_until_told(world, jobs, quiet=quiet)
+    failed = any(r.outcome is JobOutcome.FAILED for r in results)
+    found = {"jobs": [asdict(r) for r in results]}
+    code = ExitCode.UNRESOLVED if failed else ExitCode.CLEAN
+    return Result(found, lambda: show.jobs(results) if once else None, code)
+
+
+def _serve_until_told(world: App, jobs: list[Job], *, quiet: bool) -> list[JobResult]:
+    """Until SIGINT or SIGTERM; what is at work then is finished first."""
+    told = threading.Event()
+    for sign in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(sign, lambda *_: told.set())
+    if not quiet:
+        periods = ", ".join(f"{j.name} every {j.every}" for j in jobs if j.every)
+        console.complain(f"serving: {periods}; end with Ctrl-C")
+    results: list[JobResult] = []
+
+    def hear(result: JobResult) -> None:
+        results[:] = [r for r in results if r.name != result.name] + [result]
+        if not quiet:
+            show.job(result)
+
+    run_schedule(lambda: db.connect(world.dsn), jobs, told, poll_s=POLL_S, on_result=hear)
+    return results
 
 
 @command()
@@ -296,7 +409,7 @@ def search(
         for h in answer.hits
     ]
 
-    def show() -> None:
+    def tell() -> None:
         if hits:
             console.table(
                 "Cases",
@@ -308,7 +421,7 @@ def search(
         for note in answer.notes:
             console.complain(f"! {note}")
 
-    return Result({"query": query, "hits": hits, "notes": list(answer.notes)}, show)
+    return Result({"query": query, "hits": hits, "notes": list(answer.notes)}, tell)
 
 
 @command()
@@ -325,11 +438,11 @@ def sample(
     summary = write_sample(folder, cases=cases, seed=seed)
     found = {"folder": str(folder), "cases": cases, "seed": seed, "rows": dict(summary.rows)}
 
-    def show() -> None:
+    def tell() -> None:
         console.table(f"Written to {folder}", ("object", "rows"), list(summary.rows.items()))
-        console.say(f"Load it with: EVERYCASE_SOURCE={folder} {_me()} sync")
+        console.say(f"Load it with: EVERYCASE_SOURCE={folder} {show.me()} sync")
 
-    return Result(found, show)
+    return Result(found, tell)
 
 
 @command()
@@ -338,12 +451,12 @@ def doctor() -> Result:
     checks = diagnose(settings.load)
     bad = [c for c in checks if not c.is_ok]
 
-    def show() -> None:
+    def tell() -> None:
         for c in checks:
             console.say(f"{'ok ' if c.is_ok else 'BAD'} {c.name}: {c.detail}")
 
     found = {"ok": not bad, "checks": [c.as_dict() for c in checks]}
-    return Result(found, show, bad[0].code if bad else ExitCode.CLEAN)
+    return Result(found, tell, bad[0].code if bad else ExitCode.CLEAN)
 
 
 @command("db-url")
@@ -373,85 +486,6 @@ def stop() -> Result:
     stopped = embedded.stop(loaded.home)
     sentence = "the embedded server has stopped" if stopped else "the embedded server was not running"
     return Result({"stopped": stopped}, lambda: console.say(sentence))
-
-
-# ── printing ─────────────────────────────────────────────────────────────────────────────────────
-
-
-def _code(report: SyncReport) -> ExitCode:
-    return ExitCode.CLEAN if report.is_clean else ExitCode.UNRESOLVED
-
-
-def _me() -> str:
-    """How this program was called, so that the next line can be copied."""
-    here = Path(sys.argv[0])
-    return str(here) if here.name == "everycase" and "/" in sys.argv[0] else "everycase"
-
-
-def _show_sync(report: SyncReport) -> None:
-    totals = report.totals
-    console.say(
-        f"Sync from {report.source} in {report.duration_s:.1f} s: "
-        f"{totals.created:,} created, {totals.updated:,} updated, {report.unchanged:,} unchanged, "
-        f"{report.deleted:,} deleted, {totals.failed:,} failed"
-    )
-    console.say(
-        f"Embedding: {totals.embedded:,} texts in {totals.embedding_calls:,} calls, "
-        f"{totals.reused:,} vectors reused, {totals.tokens:,} tokens"
-    )
-    if totals.redactions:
-        removed = ", ".join(f"{n:,} {kind}" for kind, n in sorted(totals.redactions.items()))
-        console.say(f"Removed: {removed}")
-    if totals.stages:
-        console.table(
-            "Stages",
-            ("stage", "read", "written", "skipped", "failed", "worker s"),
-            [(n, s.read, s.written, s.skipped, s.failed, s.seconds) for n, s in totals.stages.items()],
-        )
-    for problem in report.problems:
-        console.say(f"! {problem}")
-    if report.unresolved:
-        noun = "failure waits" if report.unresolved == 1 else "failures wait"
-        console.say(f"! {report.unresolved:,} {noun} for a retry or a person: {_me()} failures")
-
-
-def _show_overview(o: Overview) -> None:
-    console.table("Census", ("where", "cases"), list(o.funnel.items()))
-    console.say(f"Completeness: {o.completeness:.2%} of the staged cases are in the index")
-    if o.coverage:
-        shares = " · ".join(f"{name} {share:.0%}" for name, share in o.coverage.items())
-        console.say(f"Coverage: {shares}; on average {o.census['average_fields']} of 44 fields populated")
-    if few := o.census["few_fields"]:
-        console.say(f"Fewer than {FEW_FIELDS} fields: {few:,} cases (flagged, and loaded all the same)")
-    if o.spaces:
-        console.say("Spaces: " + ", ".join(f"{name} {n:,}" for name, n in o.spaces.items()))
-    for disposition, n in o.open_failures.items():
-        console.say(f"Open failures ({disposition}): {n:,}")
-    if o.last_sync:
-        console.say(f"Last sync: {o.last_sync['status']}, {o.last_sync['start_time']:%Y-%m-%d %H:%M} UTC")
-    if o.is_running:
-        console.say("A run is at work now.")
-    if not o.is_index_ready:
-        console.say(f"! index: {o.index_detail}")
-
-
-def _show_failures(rows: list[dict[str, Any]]) -> None:
-    console.table(
-        "Failures",
-        ("case or record", "stage", "type", "what happens", "tries", "next try", "message"),
-        [
-            (
-                r["case_number"] or r["record_id"],
-                r["stage"],
-                r["error_type"],
-                "resolved" if r["resolved"] else r["disposition"],
-                r["retry_count"],
-                r["next_retry_time"],
-                r["error_message"],
-            )
-            for r in rows
-        ],
-    )
 
 
 def main() -> None:

@@ -10,10 +10,9 @@ from everycase.app import App
 from everycase.domain.errors import EverycaseError, ExitCode, WrongUse
 from everycase.domain.failures import Disposition
 from everycase.domain.rows import MalformedRow, long_id
+from everycase.reconcile.count import coverage
 from everycase.settings import Settings
-from everycase.store import db, failures, lineage, locks, runs
-
-COVERAGE = ("Task", "WorkOrder", "CaseComment", "EmailMessage", "WorkOrderFeed")
+from everycase.store import alerts, db, failures, lineage, locks, runs, state
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +23,11 @@ class Overview:
     spaces: Mapping[str, int]
     open_failures: Mapping[str, int]
     last_sync: Mapping[str, Any] | None
+    last_reconciliation: Mapping[str, Any] | None
+    alerts: tuple[str, ...]
+    """The rules whose alert stands."""
+    stop_reason: str | None
+    """Why the pipeline was stopped; None where it may run."""
     index_count: int
     is_index_ready: bool
     index_detail: str
@@ -47,7 +51,7 @@ class Overview:
     @property
     def coverage(self) -> dict[str, float]:
         """The share of cases that have rows of each child table."""
-        return {name: share for name in COVERAGE if (share := self.census[name]) is not None}
+        return coverage(self.census)
 
     @property
     def completeness(self) -> float:
@@ -61,6 +65,7 @@ class Overview:
             not any(n for d, n in self.open_failures.items() if d != Disposition.SKIP)
             and self.census["completed"] == self.census["staging"] == self.index_count
             and self.is_index_ready
+            and not self.stop_reason
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -72,6 +77,9 @@ class Overview:
             "spaces": self.spaces,
             "open_failures": self.open_failures,
             "last_sync": self.last_sync,
+            "last_reconciliation": self.last_reconciliation,
+            "alerts": list(self.alerts),
+            "stop_reason": self.stop_reason,
             "is_running": self.is_running,
             "index": {"count": self.index_count, "ready": self.is_index_ready, "detail": self.index_detail},
         }
@@ -82,11 +90,15 @@ def look(world: App) -> Overview:
     with world.pool.connection() as conn:
         census = lineage.census(conn)
         health = world.index.health()
+        stop, last = state.stopped(conn), runs.reconciliations(conn, limit=1)
         return Overview(
             census=census,
             spaces=lineage.spaces(conn),
             open_failures=failures.tally(conn),
             last_sync=runs.last(conn),
+            last_reconciliation=last[0] if last else None,
+            alerts=tuple(alerts.standing(conn)),
+            stop_reason=stop.reason if stop else None,
             index_count=world.index.count(),
             is_index_ready=health.is_ready and health.is_writable,
             index_detail=health.detail,
@@ -144,9 +156,9 @@ class Journey:
 def case_journey(world: App, key: str) -> Journey:
     """The journey of a case by record id (15 or 18 characters) or number. Raises `WrongUse` for none such."""
     with world.pool.connection() as conn:
-        row = next((found for k in _keys(key) if (found := lineage.find(conn, k))), None)
+        row = next((found for k in case_keys(key) if (found := lineage.find(conn, k))), None)
         if row is None:
-            staged = next((found for k in _keys(key) if (found := lineage.find_staged(conn, k))), None)
+            staged = next((found for k in case_keys(key) if (found := lineage.find_staged(conn, k))), None)
             if staged:
                 raise WrongUse(f"case {key} is staged but was never worked on: run everycase sync")
             raise WrongUse(f"no case {key!r}, neither by record id nor by case number")
@@ -158,7 +170,8 @@ def case_journey(world: App, key: str) -> Journey:
         )
 
 
-def _keys(key: str) -> list[str]:
+def case_keys(key: str) -> list[str]:
+    """What a person may mean by a case: as it stands, or as the long form of a record id."""
     try:
         return [key, long_id(key)]
     except MalformedRow:
@@ -200,12 +213,20 @@ def diagnose(load: Callable[[], Settings]) -> list[Check]:
         return checks
     with App(found[0]) as world:
         attempt("catalogue", lambda: f"{sum(len(o.counted) for o in world.catalogue.objects)} fields")
+        attempt("alerts", lambda: _alerts(world))
         attempt("engine", lambda: f"{world.engine.kind}, {world.engine.workers} workers")
         attempt("source", lambda: _source(world))
         if attempt("database", lambda: _database(world)):
             attempt("embedder", lambda: _embedder(world))
             attempt("index", lambda: _index(world))
     return checks
+
+
+def _alerts(world: App) -> str:
+    """Raises `WrongUse` for a URL that nobody can send to; nothing is sent."""
+    if not (channels := len(world.settings.alerts)):
+        return "no channel: EVERYCASE_ALERTS is not set, alerts stand in the reports alone"
+    return f"{channels} channels, by {type(world.notifier).__name__}"
 
 
 def _source(world: App) -> str:

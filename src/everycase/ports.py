@@ -13,6 +13,7 @@ from everycase.domain.catalogue import SourceObject
 from everycase.domain.failures import ErrorType
 from everycase.domain.fingerprint import Stamps
 from everycase.domain.rows import BadRow
+from everycase.domain.thresholds import Severity
 
 # ── source ───────────────────────────────────────────────────────────────────────────────────────
 
@@ -188,11 +189,14 @@ class VectorIndex(Protocol):
     def manifest(self, *, after: UUID | None = None, until: UUID | None = None) -> Iterator[Stamps]:
         """The stamps of everything that is there, in the order of the ids, streamed; `(after, until]`."""
 
+    def stamps(self, object_ids: Sequence[UUID]) -> Iterator[Stamps]:
+        """The stamps of those of these that are there: the second look before anything is believed."""
+
     def vectors(self, object_ids: Sequence[UUID]) -> Iterator[tuple[UUID, Vector]]:
         """Read vectors back as they are stored."""
 
     def objects(self, object_ids: Sequence[UUID]) -> Iterator[IndexObject]:
-        """Read whole objects back."""
+        """Read whole objects back; one without a vector comes with an empty one."""
 
     def probe(self, object_ids: Sequence[UUID]) -> set[UUID]:
         """Which of these does the vector index itself find by their own vectors."""
@@ -214,3 +218,13 @@ class VectorIndex(Protocol):
         """Objects that are there."""
 
     def health(self) -> IndexHealth: ...
+
+
+# ── alerts ───────────────────────────────────────────────────────────────────────────────────────
+
+
+class Notifier(Protocol):
+    """How people are told."""
+
+    def send(self, title: str, body: str, *, severity: Severity | None) -> bool:
+        """Tell people; whether somebody was reached. `severity` None is good news. Never raises."""

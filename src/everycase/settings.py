@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
 import platformdirs
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -18,6 +20,9 @@ from pydantic_settings import (
 
 from everycase.domain.catalogue import TASK_TYPES
 from everycase.domain.errors import WrongUse
+from everycase.domain.thresholds import Thresholds
+
+Share = Annotated[float, Field(ge=0, le=1)]
 
 CONFIG_FILE = "everycase.toml"
 
@@ -27,6 +32,26 @@ def default_home() -> Path:
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         return Path("/var/lib/everycase")
     return Path(platformdirs.user_data_dir("everycase"))
+
+
+class ThresholdSettings(BaseModel):
+    """Where alerts begin, and where too many failures stop the pipeline (contract §13)."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    task_coverage: Share = 0.70
+    workorder_coverage: Share = 0.70
+    email_coverage: Share = 0.70
+    feed_coverage: Share = 0.70
+    comment_coverage: Share = 0.50
+    failure_rate: Share = 0.10
+    timeout_rate: Share = 0.05
+    load_failure_rate: Share = 0.05
+    missing_cases: int = Field(default=100, ge=0)
+    least_cases: int = Field(default=50, ge=1)
+
+    def as_thresholds(self) -> Thresholds:
+        return Thresholds(**self.model_dump())
 
 
 class Settings(BaseSettings):
@@ -62,6 +87,28 @@ class Settings(BaseSettings):
     keep_hardware_addresses: bool = Field(
         default=True, description="Keep MAC addresses and WWNs, which are technical, in the text."
     )
+    sync_every: timedelta = Field(default=timedelta(hours=1), description="How often `serve` syncs; 0: off.")
+    reconcile_every: timedelta = Field(
+        default=timedelta(hours=6), description="How often `serve` reconciles (type hourly); 0: off."
+    )
+    deep_every: timedelta = Field(
+        default=timedelta(days=1),
+        description="How often `serve` reconciles (type daily); 0: off.",
+    )
+    sample_size: int = Field(
+        default=500,
+        ge=0,
+        description="Untouched objects that a reconciliation reads back and probes.",
+    )
+    stall_after: timedelta = Field(
+        default=timedelta(minutes=15), description="No batch finished for so long: the run gives up."
+    )
+    keep_failures: timedelta = Field(default=timedelta(days=90), description="Of resolved failures.")
+    keep_runs: timedelta = Field(default=timedelta(days=30), description="Of runs and their reports.")
+    alerts: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        default=(), description="Apprise URLs, separated by commas or blanks. They hold secrets."
+    )
+    thresholds: ThresholdSettings = Field(default_factory=ThresholdSettings, description="Of alerts.")
     fields: dict[str, str] = Field(
         default_factory=dict,
         description='Own API names: {"Case.Root_Cause__c": "RCA__c"}; in the environment as JSON.',
@@ -98,6 +145,8 @@ class _Lists(PydanticBaseSettingsSource):
         for name in ("embedders", "task_types"):
             if isinstance(text := found.get(name), str):
                 found[name] = tuple(part.strip() for part in text.split(",") if part.strip())
+        if isinstance(urls := found.get("alerts"), str):
+            found["alerts"] = tuple(re.split(r"[,\s]+(?=\w+://)", urls.strip()))
         return found
 
 

@@ -132,12 +132,13 @@ def test_an_error_is_one_sentence_and_an_exit_code(
 
 
 def test_doctor_finds_everything_well(shell: Shell) -> None:
-    """Settings, catalogue, engine, source, database, embedder, index."""
+    """Settings, catalogue, alerts, engine, source, database, embedder, index."""
     found = shell.json("doctor")
     assert found["ok"]
     assert [c["name"] for c in found["checks"]] == [
         "settings",
         "catalogue",
+        "alerts",
         "engine",
         "source",
         "database",

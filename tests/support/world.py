@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 from everycase.app import App
 from everycase.console import ProgressLines
+from everycase.domain.gaps import RunType
 from everycase.pipeline.sync import SyncReport
 from everycase.settings import Settings
 
@@ -33,6 +34,22 @@ class World:
     def sync(self, source: Path | str, *, allow_deletes: int = 0, **settings: Any) -> SyncReport:
         with self.app(source, **settings) as app:
             return app.sync(ProgressLines(quiet=True), allow_deletes=allow_deletes)
+
+    def reconcile(
+        self,
+        source: Path | str,
+        *,
+        run_type: RunType = RunType.DAILY,
+        deep: bool = False,
+        dry_run: bool = False,
+        allow_deletes: int = 0,
+        **settings: Any,
+    ) -> dict[str, Any]:
+        """The report, as --json prints it."""
+        with self.app(source, **settings) as app:
+            return app.reconcile(
+                ProgressLines(quiet=True), run_type, deep=deep, dry_run=dry_run, allow_deletes=allow_deletes
+            ).as_dict()
 
     def rows(self, statement: str, *values: object) -> list[dict[str, Any]]:
         with psycopg.connect(self.dsn, autocommit=True, row_factory=dict_row) as conn:

@@ -8,7 +8,7 @@ from pathlib import Path
 import typer
 
 from everycase.cli import app
-from everycase.settings import Settings
+from everycase.settings import Settings, ThresholdSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -23,10 +23,12 @@ def test_every_command_stands_in_the_readme() -> None:
 def test_every_setting_stands_in_its_page() -> None:
     """With its default, as far as it has one that can be written."""
     page = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
-    rows = dict(re.findall(r"^\| `EVERYCASE_(\w+)` \| ([^|]+) \|", page, re.MULTILINE))
+    rows = dict(re.findall(r"^\| `EVERYCASE_(\w+?)(?:__…)?` \| ([^|]+) \|", page, re.MULTILINE))
     assert {n.lower() for n in rows} == set(Settings.model_fields)
-    for name in ("source", "engine", "batch_size", "sample_cases", "sample_seed", "index"):
+    for name in ("source", "engine", "batch_size", "sample_cases", "sample_seed", "sample_size", "index"):
         assert f"`{Settings.model_fields[name].default}`" in rows[name.upper()]
+    for name, field in ThresholdSettings.model_fields.items():
+        assert f"`{name.upper()}` {field.default}" in " ".join(page.split())
 
 
 def test_no_package_index_and_no_place_of_this_machine_is_named() -> None:

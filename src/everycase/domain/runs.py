@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from everycase.domain.failures import ErrorType
+
 
 @dataclass(slots=True, kw_only=True)
 class StageResult:
@@ -39,6 +41,10 @@ class BatchResult:
     superseded: int = 0
     """Newer content came by while this batch was under way, or the case went: somebody else's work now."""
     failed: int = 0
+    retries: int = 0
+    """Cases that had failed before: what becomes of them says nothing new about the pipeline."""
+    blamed: int = 0
+    """Cases that failed for the first time, and not because a dependency was down."""
     embedded: int = 0
     """Texts that a provider turned into a vector."""
     reused: int = 0
@@ -46,6 +52,8 @@ class BatchResult:
     embedding_calls: int = 0
     tokens: int = 0
     redactions: dict[str, int] = field(default_factory=dict)
+    failures: dict[ErrorType, int] = field(default_factory=dict)
+    """The cases that failed, by type."""
     stages: dict[str, StageResult] = field(default_factory=dict)
 
     @property
@@ -59,6 +67,8 @@ class BatchResult:
             "unchanged",
             "superseded",
             "failed",
+            "retries",
+            "blamed",
             "embedded",
             "reused",
             "embedding_calls",
@@ -67,6 +77,8 @@ class BatchResult:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         for kind, n in other.redactions.items():
             self.redactions[kind] = self.redactions.get(kind, 0) + n
+        for error_type, n in other.failures.items():
+            self.failures[error_type] = self.failures.get(error_type, 0) + n
         for stage, result in other.stages.items():
             self.stages.setdefault(stage, StageResult()).add(result)
 

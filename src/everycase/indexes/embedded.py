@@ -48,6 +48,9 @@ _DEPTH = 100
 _NEAREST = 20
 """A probe looks for an object among so many nearest: equal texts have equal vectors."""
 
+_EFFORTS = (100, 1000)
+"""`hnsw.ef_search` of a probe, and of a second one for what the first did not find."""
+
 _PAGE = 2000
 
 
@@ -208,8 +211,12 @@ class EmbeddedIndex:
         with self._connection() as conn, conn.transaction(), conn.cursor(name="manifest") as cursor:
             cursor.itersize = _PAGE
             for row in cursor.execute(SQL["manifest"], {"after": after, "until": until}):
-                names = ("object_id", "case_id", "case_number", *_STAMPS)
-                yield Stamps(**dict(zip(names, row, strict=True)))
+                yield _stamps(row)
+
+    def stamps(self, object_ids: Sequence[UUID]) -> Iterator[Stamps]:
+        with self._connection() as conn:
+            rows = conn.execute(SQL["stamps"], {"ids": list(object_ids)}).fetchall()
+        return map(_stamps, rows)
 
     def vectors(self, object_ids: Sequence[UUID]) -> Iterator[tuple[UUID, Vector]]:
         with self._connection() as conn:
@@ -233,10 +240,18 @@ class EmbeddedIndex:
                 )
 
     def probe(self, object_ids: Sequence[UUID]) -> set[UUID]:
+        """An approximate index overlooks a few; lost is what it does not find at its most thorough."""
+        found = self._probe(object_ids, effort=_EFFORTS[0])
+        for effort in _EFFORTS[1:]:
+            left = [i for i in object_ids if i not in found]
+            found |= self._probe(left, effort=effort) if left else set()
+        return found
+
+    def _probe(self, object_ids: Sequence[UUID], *, effort: int) -> set[UUID]:
         found: set[UUID] = set()
         with self._connection() as conn, conn.transaction():
             conn.execute("set local enable_seqscan = off")
-            conn.execute("set local hnsw.ef_search = 100")
+            conn.execute(sql.SQL("set local hnsw.ef_search = {}").format(effort))
             for table in self._tables(conn):
                 rows = self._in(conn, "probe", table, ids=list(object_ids), nearest=_NEAREST)
                 found |= {r[0] for r in rows}
@@ -359,6 +374,10 @@ def _table_name(space: str) -> str:
 
 def _table(space: str) -> sql.Identifier:
     return sql.Identifier("vector_index", _table_name(space))
+
+
+def _stamps(row: Sequence[Any]) -> Stamps:
+    return Stamps(**dict(zip(("object_id", "case_id", "case_number", *_STAMPS), row, strict=True)))
 
 
 def _row(o: IndexObject) -> dict[str, Any]:

@@ -80,6 +80,12 @@ from vector_index.support_case
 where (%(after)s::uuid is null or id > %(after)s) and (%(until)s::uuid is null or id <= %(until)s)
 order by id
 
+-- stamps --
+-- The stamps of some objects.
+select id, case_id, case_number, checksum, children_checksum, text_hash, space, recipe, vector_hash,
+       object_hash, generation, loaded_at
+from vector_index.support_case where id = any (%(ids)s)
+
 -- objects --
 -- Whole objects, to hold against what was written.
 select {columns} from vector_index.support_case where id = any (%(ids)s) order by id
@@ -89,14 +95,17 @@ select {columns} from vector_index.support_case where id = any (%(ids)s) order b
 select id, embedding from {table} where id = any (%(ids)s) order by id
 
 -- probe --
--- Which of these does the graph find by their own vectors, among the nearest few.
+-- Which of these does the graph find by their own vectors, among the nearest few; where all of those are as
+-- near as the object itself, its place among its equals says nothing.
 select p.id
 from unnest(%(ids)s::uuid[]) as p (id)
 join {table} v on v.id = p.id
 cross join lateral (
-  select n.id from {table} n order by n.embedding <=> v.embedding limit %(nearest)s
+  select n.id, n.embedding <=> v.embedding as distance from {table} n
+  order by n.embedding <=> v.embedding limit %(nearest)s
 ) f
-where f.id = p.id
+group by p.id
+having bool_or(f.id = p.id) or (count(*) = %(nearest)s and max(f.distance) < 1e-6)
 
 -- tables --
 -- The spaces' tables that are there.

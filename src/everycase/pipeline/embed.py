@@ -18,6 +18,8 @@ from everycase.store.db import Connection
 class EmbedResult:
     cases: list[EmbeddedCase] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
+    fresh: set[str] = field(default_factory=set)
+    """The hashes of the texts that a provider was asked for; the others were in the cache."""
     embedded: int = 0
     reused: int = 0
     calls: int = 0
@@ -73,6 +75,7 @@ def _call(
             have[h] = (outcome.vector, outcome.space)
             fresh.append((h, outcome.space, outcome.vector))
     vectors.keep(conn, fresh)
+    result.fresh = {h for h, _, _ in fresh}
     result.embedded = len(fresh)
     return errors
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import concurrent.futures as cf
 import multiprocessing as mp
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -79,7 +79,7 @@ class _Inline(cf.Executor):
 
 def run(
     spec: EngineSpec, work: Callable[[B], R], batches: Iterable[B], *, stall_s: float = STALL_S
-) -> Iterator[Outcome[B, R]]:
+) -> Generator[Outcome[B, R], None, None]:
     """Every batch through `work`, as they finish; each comes out exactly once.
 
     At most twice as many batches as workers are under way, so a slow consumer holds the source back.
@@ -98,7 +98,7 @@ class _Run(Generic[B, R]):
         self._live: dict[cf.Future[R], tuple[B, int]] = {}
         self._executor = spec.open()
 
-    def outcomes(self) -> Iterator[Outcome[B, R]]:
+    def outcomes(self) -> Generator[Outcome[B, R], None, None]:
         try:
             while True:
                 is_broken = self._fill()

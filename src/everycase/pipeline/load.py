@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from uuid import UUID
 
 import stamina
 
@@ -18,11 +19,13 @@ FIRST_WAIT_S, LONGEST_WAIT_S = 2.0, 8.0
 logging.getLogger("stamina").setLevel(logging.ERROR)
 
 
-def load(index: VectorIndex, objects: Sequence[IndexObject]) -> list[UpsertOutcome]:
+def load(
+    index: VectorIndex, objects: Sequence[IndexObject], *, repairs: Sequence[UUID] = ()
+) -> list[UpsertOutcome]:
     """An outcome for each object, in order; never raises for what the index answers.
 
     After a time-out or a lost connection nobody knows what was stored and searchable: what was under
-    way is deleted before it is written again (facts/weaviate.md 3).
+    way is deleted before it is written again, and so are the `repairs` at once (facts/weaviate.md 2, 3).
     """
     if not objects:
         return []
@@ -36,8 +39,9 @@ def load(index: VectorIndex, objects: Sequence[IndexObject]) -> list[UpsertOutco
             wait_jitter=FIRST_WAIT_S / 4,
         ):
             with attempt:
-                if attempt.num > 1:
-                    index.delete([o.stamps.object_id for o in objects])
+                doubtful = repairs if attempt.num == 1 else [o.stamps.object_id for o in objects]
+                if doubtful:
+                    index.delete(doubtful)
                 return index.upsert(objects)
     except LoadFailure as e:
         return [

@@ -7,10 +7,11 @@ killed at any instant: the next run finds what is not finished (contract §10).
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 from uuid import UUID
 
 import psycopg
@@ -20,7 +21,7 @@ from everycase.domain import fingerprint
 from everycase.domain.cases import EmbeddedCase, IndexObject
 from everycase.domain.catalogue import Catalogue
 from everycase.domain.errors import EverycaseError
-from everycase.domain.failures import ErrorType, Failure, FailureStage
+from everycase.domain.failures import POLICIES, ErrorType, Failure, FailureStage
 from everycase.domain.fingerprint import Stamps
 from everycase.domain.lineage import Stage
 from everycase.domain.runs import BatchResult, StageResult
@@ -31,6 +32,7 @@ from everycase.pipeline.redact import Redacted, redact
 from everycase.ports import Embedder, Redactor, UpsertOutcome, UpsertStatus, VectorIndex
 from everycase.store import failures, lineage, staging
 from everycase.store.db import Connection, Pool
+from everycase.store.failures import Healed
 from everycase.store.lineage import Event, FailedRow, JoinRow, Known, LoadedRow, Versioned
 
 log = structlog.get_logger()
@@ -43,6 +45,9 @@ REACHED = {
     FailureStage.WEAVIATE_LOAD: Stage.EMBEDDING_GENERATED,
 }
 """The lineage stage at which a case stands that failed in a stage."""
+
+_EMBEDDED = {True: "embedded", False: "reused"}
+"""What the trail says of a vector: computed now, or from the cache."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,6 +146,7 @@ class _Batch:
         """The cases that have to go on: there, whole, and not what was loaded already."""
         with self.world.pool.connection() as conn:
             self.known = lineage.known(conn, self.ids)
+            self.result.retries += sum(k.has_failed for k in self.known.values())
             found = [
                 check(j, self.world.catalogue) for j in staging.join(conn, self.world.catalogue, self.ids)
             ]
@@ -169,6 +175,7 @@ class _Batch:
             known is not None
             and known.is_loaded
             and known.recipe == self.world.recipe
+            and known.space == self.world.embedder.space
             and known.row_hash == join.case.case.row_hash
             and known.checksum == fingerprint.checksum(join.case.case)
             and known.children_checksum == fingerprint.of_children(join.case)
@@ -233,7 +240,11 @@ class _Batch:
             found = embed(conn, self.world.embedder, [(c.case, c.composite) for c in clean])
             with conn.transaction():
                 self._passed(
-                    conn, [c.case.record_id for c in found.cases], Stage.EMBEDDING_GENERATED, entered
+                    conn,
+                    [c.case.record_id for c in found.cases],
+                    Stage.EMBEDDING_GENERATED,
+                    entered,
+                    details={c.case.record_id: _EMBEDDED[c.text_hash in found.fresh] for c in found.cases},
                 )
         self.fail(found.failures)
         self.result.embedded += found.embedded
@@ -251,7 +262,9 @@ class _Batch:
         with self.world.pool.connection() as conn, conn.transaction():
             mine = lineage.fence(conn, [_version(self.joins[i]) for i in objects])
             ours = [o for i, o in objects.items() if i in mine]
-            outcomes = dict(zip((o.stamps.case_id for o in ours), load(self.world.index, ours), strict=True))
+            repairs = [o.stamps.object_id for o in ours if self._is_under_repair(o)]
+            written = load(self.world.index, ours, repairs=repairs)
+            outcomes = dict(zip((o.stamps.case_id for o in ours), written, strict=True))
             stored = [o for o in ours if outcomes[o.stamps.case_id].status is UpsertStatus.STORED]
             self._drop_former(stored)
             self._record_loaded(conn, stored, entered)
@@ -288,13 +301,16 @@ class _Batch:
             vector=embedded.vector,
         )
 
+    def _is_under_repair(self, o: IndexObject) -> bool:
+        known = self.known.get(o.stamps.case_id)
+        return known is not None and known.is_under_repair
+
     def _drop_former(self, stored: Sequence[IndexObject]) -> None:
         """A case that got another number has left an object behind under its old one."""
         former = [
             known.object_id
             for o in stored
             if (known := self.known.get(o.stamps.case_id))
-            and known.is_loaded
             and known.object_id not in (None, o.stamps.object_id)
         ]
         if former:
@@ -311,10 +327,9 @@ class _Batch:
         ]
         lineage.record_loaded(conn, rows, recipe=self.world.recipe, at=now)
         self._record_passage(conn, ids, Stage.WEAVIATE_LOADED, entered, now)
-        failures.resolve(
+        failures.resolve_loaded(
             conn,
-            ids,
-            method="retry",
+            [self._healed(o) for o in stored],
             now=now,
             keep=[ErrorType.MISSING_RESOLUTION_FIELD, ErrorType.MISSING_CHILD_DATA],
         )
@@ -322,6 +337,14 @@ class _Batch:
         new = sum(not (k := self.known.get(i)) or not k.is_loaded for i in ids)
         self.result.created += new
         self.result.updated += len(ids) - new
+
+    def _healed(self, stored: IndexObject) -> Healed:
+        known = self.known.get(stored.stamps.case_id)
+        return Healed(
+            record_id=stored.stamps.case_id,
+            is_changed=known is not None and 0 < known.generation < stored.stamps.generation,
+            is_fallback=stored.stamps.space != self.world.embedder.space,
+        )
 
     def _note(self, stored: IndexObject) -> str | None:
         """The seed's note: by whom, when it was not the preferred provider."""
@@ -349,18 +372,31 @@ class _Batch:
 
     # ── the books ────────────────────────────────────────────────────────────────────────────
 
-    def _passed(self, conn: Connection, ids: Sequence[str], stage: Stage, entered: datetime) -> None:
+    def _passed(
+        self,
+        conn: Connection,
+        ids: Sequence[str],
+        stage: Stage,
+        entered: datetime,
+        details: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         now = self.world.clock()
         lineage.advance(conn, [_version(self.joins[i]) for i in ids], stage=stage, at=now)
-        self._record_passage(conn, ids, stage, entered, now)
+        self._record_passage(conn, ids, stage, entered, now, details)
 
     def _record_passage(
-        self, conn: Connection, ids: Sequence[str], stage: Stage, entered: datetime, exited: datetime
+        self,
+        conn: Connection,
+        ids: Sequence[str],
+        stage: Stage,
+        entered: datetime,
+        exited: datetime,
+        details: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         events = [
-            Event(record_id=i, stage=stage, event=event, at=at)
+            Event(record_id=i, stage=stage, event=event, at=at, detail=detail)
             for i in ids
-            for event, at in (("entered", entered), ("exited", exited))
+            for event, at, detail in (("entered", entered, None), ("exited", exited, details.get(i)))
         ]
         lineage.append_events(conn, events, run_id=self.run_id)
 
@@ -387,6 +423,11 @@ class _Batch:
             lineage.record_failed(conn, rows, recipe=self.world.recipe, at=now)
             lineage.append_events(conn, events, run_id=self.run_id)
         self.result.failed += len(found)
+        for f in found:
+            self.result.failures[f.error_type] = self.result.failures.get(f.error_type, 0) + 1
+            known = self.known.get(f.record_id)
+            is_first = known is None or not known.has_failed
+            self.result.blamed += is_first and not POLICIES[f.error_type].is_outage
 
 
 def _version(join: JoinResult) -> Versioned:

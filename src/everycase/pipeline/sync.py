@@ -3,43 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Protocol
+from typing import Any
 from uuid import UUID
 
-import psycopg
-import structlog
-
-from everycase.domain.errors import EverycaseError
+from everycase.domain.errors import ExitCode
 from everycase.domain.failures import Disposition
 from everycase.domain.runs import BatchResult, ObjectResult, slowest
-from everycase.pipeline import engine
-from everycase.pipeline.engine import EngineSpec
 from everycase.pipeline.extract import extract
-from everycase.pipeline.process import Processor
+from everycase.pipeline.work import LOCK_WAIT_S, Crew
 from everycase.ports import Source
-from everycase.store import db, failures, lineage, locks, runs
+from everycase.store import db, failures, lineage, locks, runs, state
 from everycase.store.db import Connection
-
-log = structlog.get_logger()
-
-LOCK_WAIT_S = 30.0
-"""How long a sync waits for the backend of a killed one to let go of the lock."""
-
-DELETE_BATCH = 1000
-
-Work = Callable[[Sequence[str]], BatchResult]
-
-
-class Progress(Protocol):
-    """Told how far a run is; counts only."""
-
-    def rows(self, source_object: str, count: int) -> None: ...
-
-    def start(self, cases: int) -> None: ...
-
-    def batch(self, result: BatchResult) -> None: ...
 
 
 @dataclass(slots=True, kw_only=True)
@@ -49,17 +24,28 @@ class SyncReport:
     run_id: UUID
     source: str
     status: str = "completed"
+    """`completed`, `stopped` (too much failed: see `stop_reason`) or `failed` (an error ended it)."""
+    stop_reason: str = ""
     totals: BatchResult = field(default_factory=BatchResult)
     objects: list[ObjectResult] = field(default_factory=list)
     unchanged: int = 0
     deleted: int = 0
     open_failures: dict[str, int] = field(default_factory=dict)
     index_count: int = 0
+    completeness: float = 0.0
+    alerts: list[dict[str, Any]] = field(default_factory=list)
     duration_s: float = 0.0
 
     @property
     def problems(self) -> list[str]:
-        return [o.problem for o in self.objects if o.problem]
+        found = [o.problem for o in self.objects if o.problem]
+        return [f"the pipeline was stopped: {self.stop_reason}", *found] if self.stop_reason else found
+
+    @property
+    def exit_code(self) -> ExitCode:
+        if self.status == "stopped":
+            return ExitCode.STOPPED
+        return ExitCode.CLEAN if self.is_clean else ExitCode.UNRESOLVED
 
     @property
     def is_clean(self) -> bool:
@@ -93,32 +79,35 @@ class SyncReport:
             "rows": {o.object: asdict(o) for o in self.objects},
             "stages": {name: asdict(s) for name, s in totals.stages.items()},
             "slowest_stage": slow.stage if slow else None,
+            "stop_reason": self.stop_reason,
+            "failures": totals.failures,
             "problems": self.problems,
+            "completeness": self.completeness,
+            "alerts": self.alerts,
             "duration_s": round(self.duration_s, 3),
         }
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sync:
-    """A sync that is ready to run.
-
-    `work` is `processor.process` in a form that the engine may hand to other processes.
-    """
+    """A sync that is ready to run."""
 
     dsn: str
     source: Source
-    processor: Processor
-    engine: EngineSpec
-    work: Work
-    batch_size: int
-    progress: Progress
+    crew: Crew
+    price_per_million_tokens: float
 
     def run(self, run_id: UUID, *, allow_deletes: int = 0) -> SyncReport:
-        """Do everything that is due. Raises `WrongUse` when another run is at work."""
+        """Do everything that is due.
+
+        Raises `WrongUse` when another run is at work, `PipelineStopped` when nothing may run.
+        """
         started = time.perf_counter()
         report = SyncReport(run_id=run_id, source=self.source.name)
+        clock = self.crew.processor.clock
         with db.connect(self.dsn) as conn, locks.wait_for(conn, locks.PIPELINE, seconds=LOCK_WAIT_S):
-            runs.begin(conn, run_id=run_id, source=self.source.name, now=self.processor.clock())
+            state.check(conn)
+            runs.begin(conn, run_id=run_id, source=self.source.name, now=clock())
             try:
                 self._steps(conn, report, allow_deletes)
             except BaseException:
@@ -130,58 +119,39 @@ class Sync:
         return report
 
     def _steps(self, conn: Connection, report: SyncReport, allow_deletes: int) -> None:
-        world, now = self.processor, self.processor.clock()
+        crew, world = self.crew, self.crew.processor
         report.objects = extract(
             conn,
             self.source,
             world.catalogue,
             allow_deletes=allow_deletes,
-            now=now,
-            on_rows=self.progress.rows,
+            now=world.clock(),
+            on_rows=crew.progress.rows,
         )
         world.index.prepare(world.embedder.spaces)
-        report.deleted = self._delete_gone(conn, report.run_id)
-        due = lineage.track(conn, run_id=report.run_id, source=self.source.name, recipe=world.recipe, now=now)
-        self.progress.start(due)
-        self._process(conn, report)
+        report.deleted = crew.delete_gone(conn, report.run_id)
+        worked = crew.work_off(conn, report.run_id, source=self.source.name)
+        report.totals = worked.totals
+        if worked.stop_reason:
+            report.status, report.stop_reason = "stopped", worked.stop_reason
         self._summarise(conn, report)
-
-    def _process(self, conn: Connection, report: SyncReport) -> None:
-        batches = lineage.batches(conn, run_id=report.run_id, size=self.batch_size)
-        for outcome in engine.run(self.engine, self.work, batches):
-            if outcome.value is not None:
-                result = outcome.value
-            else:
-                result = self._rescue(report.run_id, outcome.batch, outcome.error)
-            report.totals.add(result)
-            self.progress.batch(result)
-
-    def _rescue(self, run_id: UUID, ids: Sequence[str], error: Exception | None) -> BatchResult:
-        """A batch that no worker survived is tried here, case by case; what is down is said so."""
-        if isinstance(error, EverycaseError | psycopg.OperationalError):
-            raise error
-        log.warning("batch_failed", cases=len(ids), error=type(error).__name__)
-        return self.processor.give_up(run_id, ids, error)
-
-    def _delete_gone(self, conn: Connection, run_id: UUID) -> int:
-        """Take what the source has no longer out of the index, then say so in the lineage."""
-        deleted, after = 0, ""
-        while gone := lineage.gone(conn, after=after, limit=DELETE_BATCH):
-            after = gone[-1].record_id
-            self.processor.index.delete([g.object_id for g in gone if g.object_id and not g.is_shared])
-            ids = [g.record_id for g in gone]
-            with conn.transaction():
-                lineage.record_deleted(conn, ids, run_id=run_id)
-                failures.resolve(conn, ids, method="deleted_at_source", now=self.processor.clock())
-            deleted += len(ids)
-        return deleted
 
     def _summarise(self, conn: Connection, report: SyncReport) -> None:
         report.open_failures = failures.tally(conn)
         census = lineage.census(conn)
         touched = report.totals.created + report.totals.updated
         report.unchanged = max(census["completed"] - touched, 0)
-        report.index_count = self.processor.index.count()
+        report.index_count = self.crew.processor.index.count()
+        report.completeness = census["completed"] / census["staging"] if census["staging"] else 1.0
+        runs.roll_up_sync(
+            conn,
+            cases=census["staging"],
+            completeness=report.completeness,
+            calls=report.totals.embedding_calls,
+            tokens=report.totals.tokens,
+            cost=report.totals.tokens / 1e6 * self.price_per_million_tokens,
+            now=self.crew.processor.clock(),
+        )
 
     def _close(self, conn: Connection, report: SyncReport) -> None:
         if conn.closed:
@@ -192,5 +162,5 @@ class Sync:
             status=report.status,
             duration_s=report.duration_s,
             report=report.as_dict(),
-            now=self.processor.clock(),
+            now=self.crew.processor.clock(),
         )

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
-from everycase.domain.failures import ErrorType, Failure, FailureStage, verdict
+from everycase.domain.failures import POLICIES, ErrorType, Failure, FailureStage, verdict
 from everycase.store.db import Connection
 from everycase.store.queries import queries
 
@@ -24,7 +26,7 @@ def record(conn: Connection, failures: Sequence[Failure], *, now: datetime) -> N
     """
     ids = [f.record_id for f in failures]
     rows = conn.execute(SQL["open_counts"], {"ids": ids}).fetchall()
-    seen = {(r[0], r[1]): (r[2], r[3], r[4]) for r in rows}
+    seen = {(r[0], r[1]): (r[2], r[3], r[4], r[5]) for r in rows}
     news = {(f.record_id, f.stage): f for f in failures if not _is_known(f, seen.get((f.record_id, f.stage)))}
     if not news:
         return
@@ -55,7 +57,7 @@ def record(conn: Connection, failures: Sequence[Failure], *, now: datetime) -> N
     )
 
 
-def _is_known(failure: Failure, seen: tuple[int, str, Mapping[str, object]] | None) -> bool:
+def _is_known(failure: Failure, seen: tuple[int, str, Mapping[str, object], str] | None) -> bool:
     unattended = (
         ErrorType.MALFORMED_RECORD,
         ErrorType.MISSING_CHILD_DATA,
@@ -66,6 +68,7 @@ def _is_known(failure: Failure, seen: tuple[int, str, Mapping[str, object]] | No
         and failure.error_type in unattended
         and seen[1] == failure.error_type
         and seen[2] == dict(failure.payload)
+        and seen[3] == POLICIES[failure.error_type].disposition
     )
 
 
@@ -80,6 +83,29 @@ def resolve(
     """Close the open failures of these cases, but for the types to `keep`; whose were closed."""
     given = {"ids": list(ids), "method": method, "now": now, "keep": list(keep)}
     return [r[0] for r in conn.execute(SQL["resolve"], given)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Healed:
+    """A case that has gone through: by new content, in a fallback space, or just so."""
+
+    record_id: str
+    is_changed: bool
+    is_fallback: bool
+
+
+def resolve_loaded(
+    conn: Connection, healed: Sequence[Healed], *, now: datetime, keep: Iterable[ErrorType] = ()
+) -> None:
+    """Close the open failures of loaded cases, each with the method that healed it."""
+    given = {
+        "now": now,
+        "keep": list(keep),
+        "ids": [h.record_id for h in healed],
+        "changed": [h.is_changed for h in healed],
+        "fallback": [h.is_fallback for h in healed],
+    }
+    conn.execute(SQL["resolve_loaded"], given)
 
 
 def resolve_object(conn: Connection, source_object: str, *, keep: Sequence[str], now: datetime) -> None:
@@ -122,6 +148,57 @@ def listed(
 def grouped(conn: Connection, *, include_resolved: bool = False) -> list[dict[str, Any]]:
     with conn.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(SQL["grouped"], {"all": include_resolved}).fetchall()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rearmed:
+    """A failure that a person wants to be tried again."""
+
+    failure_id: UUID
+    record_id: str
+    stage: FailureStage
+    source_object: str
+    error_type: ErrorType
+
+
+def rearm(
+    conn: Connection,
+    *,
+    now: datetime,
+    key: str | None = None,
+    records: Sequence[str] = (),
+    error_type: ErrorType | None = None,
+    stage: FailureStage | None = None,
+) -> list[Rearmed]:
+    """Make open failures due now: by failure id or case number (`key`), record ids, type, stage; else all.
+
+    What is merely noted (`skip`) is left alone: there is nothing to try.
+    """
+    given = {"now": now, "key": key, "records": list(records), "type": error_type, "stage": stage}
+    return [
+        Rearmed(failure_id=i, record_id=r, stage=FailureStage(s), source_object=o, error_type=ErrorType(t))
+        for i, r, s, o, t in conn.execute(SQL["rearm"], given)
+    ]
+
+
+def open_among(conn: Connection, ids: Sequence[UUID]) -> list[UUID]:
+    """Which of these failures are still open."""
+    return [r[0] for r in conn.execute(SQL["open_among"], {"ids": list(ids)})]
+
+
+def due(conn: Connection, *, now: datetime) -> list[tuple[FailureStage, ErrorType, int]]:
+    """Failures whose retry time has come, counted by stage and type."""
+    return [(FailureStage(s), ErrorType(t), n) for s, t, n in conn.execute(SQL["due"], {"now": now})]
+
+
+def by_type(conn: Connection) -> dict[str, int]:
+    """Open failures that wait for a retry or a person, most first."""
+    return {r[0]: r[1] for r in conn.execute(SQL["by_type"])}
+
+
+def prune(conn: Connection, *, before: datetime) -> int:
+    """Remove failures that were resolved before then (contract §14); how many."""
+    return conn.execute(SQL["prune"], {"before": before}).rowcount
 
 
 def tally(conn: Connection) -> dict[str, int]:

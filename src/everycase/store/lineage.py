@@ -29,8 +29,17 @@ class Known:
     children_checksum: str | None
     row_hash: str | None
     recipe: str | None
+    space: str | None
+    generation: int
     object_id: UUID | None
     is_loaded: bool
+    has_failed: bool
+    """Its last try failed."""
+
+    @property
+    def is_under_repair(self) -> bool:
+        """It was loaded once and is not trusted to be: what the index has of it goes before it comes anew."""
+        return self.object_id is not None and not self.is_loaded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,9 +111,23 @@ def due(conn: Connection, *, recipe: str, now: datetime, limit: int) -> list[str
     return [r[0] for r in conn.execute(SQL["due"], given)]
 
 
-def track(conn: Connection, *, run_id: UUID, source: str, recipe: str, now: datetime) -> int:
-    """Let every case that has to be looked at enter the pipeline; how many there are."""
-    given = {"run_id": run_id, "source": source, "recipe": recipe, "now": now}
+def track(
+    conn: Connection,
+    *,
+    run_id: UUID,
+    source: str,
+    recipe: str,
+    now: datetime,
+    only: Sequence[str] | None = None,
+) -> int:
+    """Let every case that has to be looked at (of `only` these) enter the pipeline; how many there are."""
+    given = {
+        "run_id": run_id,
+        "source": source,
+        "recipe": recipe,
+        "now": now,
+        "only": list(only) if only is not None else None,
+    }
     row = conn.execute(SQL["track"], given).fetchone()
     assert row is not None
     if row[0] >= MANY:
@@ -133,8 +156,11 @@ def known(conn: Connection, ids: Sequence[str]) -> dict[str, Known]:
             children_checksum=r["children_checksum"],
             row_hash=r["row_hash"],
             recipe=r["recipe"],
+            space=r["space"],
+            generation=r["generation"],
             object_id=r["object_id"],
             is_loaded=r["weaviate_timestamp"] is not None,
+            has_failed=r["retry_count"] > 0,
         )
         for r in rows
     }
@@ -227,13 +253,20 @@ def append_events(conn: Connection, events: Sequence[Event], *, run_id: UUID) ->
     conn.execute(SQL["add_events"], given)
 
 
-def gone(conn: Connection, *, after: str, limit: int) -> list[Gone]:
-    rows = conn.execute(SQL["gone"], {"after": after, "limit": limit}).fetchall()
+def gone(conn: Connection, *, after: str, limit: int, absent: bool = False) -> list[Gone]:
+    """Cases to be taken out of the index; `absent`: also those that staging does not know at all."""
+    given = {"after": after, "limit": limit, "absent": absent}
+    rows = conn.execute(SQL["gone"], given).fetchall()
     return [Gone(record_id=i, object_id=o, is_shared=s) for i, o, s in rows]
 
 
 def record_deleted(conn: Connection, ids: Sequence[str], *, run_id: UUID) -> None:
     conn.execute(SQL["deleted"], {"ids": list(ids), "run_id": run_id})
+
+
+def note_limited(conn: Connection) -> int:
+    """Note the cases of few fields, of which the source has no more, as complete; how many were new."""
+    return conn.execute(SQL["note_limited"], {"few": FEW_FIELDS}).rowcount
 
 
 def census(conn: Connection) -> dict[str, Any]:

@@ -38,6 +38,17 @@ def wait_for(conn: Connection, name: str, *, seconds: float) -> Iterator[None]:
             conn.execute("select pg_advisory_unlock(hashtextextended(%s, 0))", (name,))
 
 
+@contextmanager
+def try_for(conn: Connection, name: str) -> Iterator[bool]:
+    """Hold the lock `name` on `conn` where nobody else does; whether it is held."""
+    is_held = _try(conn, name)
+    try:
+        yield is_held
+    finally:
+        if is_held and not conn.closed:
+            conn.execute("select pg_advisory_unlock(hashtextextended(%s, 0))", (name,))
+
+
 def is_held(conn: Connection, name: str) -> bool:
     """Whether anybody holds the lock `name` now."""
     if not _try(conn, name):

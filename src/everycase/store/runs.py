@@ -1,4 +1,4 @@
-"""The books of each run."""
+"""The books of each run, and what stays of them: a row a day (contract §9, §14)."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ from uuid import UUID
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
+from everycase.domain.errors import WrongUse
 from everycase.store.db import Connection
 from everycase.store.queries import queries
 
 SQL = queries("runs")
+
+# ── syncs ────────────────────────────────────────────────────────────────────────────────────────
 
 
 def begin(conn: Connection, *, run_id: UUID, source: str, now: datetime) -> None:
@@ -43,3 +46,130 @@ def last(conn: Connection) -> dict[str, Any] | None:
     """The last sync run, running or not."""
     with conn.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(SQL["last"]).fetchone()
+
+
+# ── reconciliations ──────────────────────────────────────────────────────────────────────────────
+
+
+def begin_reconciliation(conn: Connection, *, run_id: UUID, run_type: str, now: datetime) -> None:
+    conn.execute(SQL["begin_reconciliation"], {"run_id": run_id, "run_type": run_type, "now": now})
+
+
+def finish_reconciliation(
+    conn: Connection, *, run_id: UUID, report: Mapping[str, Any], now: datetime
+) -> None:
+    """Keep the report of a run, and its numbers in the columns of contract §9."""
+    r = report
+    recovered, left = sum(r["recovered"].values()), sum(r["gaps_left"].values())
+    troubles = recovered + left + sum(r["still_failed"].values())
+    worked = sum(s["seconds"] for s in r["stages"].values())
+    cases = r["stages"].get("join", {}).get("read", 0)
+    conn.execute(
+        SQL["finish_reconciliation"],
+        {
+            "run_id": run_id,
+            "now": now,
+            "status": r["status"],
+            "duration": r["duration_s"],
+            **r["counts"],
+            "discrepancies": r["discrepancies"],
+            "recovered": recovered,
+            "success_rate": recovered / troubles if troubles else 1.0,
+            "errors": Jsonb(r["still_failed"]),
+            "per_case": worked / cases if cases else None,
+            "slowest": r["slowest_stage"],
+            "report": Jsonb(dict(r)),
+        },
+    )
+
+
+def abandon_reconciliation(
+    conn: Connection, *, run_id: UUID, status: str, duration_s: float, now: datetime
+) -> None:
+    """It ended with an error, and has no report."""
+    given = {"run_id": run_id, "status": status, "duration": duration_s, "now": now}
+    conn.execute(SQL["abandon_reconciliation"], given)
+
+
+def last_look(conn: Connection) -> datetime | None:
+    """When a reconciliation that finished last held everything against the index."""
+    row = conn.execute(SQL["last_look"]).fetchone()
+    return row[0] if row else None
+
+
+def reconciliations(conn: Connection, *, limit: int) -> list[dict[str, Any]]:
+    with conn.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(SQL["reconciliations"], {"limit": limit}).fetchall()
+
+
+def report(conn: Connection, key: str | None = None) -> dict[str, Any]:
+    """The report of the run whose id begins so; without a key the last one. Raises `WrongUse`."""
+    rows = conn.execute(SQL["reconciliation"], {"key": key}).fetchall()
+    if not rows:
+        raise WrongUse(
+            f"no reconciliation's id begins with {key!r}: look with `everycase runs`"
+            if key
+            else "there is no report yet: run `everycase reconcile`"
+        )
+    if key and len(rows) > 1:
+        raise WrongUse(f"several runs begin with {key!r}: give more of the id")
+    found: dict[str, Any] = rows[0][1]
+    return found
+
+
+# ── days ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def roll_up(conn: Connection, report: Mapping[str, Any], *, now: datetime) -> None:
+    """Add a reconciliation to its day: what stays when the run is gone."""
+    r = report
+    conn.execute(
+        SQL["roll_up"],
+        {
+            "day": now.date(),
+            "cases": r["records_checked"],
+            "completeness": r["completeness"],
+            "gaps": sum(r["gaps"].values()),
+            "recovered": sum(r["recovered"].values()),
+            "failures": Jsonb(r["still_failed"]),
+            "coverage": Jsonb(r["coverage"]),
+            "duration": r["duration_s"],
+            "calls": r["embedding_calls"],
+            "tokens": r["tokens"],
+            "cost": r["cost"],
+        },
+    )
+
+
+def roll_up_sync(
+    conn: Connection,
+    *,
+    cases: int,
+    completeness: float,
+    calls: int,
+    tokens: int,
+    cost: float,
+    now: datetime,
+) -> None:
+    """Add what a sync spent to its day."""
+    given = {
+        "day": now.date(),
+        "cases": cases,
+        "completeness": completeness,
+        "calls": calls,
+        "tokens": tokens,
+        "cost": cost,
+    }
+    conn.execute(SQL["spent_in_sync"], given)
+
+
+def trends(conn: Connection, *, days: int = 400) -> list[dict[str, Any]]:
+    """The last days that had a run, oldest first."""
+    with conn.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(SQL["trends"], {"days": days}).fetchall()
+
+
+def prune(conn: Connection, *, before: datetime) -> int:
+    """Remove runs that began before then; how many reconciliations."""
+    conn.execute(SQL["prune_syncs"], {"before": before})
+    return conn.execute(SQL["prune_reconciliations"], {"before": before}).rowcount

@@ -142,7 +142,11 @@ class Merge:
 
 
 def read_version(conn: Connection, obj: SourceObject, source: str) -> str | None:
-    """The version of the source's object that staging holds whole, None when that is not known."""
+    """The version of the source's object that staging holds whole, None when that is not known.
+
+    Rows that were added to staging, taken from it or altered behind our back make it unknown, so that
+    the object is read again.
+    """
     statement = StagingTable(obj).statement("watermark")
     row = conn.execute(statement, {"source": source, "object": obj.name}).fetchone()
     return row[0] if row else None

@@ -1,6 +1,6 @@
 -- open_counts --
 -- How often the open failures of these records have been tried, by stage.
-select record_id, stage, retry_count, error_type, payload from recon.failed_records
+select record_id, stage, retry_count, error_type, payload, disposition from recon.failed_records
 where record_id = any (%(ids)s) and not resolved
 
 -- record --
@@ -25,6 +25,20 @@ set resolved = true, resolution_time = %(now)s, recovery_method = %(method)s
 where record_id = any (%(ids)s) and not resolved and stage <> 'extraction' and source_object = 'Case'
   and error_type <> all (%(keep)s)
 returning record_id
+
+-- resolve_loaded --
+-- What ailed these cases is over: by new content, or by the try that went through.
+update recon.failed_records f
+set resolved = true, resolution_time = %(now)s, recovery_method = case
+  when b.is_changed then 'source_changed'
+  when f.stage = 'join' then 'rejoined'
+  when f.stage = 'pii_removal' then 'redaction_retry'
+  when f.stage = 'embedding_generation' and b.is_fallback then 'fallback'
+  when f.stage = 'embedding_generation' then 'embedding_retry'
+  else 'load_retry' end
+from unnest(%(ids)s::text[], %(changed)s::boolean[], %(fallback)s::boolean[]) as b (id, is_changed, is_fallback)
+where f.record_id = b.id and not f.resolved and f.stage <> 'extraction' and f.source_object = 'Case'
+  and f.error_type <> all (%(keep)s)
 
 -- resolve_object --
 -- A whole enumeration of an object shows which of its rows are still bad.
@@ -67,6 +81,34 @@ from recon.failed_records
 group by stage, error_type, disposition
 having %(all)s or count(*) filter (where not resolved) > 0
 order by open desc, stage, error_type
+
+-- rearm --
+-- A person's word: try again now, whatever the clock and the count of tries say.
+update recon.failed_records
+set disposition = 'retry', next_retry_time = %(now)s, retry_count = 0
+where not resolved and disposition <> 'skip'
+  and (%(key)s::text is null or failure_id::text = %(key)s or record_id = any (%(records)s) or case_number = %(key)s)
+  and (%(type)s::text is null or error_type = %(type)s)
+  and (%(stage)s::text is null or stage = %(stage)s)
+returning failure_id, record_id, stage, source_object, error_type
+
+-- open_among --
+-- Which of these failures are still open.
+select failure_id from recon.failed_records where failure_id = any (%(ids)s) and not resolved
+
+-- due --
+-- Failures whose retry time has come, by stage and type.
+select stage, error_type, count(*) from recon.failed_records
+where not resolved and disposition = 'retry' and next_retry_time <= %(now)s group by stage, error_type
+
+-- by_type --
+-- Open failures that are not merely noted, by type.
+select error_type, count(*) from recon.failed_records
+where not resolved and disposition <> 'skip' group by error_type order by count(*) desc, error_type
+
+-- prune --
+-- Resolved failures are kept for so long; open ones stay.
+delete from recon.failed_records where resolved and resolution_time < %(before)s
 
 -- tally --
 -- How many failures are open, by what is to be done about them.

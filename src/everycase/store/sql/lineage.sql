@@ -15,7 +15,7 @@ order by hashtext(id) limit %(limit)s
 -- Every case that has to be looked at (again) enters the pipeline.
 with due as materialized (
   select id, case_number, source_timestamp, staged_at from recon.decisions(%(recipe)s, %(now)s)
-  where decision in ('create', 'update')
+  where decision in ('create', 'update') and (%(only)s::text[] is null or id = any (%(only)s))
 ), entered as (
   insert into recon.data_lineage as l (
     record_id, case_number, source_system, current_stage, status, source_timestamp, staging_timestamp, run_id)
@@ -40,7 +40,8 @@ order by record_id limit %(limit)s
 
 -- known --
 -- What is known of a batch's cases: the fingerprints of what was loaded.
-select record_id, checksum, children_checksum, row_hash, recipe, object_id, weaviate_timestamp, generation, status
+select record_id, checksum, children_checksum, row_hash, recipe, space, object_id, weaviate_timestamp, generation,
+       retry_count
 from recon.data_lineage where record_id = any (%(ids)s)
 
 -- advance --
@@ -61,7 +62,8 @@ set has_tasks = b.tasks > 0, task_count = b.tasks,
     has_emails = b.emails > 0, email_count = b.emails,
     has_feeds = b.feeds > 0, feed_count = b.feeds,
     total_fields_populated = b.total, issue_fields_populated = b.issue,
-    resolution_fields_populated = b.resolution, limited_data = b.limited
+    resolution_fields_populated = b.resolution,
+    limited_data = b.limited or coalesce(l.note like '%%limited data', false)
 from unnest(
   %(ids)s::text[], %(generations)s::bigint[], %(tasks)s::integer[], %(workorders)s::integer[],
   %(comments)s::integer[], %(emails)s::integer[], %(feeds)s::integer[], %(total)s::integer[],
@@ -85,8 +87,12 @@ set current_stage = 'weaviate_loaded', status = 'completed', weaviate_timestamp 
     checksum = b.checksum, children_checksum = b.children_checksum, row_hash = b.row_hash,
     text_hash = b.text_hash, space = b.space, recipe = %(recipe)s, tried_recipe = %(recipe)s,
     object_id = b.object_id, object_hash = b.object_hash, vector_hash = b.vector_hash,
-    generation = b.generation, note = b.note, error_message = null, retry_count = 0,
-    recovery_count = l.recovery_count + (l.retry_count > 0)::integer
+    generation = b.generation, error_message = null, retry_count = 0,
+    note = nullif(concat_ws('; ', b.note, case
+      when l.note like '%%limited data' and l.row_hash = b.row_hash and l.children_checksum = b.children_checksum
+      then 'complete with limited data' end), ''),
+    recovery_count = l.recovery_count
+      + (l.retry_count > 0 or (l.object_id is not null and l.weaviate_timestamp is null))::integer
 from unnest(
   %(ids)s::text[], %(generations)s::bigint[], %(checksums)s::text[], %(children_checksums)s::text[],
   %(row_hashes)s::text[], %(text_hashes)s::text[], %(spaces)s::text[], %(object_ids)s::uuid[],
@@ -121,26 +127,34 @@ from unnest(%(ids)s::text[], %(stages)s::text[], %(events)s::text[], %(at)s::tim
 order by b.n
 
 -- gone --
--- Cases that the source has no longer and the index may still have.
+-- Cases that the source has no longer and the index may still have; `absent`: also those that staging does
+-- not even know as deleted.
 select l.record_id, l.object_id,
        exists (select from recon.data_lineage o join udp.case oc on oc.id = o.record_id
                where o.object_id = l.object_id and o.record_id <> l.record_id and o.status <> 'deleted'
                  and not oc.is_deleted) as is_shared
-from recon.data_lineage l join udp.case c on c.id = l.record_id
-where c.is_deleted and l.status <> 'deleted' and l.record_id > %(after)s
+from recon.data_lineage l left join udp.case c on c.id = l.record_id
+where (c.is_deleted or (%(absent)s and c.id is null)) and l.status <> 'deleted' and l.record_id > %(after)s
 order by l.record_id limit %(limit)s
 
 -- deleted --
 -- The index has let go of these cases.
 with marked as (
   update recon.data_lineage
-  set status = 'deleted', updated_at = now(), weaviate_timestamp = null, error_message = null,
-      generation = (select c.generation from udp.case c where c.id = record_id)
+  set status = 'deleted', updated_at = now(), weaviate_timestamp = null, object_id = null, error_message = null,
+      generation = coalesce((select c.generation from udp.case c where c.id = record_id), generation)
   where record_id = any (%(ids)s) and status <> 'deleted'
   returning record_id, current_stage
 )
 insert into recon.lineage_events (record_id, run_id, stage, event, at)
 select record_id, %(run_id)s, current_stage, 'deleted', clock_timestamp() from marked order by record_id
+
+-- note_limited --
+-- The source was looked at again and has no more of these cases: complete with limited data, left alone.
+update recon.data_lineage
+set note = concat_ws('; ', note, 'complete with limited data'), limited_data = true
+where status = 'completed' and total_fields_populated < %(few)s
+  and coalesce(note not like '%%limited data', true)
 
 -- census --
 -- How many cases stand where.
@@ -155,6 +169,8 @@ select
   count(*) filter (where status = 'failed') as failed,
   count(*) filter (where status = 'deleted') as deleted,
   count(*) filter (where status <> 'deleted' and total_fields_populated < %(few)s) as few_fields,
+  count(*) filter (where status <> 'deleted' and total_fields_populated < %(few)s
+    and coalesce(note not like '%%limited data', true)) as few_fields_unseen,
   count(*) filter (where status <> 'deleted' and limited_data) as limited_data,
   round(avg(total_fields_populated) filter (where status <> 'deleted'), 1)::float as average_fields,
   avg(has_tasks::integer) filter (where status <> 'deleted')::float as "Task",

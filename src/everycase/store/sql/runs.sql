@@ -16,3 +16,81 @@ where run_id = %(run_id)s
 -- The last sync, for a look at the state of things.
 select run_id, source, start_time, end_time, duration, status, report
 from recon.sync_runs order by start_time desc limit 1
+
+-- begin_reconciliation --
+-- Open the books of a reconciliation; runs that were left open have died.
+with dead as (
+  update recon.reconciliation_runs set status = 'failed', end_time = now() where status = 'running'
+)
+insert into recon.reconciliation_runs (run_id, run_type, start_time, status)
+values (%(run_id)s, %(run_type)s, %(now)s, 'running')
+
+-- finish_reconciliation --
+-- Close them.
+update recon.reconciliation_runs
+set status = %(status)s, end_time = %(now)s, duration = %(duration)s,
+    source_count = %(source)s, staging_count = %(staging)s, lineage_count = %(lineage)s,
+    transformed_count = %(pii_removed)s, embedded_count = %(embedding_generated)s, weaviate_count = %(index)s,
+    discrepancies_found = %(discrepancies)s, records_recovered = %(recovered)s,
+    recovery_success_rate = %(success_rate)s, error_breakdown = %(errors)s,
+    avg_processing_time_per_case = %(per_case)s, slowest_stage = %(slowest)s, report = %(report)s
+where run_id = %(run_id)s
+
+-- abandon_reconciliation --
+-- It ended with an error.
+update recon.reconciliation_runs
+set status = %(status)s, end_time = %(now)s, duration = %(duration)s where run_id = %(run_id)s
+
+-- last_look --
+-- When everything was last held against the index.
+select max(start_time) from recon.reconciliation_runs
+where run_type <> 'hourly' and status in ('completed', 'incomplete')
+
+-- reconciliations --
+-- The runs, newest first.
+select run_id, run_type, start_time, duration, status, source_count, staging_count, weaviate_count,
+       discrepancies_found, records_recovered, recovery_success_rate, slowest_stage
+from recon.reconciliation_runs order by start_time desc limit %(limit)s
+
+-- reconciliation --
+-- One run by the beginning of its id, or the last one that has a report.
+select run_id, report from recon.reconciliation_runs
+where report is not null and (%(key)s::text is null or run_id::text like %(key)s || '%%')
+order by start_time desc limit 2
+
+-- roll_up --
+-- What stays of a run when it is gone.
+insert into recon.daily_rollup as d (
+  day, runs, cases, completeness, gaps, recovered, failures, coverage, duration_s, embedding_calls, tokens, cost)
+values (%(day)s, 1, %(cases)s, %(completeness)s, %(gaps)s, %(recovered)s, %(failures)s, %(coverage)s,
+        %(duration)s, %(calls)s, %(tokens)s, %(cost)s)
+on conflict (day) do update
+set runs = d.runs + 1, cases = excluded.cases, completeness = excluded.completeness,
+    gaps = d.gaps + excluded.gaps, recovered = d.recovered + excluded.recovered, failures = excluded.failures,
+    coverage = excluded.coverage, duration_s = d.duration_s + excluded.duration_s,
+    embedding_calls = d.embedding_calls + excluded.embedding_calls, tokens = d.tokens + excluded.tokens,
+    cost = d.cost + excluded.cost, updated_at = now()
+
+-- spent_in_sync --
+-- What a sync spent belongs to its day, too.
+insert into recon.daily_rollup as d (
+  day, runs, cases, completeness, gaps, recovered, failures, coverage, duration_s, embedding_calls, tokens, cost)
+values (%(day)s, 0, %(cases)s, %(completeness)s, 0, 0, '{}', '{}', 0, %(calls)s, %(tokens)s, %(cost)s)
+on conflict (day) do update
+set embedding_calls = d.embedding_calls + excluded.embedding_calls, tokens = d.tokens + excluded.tokens,
+    cost = d.cost + excluded.cost, updated_at = now()
+
+-- trends --
+-- The days, oldest first.
+select day, runs, cases, completeness, gaps, recovered, failures, coverage, duration_s, embedding_calls, tokens, cost
+from (select * from recon.daily_rollup order by day desc limit %(days)s) d order by day
+
+-- prune_reconciliations --
+-- Runs are kept for so long; their days stay in the roll-up.
+delete from recon.reconciliation_runs where start_time < %(before)s and status <> 'running'
+
+-- prune_syncs --
+-- The last one stays, for a look at the state of things.
+delete from recon.sync_runs
+where start_time < %(before)s and status <> 'running'
+  and run_id <> (select run_id from recon.sync_runs order by start_time desc limit 1)

@@ -101,17 +101,21 @@ select (select count(*) from changed) as changed, (select count(*) from vanished
 analyze {table}
 
 -- watermark --
--- How far this object has been read, if nothing has touched its rows since.
+-- How far this object has been read, if staging still holds just what was read then.
 select w.version from recon.watermarks w
 where w.source = %(source)s and w.object = %(object)s
-  and w.row_count = (select count(*) from {table} where not is_deleted)
+  and w.digest = (
+    select count(*) || ':' || coalesce(sum(hashtextextended(id || row_hash, 0)), 0) from {table} where not is_deleted)
 
 -- set_watermark --
--- The same version of the file need not be read again.
-insert into recon.watermarks (source, object, version, row_count, read_at)
-select %(source)s, %(object)s, %(version)s, (select count(*) from {table} where not is_deleted), now()
+-- The same version of the file need not be read again. The digest is of the live rows, in any order.
+insert into recon.watermarks (source, object, version, row_count, digest, read_at)
+select %(source)s, %(object)s, %(version)s, count(*),
+       count(*) || ':' || coalesce(sum(hashtextextended(id || row_hash, 0)), 0), now()
+from {table} where not is_deleted
 on conflict (source, object) do update
-set version = excluded.version, row_count = excluded.row_count, read_at = excluded.read_at
+set version = excluded.version, row_count = excluded.row_count, digest = excluded.digest,
+    read_at = excluded.read_at
 
 -- clear_watermark --
 -- What was read is not all there is: look again next time.

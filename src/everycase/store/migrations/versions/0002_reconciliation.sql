@@ -16,9 +16,10 @@ create index on recon.gaps (run_id, kind);
 create index on recon.reconciliation_runs (start_time desc);
 create index failed_records_due on recon.failed_records (next_retry_time) where not resolved;
 
--- The run that closed a failure.
-alter table recon.failed_records add column resolved_by uuid;
-create index on recon.failed_records (resolved_by) where resolved;
+-- The audit trail also tells when a disagreement about a case was found.
+alter table recon.lineage_events drop constraint lineage_events_event_check;
+alter table recon.lineage_events add constraint lineage_events_event_check
+  check (event in ('entered', 'exited', 'failed', 'deleted', 'gap'));
 
 -- What staging held when an object had been read whole: says later whether it still does.
 alter table recon.watermarks add column digest text;

@@ -1,0 +1,133 @@
+"""Cases that are due, through the worker function, batch by batch; and those that are gone, out.
+
+What sync and reconciliation have in common.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+from uuid import UUID
+
+import psycopg
+import structlog
+
+from everycase.domain.errors import EverycaseError
+from everycase.domain.runs import BatchResult
+from everycase.domain.thresholds import Thresholds, must_stop
+from everycase.pipeline import engine
+from everycase.pipeline.engine import EngineSpec
+from everycase.pipeline.process import Processor
+from everycase.store import failures, lineage, state
+from everycase.store.db import Connection
+
+log = structlog.get_logger()
+
+LOCK_WAIT_S = 30.0
+"""How long a run waits for the backend of a killed one to let go of the lock."""
+
+DELETE_BATCH = 1000
+
+Work = Callable[[Sequence[str]], BatchResult]
+
+
+class Progress(Protocol):
+    """Told how far a run is; counts only."""
+
+    def rows(self, source_object: str, count: int) -> None: ...
+
+    def start(self, cases: int) -> None: ...
+
+    def batch(self, result: BatchResult) -> None: ...
+
+
+@dataclass(slots=True, kw_only=True)
+class Worked:
+    """What working off came to. `stop_reason`: why the pipeline was stopped in the middle of it."""
+
+    totals: BatchResult = field(default_factory=BatchResult)
+    stop_reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Crew:
+    """A processor and the engine that its batches run on.
+
+    `work`: `processor.process` for a run, in a form that the engine may hand to other processes.
+    """
+
+    processor: Processor
+    engine: EngineSpec
+    work: Callable[[UUID], Work]
+    batch_size: int
+    stall_s: float
+    thresholds: Thresholds
+    progress: Progress
+
+    def work_off(
+        self, conn: Connection, run_id: UUID, *, source: str, only: Sequence[str] | None = None
+    ) -> Worked:
+        """Everything that is due (of `only` these cases) through the stages.
+
+        Stops the pipeline, and itself, when more fail than may (contract §13).
+        """
+        world = self.processor
+        due = lineage.track(
+            conn, run_id=run_id, source=source, recipe=world.recipe, now=world.clock(), only=only
+        )
+        self.progress.start(due)
+        found = Worked()
+        batches = lineage.batches(conn, run_id=run_id, size=self.batch_size)
+        outcomes = engine.run(self.engine, self.work(run_id), batches, stall_s=self.stall_s)
+        for outcome in outcomes:
+            if outcome.value is not None:
+                result = outcome.value
+            else:
+                result = self._rescue(run_id, outcome.batch, outcome.error)
+            found.totals.add(result)
+            self.progress.batch(result)
+            if self._is_too_much(found.totals, due):
+                outcomes.close()
+                found.stop_reason = self._stop(conn, run_id, found.totals)
+                break
+        return found
+
+    def delete_gone(self, conn: Connection, run_id: UUID, *, absent: bool = False) -> int:
+        """Take what the source has no longer out of the index, then say so in the lineage.
+
+        `absent`: also cases that staging does not know at all.
+        """
+        deleted, after = 0, ""
+        while gone := lineage.gone(conn, after=after, limit=DELETE_BATCH, absent=absent):
+            after = gone[-1].record_id
+            self.processor.index.delete([g.object_id for g in gone if g.object_id and not g.is_shared])
+            ids = [g.record_id for g in gone]
+            with conn.transaction():
+                lineage.record_deleted(conn, ids, run_id=run_id)
+                failures.resolve(conn, ids, method="deleted_at_source", now=self.processor.clock())
+            deleted += len(ids)
+        return deleted
+
+    def _rescue(self, run_id: UUID, ids: Sequence[str], error: Exception | None) -> BatchResult:
+        """A batch that no worker survived is tried here, case by case; what is down is said so."""
+        if isinstance(error, EverycaseError | psycopg.OperationalError):
+            raise error
+        log.warning("batch_failed", cases=len(ids), error=type(error).__name__)
+        return self.processor.give_up(run_id, ids, error)
+
+    def _is_too_much(self, totals: BatchResult, due: int) -> bool:
+        fresh = totals.cases - totals.retries
+        return must_stop(
+            done=fresh, failed=totals.blamed, planned=due - totals.retries, thresholds=self.thresholds
+        )
+
+    def _stop(self, conn: Connection, run_id: UUID, totals: BatchResult) -> str:
+        worst = max(totals.failures, key=lambda t: totals.failures[t])
+        reason = (
+            f"{totals.blamed:,} of {totals.cases - totals.retries:,} cases failed, more than "
+            f"{self.thresholds.failure_rate:.0%}; most of them with {worst}"
+        )
+        state.stop(conn, reason=reason, run_id=run_id, now=self.processor.clock())
+        log.warning("pipeline_stopped", failed=totals.blamed, cases=totals.cases)
+        return reason

@@ -1,0 +1,154 @@
+"""Step 2: every disagreement, found by sets and by content, and believed at the second look."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from everycase.domain import fingerprint
+from everycase.domain.cases import IndexObject
+from everycase.domain.gaps import EXTRA, REPAIRABLE, Expected, Gap, GapKind, Scope, content_gap
+from everycase.ports import VectorIndex
+from everycase.reconcile.count import Sweep
+from everycase.store.gaps import GapTables, Look, named
+
+_OF_OBJECTS = REPAIRABLE | EXTRA | {GapKind.GONE_AT_SOURCE}
+
+READ_PAGE = 200
+"""Objects that are read back at once: 200 vectors of 3,072 numbers are 2.5 MB."""
+
+
+@dataclass(slots=True)
+class Found:
+    """The gaps by kind, and how much was looked at."""
+
+    tally: dict[GapKind, int] = field(default_factory=dict)
+    has_sets: bool = False
+    read_back: int = 0
+    probed: int = 0
+
+    @property
+    def by_name(self) -> dict[str, int]:
+        return named(self.tally)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finder:
+    """Looks for gaps. `since`: when everything was last looked at; None: never."""
+
+    tables: GapTables
+    index: VectorIndex
+    recipe: str
+    space: str
+    scope: Scope
+    since: datetime | None
+    sample: int
+    seed: int
+
+    def find(self, sweeps: Sequence[Sweep], *, sets: bool) -> Found:
+        """Everything that the scope asks for; `sets`: the index is compared object by object."""
+        found = Found(has_sets=sets)
+        self._at_source(sweeps, Look.BEFORE)
+        self.tables.find_tracking(recipe=self.recipe, look=Look.BEFORE)
+        if sets:
+            self._gather_manifest()
+            self.tables.find_in_index(Look.BEFORE)
+            self._confirm(Look.BEFORE)
+        self.tables.find_debt(space=self.space, look=Look.BEFORE)
+        if sets and self.scope.contents:
+            self.tables.choose_to_read(
+                everything=self.scope.everything, since=self.since, sample=self.sample, seed=self.seed
+            )
+            self._read_back(found, Look.BEFORE)
+        if sets:
+            self._compare_counts(Look.BEFORE)
+        found.tally = self.tables.tally()
+        return found
+
+    def find_again(self, sweeps: Sequence[Sweep], run_id: UUID, *, sets: bool) -> dict[GapKind, int]:
+        """What is true now of all that was found and all that was worked on: the post-check."""
+        self.tables.clear()
+        self._at_source(sweeps, Look.AFTER)
+        self.tables.find_tracking(recipe=self.recipe, look=Look.AFTER)
+        if sets:
+            for ids in self.tables.touched_object_ids(run_id):
+                self.tables.look_again(ids, self.index.stamps(ids))
+            self._look_again_at(_OF_OBJECTS, Look.BEFORE)
+            self.tables.find_in_index(Look.AFTER)
+            self._confirm(Look.AFTER)
+        self.tables.find_debt(space=self.space, look=Look.AFTER)
+        if sets and self.scope.contents:
+            self.tables.choose_repaired(run_id)
+            self._read_back(Found(), Look.AFTER)
+        if sets:
+            self._compare_counts(Look.AFTER)
+        return self.tables.tally(Look.AFTER)
+
+    # ── source ───────────────────────────────────────────────────────────────────────────────
+
+    def _at_source(self, sweeps: Sequence[Sweep], look: Look) -> None:
+        for s in sweeps:
+            if s.is_swept:
+                self.tables.find_at_source(s.object, is_whole=s.is_whole, spared=s.spared, look=look)
+
+    # ── sets ─────────────────────────────────────────────────────────────────────────────────
+
+    def _gather_manifest(self) -> None:
+        self.tables.add_manifest(self.index.manifest())
+        self.tables.index_manifest()
+
+    def _confirm(self, look: Look) -> None:
+        """A listing is no snapshot: what it seems to lack or have too many of is asked for by id."""
+        if self._look_again_at(REPAIRABLE | EXTRA, look):
+            self.tables.forget(REPAIRABLE | EXTRA, look)
+            self.tables.find_in_index(look)
+
+    def _look_again_at(self, kinds: frozenset[GapKind], look: Look) -> bool:
+        some = False
+        for ids in self.tables.object_ids(kinds, look):
+            some = True
+            self.tables.look_again(ids, self.index.stamps(ids))
+        return some
+
+    def _compare_counts(self, look: Look) -> None:
+        """An index that counts other than it lists has replicas that disagree, or hides something."""
+        listed, counted = self.tables.manifest_size(), self.index.count()
+        gap = Gap(kind=GapKind.COUNT_MISMATCH)
+        self.tables.add([gap] * abs(counted - listed), look)
+
+    # ── contents ─────────────────────────────────────────────────────────────────────────────
+
+    def _read_back(self, found: Found, look: Look) -> None:
+        for page in self.tables.to_read(READ_PAGE):
+            suspects = self._judge(page)
+            if suspects:
+                suspects = self._judge([e for e, _ in suspects])
+            self.tables.add([_gap(e, kind) for e, kind in suspects], look)
+            found.read_back += len(page)
+            found.probed += len(page)
+
+    def _judge(self, page: Sequence[Expected]) -> list[tuple[Expected, GapKind]]:
+        """Which of these are not what was loaded."""
+        ids = [e.object_id for e in page]
+        objects = {o.stamps.object_id: o for o in self.index.objects(ids)}
+        there = self.index.probe(ids)
+        judged = [
+            (e, content_gap(e, **_hashes(objects.get(e.object_id)), is_found=e.object_id in there))
+            for e in page
+        ]
+        return [(e, kind) for e, kind in judged if kind]
+
+
+def _hashes(o: IndexObject | None) -> dict[str, str | None]:
+    if o is None:
+        return {"object_hash": None, "vector_hash": None}
+    return {
+        "object_hash": fingerprint.object_hash(o.properties, o.composite),
+        "vector_hash": fingerprint.vector_hash(o.vector),
+    }
+
+
+def _gap(e: Expected, kind: GapKind) -> Gap:
+    return Gap(kind=kind, record_id=e.record_id, case_number=e.case_number, object_id=e.object_id)

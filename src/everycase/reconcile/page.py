@@ -1,0 +1,183 @@
+"""A reconciliation's report as one self-contained page, with the trends of the days before it.
+
+No script, no other file, no font from elsewhere. Pure: the kept report and the days in, HTML out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template, select_autoescape
+
+from everycase.reconcile import text
+
+WIDTH, HEIGHT, LEFT, BOTTOM = 340, 120, 44, 18
+"""Of a chart, in the units of its view box; left of it stand the values, under it the days."""
+
+_TABLES = ("Task", "WorkOrder", "CaseComment", "EmailMessage", "WorkOrderFeed")
+_MOST_TYPES = 5
+"""So many error types have a line of their own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One series of a chart. `style`: which of the page's strokes draws it."""
+
+    name: str
+    style: int
+    path: str
+    last: str
+    x: float
+    y: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chart:
+    """A small line chart, computed; the template only draws it."""
+
+    title: str
+    lines: list[Line]
+    top: str
+    bottom: str
+    first_day: str
+    last_day: str
+
+
+def as_html(report: Mapping[str, Any], trends: Sequence[Mapping[str, Any]]) -> str:
+    """The page. `trends`: rows of `recon.daily_rollup`, oldest first; none draws no chart."""
+    return _template().render(
+        r=report,
+        heading=text.heading(report),
+        funnel=[(said, report.get("counts", {}).get(key)) for key, said in text.FUNNEL.items()],
+        gaps=[(text.GAPS.get(k, k), k, n) for k, n in report.get("gaps", {}).items()],
+        recovered=[(text.METHODS.get(m, m), n) for m, n in report.get("recovered", {}).items()],
+        left=text.still_failed(report),
+        coverage=text.coverage(report),
+        charts=charts(trends),
+        days=len(trends),
+    )
+
+
+def charts(trends: Sequence[Mapping[str, Any]]) -> list[Chart]:
+    """Completion, failures by type, coverage, duration and cost over the days."""
+    if not trends:
+        return []
+    days = [_day(t["day"]) for t in trends]
+    types = _most_frequent(trends)
+    return [
+        _chart("Completion", days, {"complete": [t["completeness"] for t in trends]}, _share, whole=1.0),
+        _chart(
+            "Open failures by type",
+            days,
+            {name: [t["failures"].get(name, 0) for t in trends] for name in types},
+            _whole,
+        ),
+        _chart(
+            "Coverage",
+            days,
+            {name: [t["coverage"].get(name) for t in trends] for name in _TABLES},
+            _share,
+            whole=1.0,
+            floor=0.0,
+        ),
+        _chart("Gaps found", days, {"gaps": [t["gaps"] for t in trends]}, _whole),
+        _chart("Time spent reconciling, s", days, {"seconds": [t["duration_s"] for t in trends]}, _seconds),
+        _chart("Cost of embedding", days, {"cost": [t["cost"] for t in trends]}, _money),
+    ]
+
+
+def _chart(
+    title: str,
+    days: Sequence[date],
+    series: Mapping[str, Sequence[float | None]],
+    say: Any,
+    *,
+    whole: float | None = None,
+    floor: float | None = None,
+) -> Chart:
+    """Days in their true distance; a value that is not known interrupts its line."""
+    known = [v for values in series.values() for v in values if v is not None]
+    top = max([*known, whole or 0.0]) or 1.0
+    bottom = floor if floor is not None else (min(known, default=0.0) if whole else 0.0)
+    bottom = min(bottom, top - 0.01 * top) if whole else bottom
+    span = max((days[-1] - days[0]).days, 1)
+
+    def point(day: date, value: float) -> tuple[float, float]:
+        x = LEFT + (WIDTH - LEFT - 8) * ((day - days[0]).days / span if len(days) > 1 else 0.5)
+        y = 8 + (HEIGHT - BOTTOM - 8) * (1 - (value - bottom) / ((top - bottom) or 1.0))
+        return round(x, 1), round(y, 1)
+
+    lines = []
+    for n, (name, values) in enumerate(series.items()):
+        points = [(d, v) for d, v in zip(days, values, strict=True) if v is not None]
+        if not points:
+            continue
+        x, y = point(*points[-1])
+        lines.append(
+            Line(name=name, style=n, path=_path(days, values, point), last=say(points[-1][1]), x=x, y=y)
+        )
+    return Chart(
+        title=title,
+        lines=lines,
+        top=say(top),
+        bottom=say(bottom),
+        first_day=days[0].isoformat(),
+        last_day=days[-1].isoformat(),
+    )
+
+
+def _path(days: Sequence[date], values: Sequence[float | None], point: Any) -> str:
+    """An SVG path: a move where a line begins, a line where it goes on."""
+    steps, is_drawing = [], False
+    for day, value in zip(days, values, strict=True):
+        if value is not None:
+            x, y = point(day, value)
+            steps.append(f"{'L' if is_drawing else 'M'}{x} {y}")
+        is_drawing = value is not None
+    return " ".join(steps)
+
+
+def _most_frequent(trends: Sequence[Mapping[str, Any]]) -> list[str]:
+    sums: dict[str, int] = {}
+    for t in trends:
+        for name, n in t["failures"].items():
+            sums[name] = sums.get(name, 0) + n
+    return sorted(sums, key=lambda name: (-sums[name], name))[:_MOST_TYPES]
+
+
+def _day(value: date | str) -> date:
+    return value if isinstance(value, date) else datetime.fromisoformat(value).date()
+
+
+def _share(value: float) -> str:
+    return f"{value:.2%}".replace(".00", "")
+
+
+def _whole(value: float) -> str:
+    return f"{value:,.0f}"
+
+
+def _seconds(value: float) -> str:
+    return f"{value:,.1f}"
+
+
+def _money(value: float) -> str:
+    return f"{value:,.2f}"
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        loader=PackageLoader("everycase.reconcile", "templates"),
+        autoescape=select_autoescape(default=True),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["share"] = _share
+    environment.filters["number"] = lambda n: "not known" if n is None else f"{n:,}"
+    return environment.get_template("report.html.j2")

@@ -1,0 +1,72 @@
+"""Step 4: the least work that closes each gap and failure. Every step may be killed and done again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from everycase.domain.gaps import GapKind
+from everycase.domain.runs import ObjectResult
+from everycase.pipeline.extract import extract
+from everycase.pipeline.work import Crew, Worked
+from everycase.ports import Source
+from everycase.reconcile.identify import Work
+from everycase.store.db import Connection
+from everycase.store.gaps import GapTables
+
+
+@dataclass(slots=True, kw_only=True)
+class Recovered:
+    """What was done."""
+
+    objects: Sequence[ObjectResult] = ()
+    worked: Worked = field(default_factory=Worked)
+
+
+def recover(
+    conn: Connection,
+    tables: GapTables,
+    crew: Crew,
+    source: Source,
+    work: Work,
+    *,
+    run_id: UUID,
+    allow_deletes: int,
+) -> Recovered:
+    """Source first, then what is to go, then everything that is due through the stages."""
+    done = Recovered()
+    if work.restage:
+        done.objects = _restage(conn, tables, crew, source, allow_deletes)
+    for kind in work.withhold:
+        tables.withhold(kind, "Case")
+    if work.delete_gone:
+        crew.delete_gone(conn, run_id, absent=GapKind.GONE_AT_SOURCE not in work.withhold)
+    for kind in sorted(work.remove):
+        for ids in tables.object_ids({kind}):
+            crew.processor.index.delete(ids)
+    if work.process:
+        tables.open_repairs(run_id=run_id, source=source.name, now=crew.processor.clock())
+        if work.upgrade:
+            tables.open_debt()
+        done.worked = crew.work_off(conn, run_id, source=source.name)
+    return done
+
+
+def _restage(
+    conn: Connection, tables: GapTables, crew: Crew, source: Source, allow_deletes: int
+) -> list[ObjectResult]:
+    """Read the source again, with all the guards that a sync has."""
+    world = crew.processor
+    results = extract(
+        conn,
+        source,
+        world.catalogue,
+        allow_deletes=allow_deletes,
+        now=world.clock(),
+        on_rows=crew.progress.rows,
+    )
+    for r in results:
+        if r.withheld:
+            tables.withhold(GapKind.GONE_AT_SOURCE, r.object)
+    return results

@@ -1,0 +1,200 @@
+"""Step 5: what was found, what was done, and what is true now. Pure: values in, a report out.
+
+`as_dict` is what is kept with the run and printed with --json: its keys are those of contract §15, and
+more. It holds ids of no case: counts, kinds, shares and sentences only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from everycase.domain.errors import ExitCode
+from everycase.domain.failures import Disposition, ErrorType
+from everycase.domain.gaps import GapKind, RunType
+from everycase.domain.runs import BatchResult, slowest
+from everycase.domain.thresholds import Thresholds
+from everycase.reconcile.alerts import Alert
+from everycase.reconcile.identify import Pattern
+from everycase.store.gaps import Outcome
+
+COMPLETED, INCOMPLETE, STOPPED = "completed", "incomplete", "stopped"
+
+
+@dataclass(slots=True, kw_only=True)
+class Report:
+    """One reconciliation."""
+
+    run_id: UUID
+    run_type: RunType
+    is_deep: bool
+    is_dry_run: bool
+    source: str
+    started_at: datetime
+    counts: Mapping[str, int | None] = field(default_factory=dict)
+    gaps: Mapping[str, int] = field(default_factory=dict)
+    gaps_left: Mapping[str, int] = field(default_factory=dict)
+    """What the post-check still finds, withheld ones not counted."""
+    withheld: Mapping[str, int] = field(default_factory=dict)
+    recovered: Mapping[str, int] = field(default_factory=dict)
+    open_before: int = 0
+    """Failures that were open when the run began, but for those that are merely noted."""
+    due_failures: int = 0
+    still_failed: Mapping[str, int] = field(default_factory=dict)
+    patterns: Sequence[Pattern] = ()
+    coverage: Mapping[str, float] = field(default_factory=dict)
+    thresholds: Thresholds = field(default_factory=Thresholds)
+    few_fields: int = 0
+    limited_data: int = 0
+    spaces: Mapping[str, int] = field(default_factory=dict)
+    alerts: Sequence[Alert] = ()
+    completeness: float = 1.0
+    totals: BatchResult = field(default_factory=BatchResult)
+    cost: float = 0.0
+    checked: Mapping[str, int] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+    stop_reason: str = ""
+    finished_at: datetime | None = None
+    duration_s: float = 0.0
+
+    @property
+    def unexplained(self) -> int:
+        """Gaps that are left, but for vectors of the fallback, which serve until they are replaced."""
+        return sum(n for kind, n in self.gaps_left.items() if kind != GapKind.DEBT)
+
+    @property
+    def status(self) -> str:
+        """`completed` only when no gap is left unexplained (contract §12)."""
+        if self.stop_reason:
+            return STOPPED
+        return INCOMPLETE if self.unexplained or self.withheld or self.problems else COMPLETED
+
+    @property
+    def is_clean(self) -> bool:
+        """Nothing is left: no gap, no failure that waits for a retry or a person."""
+        return self.status == COMPLETED and not self.still_failed
+
+    @property
+    def is_fully_clean(self) -> bool:
+        """And nothing had to be done."""
+        return self.is_clean and not self.gaps and not self.recovered
+
+    @property
+    def exit_code(self) -> ExitCode:
+        if self.stop_reason:
+            return ExitCode.STOPPED
+        return ExitCode.CLEAN if self.is_clean else ExitCode.UNRESOLVED
+
+    @property
+    def actions(self) -> list[str]:
+        """What a person is to do, most pressing first."""
+        found = [f"Find out why the pipeline was stopped ({self.stop_reason}), then everycase resume"]
+        found = found if self.stop_reason else []
+        for kind, n in self.withheld.items():
+            found.append(f"Check whether {n:,} {kind} are right; if so, approve once: --allow-deletes {n}")
+        for p in self.patterns:
+            if p.open and (p.disposition is Disposition.MANUAL_REVIEW or _is_late(p, self.started_at)):
+                noun = "case" if p.open == 1 else "cases"
+                found.append(f"{p.error_type}, {p.open:,} {noun}: {p.action(self.started_at)}")
+        if left := {k: n for k, n in self.gaps_left.items() if k != GapKind.DEBT}:
+            said = ", ".join(f"{n:,} {k}" for k, n in left.items())
+            verb = "Would be repaired without --dry-run" if self.is_dry_run else "Reconcile again: still open"
+            found.append(f"{verb}: {said}")
+        found += [f"{a.sentence}: {a.action}" for a in self.alerts if a.rule.endswith("_coverage")]
+        return found
+
+    def as_dict(self) -> dict[str, Any]:
+        totals, slow = self.totals, slowest(self.totals.stages)
+        return {
+            "run_id": str(self.run_id),
+            "run_type": self.run_type.value,
+            "is_deep": self.is_deep,
+            "is_dry_run": self.is_dry_run,
+            "status": self.status,
+            "stop_reason": self.stop_reason,
+            "source": self.source,
+            "started_at": self.started_at.isoformat(),
+            "duration_s": round(self.duration_s, 3),
+            "records_checked": self.counts.get("staging") or 0,
+            "discrepancies": sum(self.gaps.values()) + self.open_before,
+            "counts": dict(self.counts),
+            "gaps": dict(self.gaps),
+            "gaps_left": dict(self.gaps_left),
+            "withheld": dict(self.withheld),
+            "recovered": dict(self.recovered),
+            "due_failures": self.due_failures,
+            "still_failed": dict(self.still_failed),
+            "failures": [_pattern(p, self.started_at) for p in self.patterns],
+            "coverage": dict(self.coverage),
+            "coverage_thresholds": coverage_thresholds(self.thresholds),
+            "few_fields": self.few_fields,
+            "limited_data": self.limited_data,
+            "debt": self.gaps_left.get(GapKind.DEBT, 0),
+            "spaces": dict(self.spaces),
+            "alerts": [a.as_dict() for a in self.alerts],
+            "completeness": self.completeness,
+            "embedded": totals.embedded,
+            "embedding_calls": totals.embedding_calls,
+            "tokens": totals.tokens,
+            "reused": totals.reused,
+            "cost": self.cost,
+            "stages": {name: asdict(s) for name, s in totals.stages.items()},
+            "slowest_stage": slow.stage if slow else None,
+            "checked": dict(self.checked),
+            "problems": list(self.problems),
+            "actions": self.actions,
+        }
+
+
+def coverage_thresholds(t: Thresholds) -> dict[str, float]:
+    """Below which share the coverage of a child table is low."""
+    return {
+        "Task": t.task_coverage,
+        "WorkOrder": t.workorder_coverage,
+        "CaseComment": t.comment_coverage,
+        "EmailMessage": t.email_coverage,
+        "WorkOrderFeed": t.feed_coverage,
+    }
+
+
+def count_recovered(outcomes: Sequence[Outcome], failures: Mapping[str, int]) -> dict[str, int]:
+    """How gaps and failures were closed, by method, most first."""
+    found = dict(failures)
+    for o in outcomes:
+        if o.outcome == "recovered":
+            found[o.method] = found.get(o.method, 0) + o.count
+    return dict(sorted(found.items(), key=lambda i: (-i[1], i[0])))
+
+
+def count_withheld(outcomes: Sequence[Outcome]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for o in outcomes:
+        if o.outcome == "withheld":
+            found[o.kind.value] = found.get(o.kind.value, 0) + o.count
+    return found
+
+
+def count_left(after: Mapping[GapKind, int], withheld: Mapping[str, int]) -> dict[str, int]:
+    """What the post-check found, less what waits for a person's word."""
+    left = {k.value: n - withheld.get(k.value, 0) for k, n in after.items()}
+    return {k: n for k, n in left.items() if n > 0}
+
+
+def _is_late(p: Pattern, now: datetime) -> bool:
+    return p.error_type is ErrorType.MISSING_CHILD_DATA and "24 h" in p.action(now)
+
+
+def _pattern(p: Pattern, now: datetime) -> dict[str, Any]:
+    return {
+        "stage": p.stage.value,
+        "error_type": p.error_type.value,
+        "disposition": p.disposition.value,
+        "open": p.open,
+        "first_seen": p.first_seen.isoformat(),
+        "last_seen": p.last_seen.isoformat(),
+        "mttr_s": p.mttr_s,
+        "action": p.action(now),
+    }

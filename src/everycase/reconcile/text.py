@@ -1,0 +1,192 @@
+"""A reconciliation's report as text, in the seed's form. Pure: the kept report in, lines out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+FUNNEL = {
+    "source": "Source",
+    "staging": "Staging",
+    "lineage": "Lineage Tracked",
+    "pii_removed": "PII Removed",
+    "embedding_generated": "Embeddings Generated",
+    "weaviate_loaded": "Loaded",
+    "index": "In the Index",
+}
+
+METHODS = {
+    "reloaded": "Reloaded from the cached vector",
+    "re_embedded": "Embedded again",
+    "delete_then_insert": "Deleted and inserted again",
+    "removed_orphan": "Foreign object removed",
+    "removed_duplicate": "Duplicate removed",
+    "restaged": "Read from the source again",
+    "deleted": "Deleted as at the source",
+    "tracked": "Tracked again",
+    "resumed": "Resumed after a dead worker",
+    "refreshed": "Brought up to date",
+    "rejoined": "Re-joined with new data",
+    "redaction_retry": "PII removal retry succeeded",
+    "embedding_retry": "Embedding retry succeeded",
+    "fallback": "Used fallback embedding",
+    "load_retry": "Index load retry succeeded",
+    "upgraded": "Upgraded to the preferred embedding",
+    "source_changed": "Put right at the source",
+    "deleted_at_source": "Gone at the source",
+}
+"""What people call a recovery method."""
+
+GAPS = {
+    "not_staged": "at the source, not staged",
+    "gone_at_source": "gone at the source",
+    "changed_at_source": "changed at the source",
+    "untracked": "staged, not tracked",
+    "stuck": "stuck in progress",
+    "outdated": "loaded from older content",
+    "missing": "missing from the index",
+    "stale": "stale or altered in the index",
+    "corrupt": "corrupt vector",
+    "unsearchable": "found by no search",
+    "wrong_space": "in the wrong embedding space",
+    "orphan": "foreign object",
+    "duplicate": "duplicate object",
+    "debt": "in a fallback embedding space",
+    "count_mismatch": "counted, not listed (or the reverse)",
+}
+"""What people call a kind of gap."""
+
+REASONS = {
+    "SourceUnavailable": "Source cannot be read",
+    "SourceRateLimited": "Source limits the rate",
+    "SourceAuthError": "Source refuses the credentials",
+    "MalformedRecord": "Malformed row",
+    "MissingRequiredField": "Missing required fields",
+    "MissingChildData": "Waiting for a parent record",
+    "EncodingError": "Text encoding",
+    "PIIRemovalFailure": "PII removal failed",
+    "PIIResidual": "PII left after removal",
+    "EmbeddingAPITimeout": "Embedding API timeout",
+    "EmbeddingRateLimited": "Embedding rate limited",
+    "EmbeddingUnavailable": "Embedding provider unavailable",
+    "EmbeddingRejected": "Embedding provider rejects the text",
+    "EmbeddingTooLong": "Text too long to embed",
+    "InvalidEmbedding": "Invalid embedding",
+    "WeaviateTimeout": "Index timeout",
+    "WeaviateUnavailable": "Index unavailable",
+    "WeaviateReadOnly": "Index is read-only",
+    "WeaviateRejected": "Index rejects the object",
+    "UnexpectedError": "Unexpected error",
+}
+"""What people call an error type."""
+
+
+def as_text(report: Mapping[str, Any]) -> str:
+    """The report, as the seed has it, with what is known beyond."""
+    return "\n".join(_lines(report))
+
+
+def heading(report: Mapping[str, Any]) -> str:
+    """`Reconciliation Run: 2024-11-04 06:00`, in UTC."""
+    began = datetime.fromisoformat(report["started_at"]).astimezone(UTC)
+    return f"Reconciliation Run: {began:%Y-%m-%d %H:%M}"
+
+
+def cases(n: int) -> str:
+    return f"{n:,} case" if n == 1 else f"{n:,} cases"
+
+
+def still_failed(report: Mapping[str, Any]) -> list[tuple[int, str]]:
+    """What is left, most first: open failures, gaps, and what waits for a person's word."""
+    found = [(n, f"{REASONS.get(t, t)} ({t})") for t, n in report.get("still_failed", {}).items()]
+    left = {k: n for k, n in report.get("gaps_left", {}).items() if k != "debt"}
+    found += [(n, f"still {GAPS.get(k, k)} ({k})") for k, n in left.items()]
+    found += [
+        (n, f"{GAPS.get(k, k)}, withheld until approved ({k})") for k, n in report.get("withheld", {}).items()
+    ]
+    return sorted(found, key=lambda f: -f[0])
+
+
+def coverage(report: Mapping[str, Any]) -> list[tuple[str, float, float, bool]]:
+    """Table, share of the cases that have rows of it, threshold, and whether it is reached."""
+    limits = report.get("coverage_thresholds", {})
+    return [
+        (name, share, limits.get(name, 0.0), share >= limits.get(name, 0.0))
+        for name, share in report.get("coverage", {}).items()
+    ]
+
+
+def _lines(r: Mapping[str, Any]) -> Iterator[str]:
+    yield f"=== {heading(r)} ==="
+    if r.get("is_dry_run"):
+        yield "(dry run: found and reported, nothing was written)"
+    if r.get("stop_reason"):
+        yield f"(the pipeline was stopped: {r['stop_reason']})"
+    yield ""
+    yield f"Records Checked: {cases(r.get('records_checked', 0))}"
+    yield f"Discrepancies Found: {cases(r.get('discrepancies', 0))}"
+    yield from (f"  - {n:,} {GAPS.get(k, k)} ({k})" for k, n in r.get("gaps", {}).items())
+    if due := r.get("due_failures"):
+        yield f"  - {due:,} earlier failures due for another try"
+    yield ""
+    yield "Cases at Each Stage:"
+    yield "  " + " → ".join(f"{said} {_count(r, key)}" for key, said in FUNNEL.items())
+    yield ""
+    yield from _recovery(r)
+    yield ""
+    yield "Multi-Table Coverage:"
+    for name, share, limit, is_reached in coverage(r):
+        sign, than = ("✅", "above threshold") if is_reached else ("⚠️", f"below {limit:.0%} threshold")
+        yield f"{sign} {name}: {int(100 * share + 1e-9)}% ({than})"
+    if few := r.get("few_fields"):
+        limited = r.get("limited_data", 0)
+        yield f"Fewer than 30 of 44 fields: {cases(few)} ({limited:,} complete with limited data)"
+    if debt := r.get("debt"):
+        yield f"In a fallback embedding space: {cases(debt)}"
+    yield ""
+    yield "Actions Required:"
+    yield from (f"{n}. {action}" for n, action in enumerate(r.get("actions", ()), start=1))
+    if not r.get("actions"):
+        yield "None."
+    yield ""
+    yield from _footer(r)
+
+
+def _recovery(r: Mapping[str, Any]) -> Iterator[str]:
+    recovered, left = r.get("recovered", {}), still_failed(r)
+    yield "Recovery Results:"
+    if r.get("is_dry_run"):
+        yield f"  Nothing was tried; open: {cases(sum(n for n, _ in left))}"
+    else:
+        yield f"✅ Successfully Recovered: {cases(sum(recovered.values()))}"
+        yield from (f"  - {cases(n)}: {METHODS.get(m, m)}" for m, n in recovered.items())
+        yield ""
+    sign = "❌" if left else "✅"
+    yield f"{sign} Still Failed: {cases(sum(n for n, _ in left))}"
+    yield from (f"  - {cases(n)}: {reason}" for n, reason in left)
+
+
+def _footer(r: Mapping[str, Any]) -> Iterator[str]:
+    yield (
+        f"Status: {r.get('status')} · {_percent(r.get('completeness', 0.0))} complete · "
+        f"{r.get('embedding_calls', 0):,} embedding calls, {r.get('reused', 0):,} vectors reused, "
+        f"cost {r.get('cost', 0.0):.2f} · {r.get('duration_s', 0.0):.1f} s"
+        + (f", slowest stage {r['slowest_stage']}" if r.get("slowest_stage") else "")
+    )
+    if checked := r.get("checked"):
+        read, swept = checked["read_back"], checked["swept"]
+        yield f"Looked at: {read:,} objects read back and probed, {swept:,} source rows swept"
+    yield from (f"! {problem}" for problem in r.get("problems", ()))
+    for a in r.get("alerts", ()):
+        yield f"! {a['severity']} alert ({a['state']}): {a['sentence']}"
+
+
+def _count(r: Mapping[str, Any], key: str) -> str:
+    n = r.get("counts", {}).get(key)
+    return "not known" if n is None else f"{n:,}"
+
+
+def _percent(share: float) -> str:
+    """99.98 % is not 100 %: rounded down where it is not whole."""
+    return f"{share:.0%}" if round(share, 2) == share else f"{int(share * 10_000) / 100:.2f}%"

@@ -1,0 +1,122 @@
+"""The schedule: what is due is run, in order; by a daemon, by cron or by a timer, all safe together."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+import psycopg
+import structlog
+
+from everycase.domain.errors import EverycaseError
+from everycase.store import schedule
+from everycase.store.db import Connection
+from everycase.store.schedule import Claim
+
+log = structlog.get_logger()
+
+Connect = Callable[[], Connection]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """Something that comes round. `every` of zero: switched off.
+
+    `run` returns one sentence on what it did, and raises `EverycaseError` with one that says what to do.
+    """
+
+    name: str
+    every: timedelta
+    run: Callable[[], str]
+
+
+class JobOutcome(StrEnum):
+    RAN = "ran"
+    FAILED = "failed"
+    NOT_DUE = "not_due"
+    BUSY = "busy"
+    """Another daemon is running it."""
+    OFF = "off"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobResult:
+    """What became of one job at one look."""
+
+    name: str
+    outcome: JobOutcome
+    message: str = ""
+    seconds: float = 0.0
+
+
+def run_due(connect: Connect, jobs: Sequence[Job]) -> list[JobResult]:
+    """Run what is due, one after the other, in the order given. One that fails keeps none of the others.
+
+    Raises `DependencyUnreachable` where `connect` does.
+    """
+    with connect() as conn:
+        schedule.add(conn, [j.name for j in jobs])
+    return [_run_if_due(connect, job) for job in jobs]
+
+
+def _run_if_due(connect: Connect, job: Job) -> JobResult:
+    if not job.every:
+        return JobResult(name=job.name, outcome=JobOutcome.OFF)
+    with connect() as conn, schedule.claim(conn, job.name, every=job.every) as claimed:
+        if claimed.claim is not Claim.OURS:
+            return JobResult(name=job.name, outcome=JobOutcome(claimed.claim.value))
+        started = time.perf_counter()
+        try:
+            message, outcome = job.run(), JobOutcome.RAN
+        except Exception as e:
+            message, outcome = _sentence(e), JobOutcome.FAILED
+            claimed.error = message
+            log.debug("job_failed", job=job.name, error=type(e).__name__, exc_info=True)
+        return JobResult(
+            name=job.name, outcome=outcome, message=message, seconds=time.perf_counter() - started
+        )
+
+
+def serve(
+    connect: Connect,
+    jobs: Sequence[Job],
+    stop: threading.Event,
+    *,
+    poll_s: float,
+    on_result: Callable[[JobResult], None],
+) -> None:
+    """Look for due jobs until `stop` is set. A database that goes away is waited for.
+
+    `on_result` is told of jobs that ran or failed, and once of a database that cannot be used.
+    """
+    was_lost = False
+    while not stop.is_set():
+        try:
+            results = run_due(connect, jobs)
+            was_lost = False
+        except (EverycaseError, psycopg.OperationalError) as e:
+            results = [] if was_lost else [_lost(e)]
+            was_lost = True
+        for result in results:
+            if result.outcome in (JobOutcome.RAN, JobOutcome.FAILED):
+                on_result(result)
+        stop.wait(poll_s)
+
+
+def _lost(error: Exception) -> JobResult:
+    return JobResult(
+        name="schedule", outcome=JobOutcome.FAILED, message=f"{_sentence(error)}; looked for again"
+    )
+
+
+def _sentence(error: Exception) -> str:
+    """Ours say what to do; of others only their type is told, for they may quote the data."""
+    if isinstance(error, EverycaseError):
+        return str(error)
+    if isinstance(error, psycopg.OperationalError):
+        return "the connection to PostgreSQL was lost"
+    return f"unexpected {type(error).__name__}; everycase sync --debug shows where"

@@ -1,0 +1,233 @@
+"""What the commands say to a person."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from everycase import console
+from everycase.domain.catalogue import FEW_FIELDS
+from everycase.domain.runs import BatchResult
+from everycase.overview import Journey, Overview
+from everycase.pipeline.plan import Plan
+from everycase.pipeline.retry import Retried
+from everycase.pipeline.sync import SyncReport
+from everycase.service.scheduler import JobResult
+
+
+def me() -> str:
+    """How this program was called, so that the next line can be copied."""
+    here = Path(sys.argv[0])
+    return str(here) if here.name == "everycase" and "/" in sys.argv[0] else "everycase"
+
+
+def sync(report: SyncReport) -> None:
+    totals = report.totals
+    console.say(
+        f"Sync from {report.source} in {report.duration_s:.1f} s: "
+        f"{totals.created:,} created, {totals.updated:,} updated, {report.unchanged:,} unchanged, "
+        f"{report.deleted:,} deleted, {totals.failed:,} failed"
+    )
+    _embedding(totals)
+    if totals.redactions:
+        removed = ", ".join(f"{n:,} {kind}" for kind, n in sorted(totals.redactions.items()))
+        console.say(f"Removed: {removed}")
+    if totals.stages:
+        console.table(
+            "Stages",
+            ("stage", "read", "written", "skipped", "failed", "worker s"),
+            [(n, s.read, s.written, s.skipped, s.failed, s.seconds) for n, s in totals.stages.items()],
+        )
+    for problem in report.problems:
+        console.say(f"! {problem}")
+    for alert in report.alerts:
+        console.say(f"! {alert['severity']} alert ({alert['state']}): {alert['sentence']}")
+    if report.unresolved:
+        noun = "failure waits" if report.unresolved == 1 else "failures wait"
+        console.say(f"! {report.unresolved:,} {noun} for a retry or a person: {me()} failures")
+
+
+def _embedding(totals: BatchResult) -> None:
+    console.say(
+        f"Embedding: {totals.embedded:,} texts in {totals.embedding_calls:,} calls, "
+        f"{totals.reused:,} vectors reused, {totals.tokens:,} tokens"
+    )
+
+
+def retried(found: Retried) -> None:
+    noun = "failure" if found.retried == 1 else "failures"
+    console.say(
+        f"{found.retried:,} {noun} tried again: {found.recovered:,} recovered, "
+        f"{found.still_open:,} still open"
+    )
+    _embedding(found.totals)
+    if found.stop_reason:
+        console.say(f"! the pipeline was stopped: {found.stop_reason}")
+
+
+def plan(found: Plan) -> None:
+    about = "about " if found.is_sampled else ""
+    console.table(
+        "A sync would",
+        ("do", "cases"),
+        [
+            ("create", found.create),
+            ("update", found.update),
+            ("leave unchanged", found.unchanged),
+            ("leave waiting (failed, not due)", found.waiting),
+            ("delete", found.delete),
+        ],
+    )
+    console.say(
+        f"{about}{found.to_embed:,} texts to embed, about {found.estimated_tokens:,} tokens, "
+        f"cost {found.estimated_cost:.2f}"
+    )
+    for o in found.objects:
+        if o.problem:
+            console.say(f"! {o.problem}")
+
+
+def overview(o: Overview) -> None:
+    console.table("Census", ("where", "cases"), list(o.funnel.items()))
+    console.say(f"Completeness: {o.completeness:.2%} of the staged cases are in the index")
+    if o.coverage:
+        shares = " · ".join(f"{name} {share:.0%}" for name, share in o.coverage.items())
+        console.say(f"Coverage: {shares}; on average {o.census['average_fields']} of 44 fields populated")
+    if few := o.census["few_fields"]:
+        console.say(f"Fewer than {FEW_FIELDS} fields: {few:,} cases (flagged, and loaded all the same)")
+    if o.spaces:
+        console.say("Spaces: " + ", ".join(f"{name} {n:,}" for name, n in o.spaces.items()))
+    for disposition, n in o.open_failures.items():
+        console.say(f"Open failures ({disposition}): {n:,}")
+    for rule in o.alerts:
+        console.say(f"Alert that stands: {rule}")
+    if o.last_sync:
+        console.say(f"Last sync: {o.last_sync['status']}, {o.last_sync['start_time']:%Y-%m-%d %H:%M} UTC")
+    if last := o.last_reconciliation:
+        console.say(
+            f"Last reconciliation: {last['status']}, {last['start_time']:%Y-%m-%d %H:%M} UTC, "
+            f"{last['run_type']}"
+        )
+    if o.is_running:
+        console.say("A run is at work now.")
+    if o.stop_reason:
+        console.say(f"! the pipeline is stopped: {o.stop_reason}; let it go on with {me()} resume")
+    if not o.is_index_ready:
+        console.say(f"! index: {o.index_detail}")
+
+
+def journey(found: Journey) -> None:
+    seen = found.as_dict()
+    console.say(f"Case {seen['case_number'] or '(no number)'} · record {seen['record_id']}")
+    console.say(f"Stage {seen['current_stage']} · status {seen['status']}")
+    if seen["note"]:
+        console.say(f"Note: {seen['note']}")
+    if seen["fields_populated"]:
+        console.say(
+            "Fields populated: {total} of 44 (issue {issue} of 13, resolution {resolution} of 8)".format(
+                **seen["fields_populated"]
+            )
+        )
+    if seen["joins"]:
+        console.say("Joined: " + ", ".join(f"{n} {name}" for name, n in seen["joins"].items()))
+    if seen["composite"]:
+        cut = ", cut to fit" if seen["composite"]["was_truncated"] else ""
+        console.say(f"Composite text: {seen['composite']['length']:,} characters{cut}")
+    if seen["space"]:
+        console.say(f"Vector space: {seen['space']}")
+    console.table(
+        "Journey",
+        ("when", "stage", "event", "detail"),
+        [(e["at"], e["stage"], e["event"], e["detail"]) for e in seen["events"]],
+    )
+    if seen["failures"]:
+        failures(seen["failures"])
+
+
+def failures(rows: Sequence[dict[str, Any]]) -> None:
+    console.table(
+        "Failures",
+        ("case or record", "stage", "type", "what happens", "tries", "next try", "message"),
+        [
+            (
+                r["case_number"] or r["record_id"],
+                r["stage"],
+                r["error_type"],
+                "resolved" if r["resolved"] else r["disposition"],
+                r["retry_count"],
+                r["next_retry_time"],
+                r["error_message"],
+            )
+            for r in rows
+        ],
+    )
+
+
+def failure_groups(groups: Sequence[dict[str, Any]]) -> None:
+    console.table(
+        "Failures by stage and type",
+        ("stage", "type", "what happens", "open", "resolved", "first seen", "last seen", "mttr s"),
+        [tuple(g.values()) for g in groups],
+    )
+
+
+def runs(rows: Sequence[dict[str, Any]]) -> None:
+    if not rows:
+        console.say(f"No reconciliation yet: {me()} reconcile")
+        return
+    console.table(
+        "Reconciliations",
+        ("run", "type", "began", "took s", "status", "source", "index", "discrepancies", "recovered"),
+        [
+            (
+                str(r["run_id"])[:8],
+                r["run_type"],
+                r["start_time"],
+                r["duration"],
+                r["status"],
+                r["source_count"],
+                r["weaviate_count"],
+                r["discrepancies_found"],
+                r["records_recovered"],
+            )
+            for r in rows
+        ],
+    )
+
+
+def gaps(rows: Sequence[dict[str, Any]]) -> None:
+    if not rows:
+        console.say("This run found no gap.")
+        return
+    console.table(
+        "Gaps",
+        ("kind", "case or record", "object in the index", "what became of it", "by"),
+        [
+            (
+                r["kind"],
+                r["case_number"] or r["record_id"] or "",
+                str(r["object_id"] or ""),
+                r["outcome"],
+                r["method"],
+            )
+            for r in rows
+        ],
+    )
+
+
+def job(result: JobResult) -> None:
+    said = f" in {result.seconds:.1f} s" if result.seconds else ""
+    console.say(
+        f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC {result.name} {result.outcome}{said}: {result.message}"
+    )
+
+
+def jobs(results: Sequence[JobResult]) -> None:
+    console.table(
+        "Jobs",
+        ("job", "outcome", "took s", "what it says"),
+        [(r.name, r.outcome, r.seconds or None, r.message) for r in results],
+    )

@@ -1,0 +1,260 @@
+"""Set against set: what the index and the source say, streamed into PostgreSQL and joined there.
+
+The tables are temporary, of the session that looks; memory does not grow with the cases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, LiteralString
+from uuid import UUID
+
+from psycopg import sql
+from psycopg.rows import dict_row
+
+from everycase.domain import fingerprint
+from everycase.domain.cases import Record
+from everycase.domain.catalogue import SourceObject
+from everycase.domain.fingerprint import Stamps
+from everycase.domain.gaps import METHODS, REPAIRABLE, Expected, Gap, GapKind
+from everycase.store.db import Connection
+from everycase.store.queries import queries
+from everycase.store.staging import StagingTable
+
+SQL = queries("gaps")
+
+PAGE = 1000
+_LOWEST = UUID(int=0)
+
+
+class Look(StrEnum):
+    """The two looks at things: before anything is done, and after."""
+
+    BEFORE = "gap"
+    AFTER = "gap_after"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of some gaps: `recovered` by a method, still `open`, or `withheld`."""
+
+    kind: GapKind
+    method: str
+    outcome: str
+    count: int
+
+
+class GapTables:
+    """The tables of one look at things, on one connection."""
+
+    def __init__(self, conn: Connection) -> None:
+        self._conn = conn
+        conn.execute(SQL["create"])
+
+    # ── gathering ────────────────────────────────────────────────────────────────────────────
+
+    def add_manifest(self, stamps: Iterable[Stamps]) -> None:
+        """Stream in what the index says it holds."""
+        with self._conn.cursor() as cursor, cursor.copy(SQL["add_manifest"]) as copy:
+            for s in stamps:
+                copy.write_row(_manifest_row(s))
+
+    def index_manifest(self) -> None:
+        self._conn.execute(SQL["index_manifest"])
+
+    def look_again(self, ids: Sequence[UUID], stamps: Iterable[Stamps]) -> None:
+        """Put what the index says of these objects now in the place of what it said before."""
+        self._conn.execute(SQL["forget_manifest"], {"ids": list(ids)})
+        self.add_manifest(stamps)
+
+    def manifest_size(self) -> int:
+        return self._number("manifest_size")
+
+    def add_swept(self, obj: SourceObject, records: Iterable[Record]) -> None:
+        """Stream in what the source has of an object."""
+        with self._conn.cursor() as cursor, cursor.copy(SQL["add_swept"]) as copy:
+            for r in records:
+                copy.write_row((obj.name, r.id, r.row_hash, r.is_deleted))
+        self._conn.execute("analyze swept")
+
+    def swept_count(self, obj: SourceObject) -> int:
+        return self._number("swept_count", object=obj.name)
+
+    def source_count(self) -> int:
+        """Cases at the source, where staging is known to hold all that could be read of it."""
+        return self._number("source_count")
+
+    # ── finding ──────────────────────────────────────────────────────────────────────────────
+
+    def find_at_source(self, obj: SourceObject, *, is_whole: bool, spared: Sequence[str], look: Look) -> None:
+        """Hold the swept rows of an object against staging; absence counts only where all was swept."""
+        self._find("find_unstaged", look, obj=obj, object=obj.name)
+        if is_whole:
+            self._find("find_gone", look, obj=obj, object=obj.name, spared=list(spared))
+
+    def find_tracking(self, *, recipe: str, look: Look) -> None:
+        """Staging against lineage."""
+        self._find("find_undeleted", look)
+        self._find("find_untracked", look, recipe=recipe)
+
+    def find_in_index(self, look: Look) -> None:
+        """Lineage against the manifest, both ways."""
+        self._find("find_in_index", look)
+        self._find("find_extra", look)
+
+    def find_debt(self, *, space: str, look: Look) -> None:
+        """Cases in another space than the preferred one."""
+        self._find("find_debt", look, space=space)
+
+    def add(self, gaps: Sequence[Gap], look: Look) -> None:
+        """Gaps that were found by reading back."""
+        if not gaps:
+            return
+        self._find(
+            "add_gaps",
+            look,
+            kinds=[g.kind for g in gaps],
+            objects=[g.object for g in gaps],
+            records=[g.record_id for g in gaps],
+            numbers=[g.case_number for g in gaps],
+            ids=[g.object_id for g in gaps],
+        )
+
+    def forget(self, kinds: Collection[GapKind], look: Look) -> None:
+        """Before they are looked for a second time."""
+        self._find("drop_kinds", look, kinds=list(kinds))
+
+    def object_ids(self, kinds: Collection[GapKind], look: Look = Look.BEFORE) -> Iterator[list[UUID]]:
+        """The index objects that gaps of these kinds are about, page by page."""
+        statement = self._statement("object_ids", look)
+        return self._pages(statement, kinds=list(kinds))
+
+    def touched_object_ids(self, run_id: UUID) -> Iterator[list[UUID]]:
+        """The objects of the cases that a run has worked on or found a gap about, page by page."""
+        return self._pages(SQL["own_object_ids"], run_id=run_id)
+
+    # ── contents ─────────────────────────────────────────────────────────────────────────────
+
+    def choose_to_read(self, *, everything: bool, since: datetime | None, sample: int, seed: int) -> None:
+        """Choose the objects to read back: all, or those loaded `since` then and a sample of the rest."""
+        given = {"all": everything or since is None, "since": since, "sample": sample, "seed": seed}
+        self._conn.execute(SQL["choose_to_read"], given)
+
+    def choose_repaired(self, run_id: UUID) -> None:
+        self._conn.execute(SQL["choose_repaired"], {"run_id": run_id})
+
+    def to_read(self, page: int) -> Iterator[list[Expected]]:
+        after = _LOWEST
+        while rows := self._conn.execute(SQL["page_to_read"], {"after": after, "limit": page}).fetchall():
+            yield [Expected(*row) for row in rows]
+            after = rows[-1][0]
+
+    # ── recovering ───────────────────────────────────────────────────────────────────────────
+
+    def open_repairs(self, *, run_id: UUID, source: str, now: datetime) -> None:
+        """What is not as it should be is not loaded any more, as far as anybody knows: then it is work.
+
+        Durable, so that a killed run leaves nothing that the next one does not finish.
+        """
+        with self._conn.transaction():
+            self._conn.execute(SQL["events"], {"run_id": run_id, "now": now})
+            self._conn.execute(SQL["open_repairs"], {"kinds": sorted(REPAIRABLE)})
+            self._conn.execute(SQL["adopt"], {"source": source})
+
+    def open_debt(self) -> None:
+        """Let the cases of a fallback space be worked on again; their old vectors serve meanwhile."""
+        self._conn.execute(SQL["open_debt"])
+
+    def withhold(self, kind: GapKind, source_object: str) -> None:
+        """These wait for a person's word."""
+        self._conn.execute(SQL["withhold"], {"kind": kind, "object": source_object})
+
+    def clear(self) -> None:
+        """Make room for the last look."""
+        self._conn.execute(SQL["clear"])
+
+    def settle(self, *, run_id: UUID, space: str) -> None:
+        """Say of every gap what became of it, by what is true now."""
+        closing = {k: m for k, m in METHODS.items() if m}
+        given = {
+            "run_id": run_id,
+            "space": space,
+            "kinds": list(closing),
+            "methods": list(closing.values()),
+        }
+        self._conn.execute(SQL["settle"], given)
+
+    # ── telling ──────────────────────────────────────────────────────────────────────────────
+
+    def tally(self, look: Look = Look.BEFORE) -> dict[GapKind, int]:
+        return {GapKind(k): n for k, n in self._conn.execute(self._statement("tally", look))}
+
+    def gone_cases(self) -> int:
+        """Cases among what is gone at the source."""
+        return self._number("gone_cases")
+
+    def outcomes(self) -> list[Outcome]:
+        rows = self._conn.execute(SQL["outcomes"]).fetchall()
+        return [Outcome(kind=GapKind(k), method=m, outcome=o, count=n) for k, m, o, n in rows]
+
+    def recovered_failures(self, *, since: datetime) -> dict[str, int]:
+        """How the failures closed since then were closed, by method; those of gaps not counted."""
+        return {r[0]: r[1] for r in self._conn.execute(SQL["recovered_failures"], {"since": since})}
+
+    # ── inside ───────────────────────────────────────────────────────────────────────────────
+
+    def _find(self, name: str, look: Look, *, obj: SourceObject | None = None, **given: object) -> None:
+        self._conn.execute(self._statement(name, look, obj), given)
+
+    def _statement(self, name: str, look: Look, obj: SourceObject | None = None) -> sql.Composed:
+        text: LiteralString = SQL[name]
+        parts = {"table": StagingTable(obj).name} if obj else {}
+        return sql.SQL(text).format(gaps=sql.Identifier(look.value), **parts)
+
+    def _pages(self, statement: Any, **given: object) -> Iterator[list[UUID]]:
+        after = _LOWEST
+        while rows := self._conn.execute(statement, {**given, "after": after, "limit": PAGE}).fetchall():
+            ids = [r[0] for r in rows]
+            yield ids
+            after = ids[-1]
+
+    def _number(self, name: str, **given: object) -> int:
+        row = self._conn.execute(SQL[name], given).fetchone()
+        assert row is not None
+        return int(row[0])
+
+
+def keep(conn: Connection, run_id: UUID) -> None:
+    """Write the gaps of this session's last look down with their run."""
+    conn.execute(SQL["keep"], {"run_id": run_id})
+
+
+def kept(conn: Connection, run_id: UUID, *, limit: int) -> list[dict[str, Any]]:
+    """The gaps that a run found, and what became of each."""
+    with conn.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(SQL["kept"], {"run_id": run_id, "limit": limit}).fetchall()
+
+
+def _manifest_row(s: Stamps) -> tuple[object, ...]:
+    return (
+        s.object_id,
+        s.case_id,
+        s.case_number,
+        s.checksum,
+        s.children_checksum,
+        s.text_hash,
+        s.space,
+        s.recipe,
+        s.vector_hash,
+        s.object_hash,
+        s.generation,
+        fingerprint.object_id(s.case_number or "") == s.object_id,
+    )
+
+
+def named(tally: Mapping[GapKind, int]) -> dict[str, int]:
+    """The kinds that occurred, most first, by name."""
+    return {k.value: n for k, n in sorted(tally.items(), key=lambda i: (-i[1], i[0])) if n}

@@ -1,0 +1,284 @@
+-- create --
+-- Where a look at things is put together; of this session alone.
+drop table if exists pg_temp.manifest, pg_temp.swept, pg_temp.gap, pg_temp.gap_after, pg_temp.to_read;
+create temp table manifest (
+  object_id uuid not null, case_id text, case_number text, checksum text, children_checksum text,
+  text_hash text, space text, recipe text, vector_hash text, object_hash text, generation bigint,
+  is_canonical boolean not null);
+create temp table swept (object text not null, id text not null, row_hash text not null, is_deleted boolean not null);
+create temp table gap (
+  kind text not null, object text not null, record_id text, case_number text, object_id uuid,
+  method text, outcome text not null default 'open');
+create temp table gap_after (like gap including defaults);
+create temp table to_read (object_id uuid primary key, record_id text, case_number text, vector_hash text, object_hash text)
+
+-- add_manifest --
+-- What the index says it holds, in bulk.
+copy manifest (object_id, case_id, case_number, checksum, children_checksum, text_hash, space, recipe,
+               vector_hash, object_hash, generation, is_canonical) from stdin
+
+-- index_manifest --
+-- The planner must know how many there are.
+create index if not exists manifest_id on manifest (object_id);
+analyze manifest
+
+-- forget_manifest --
+-- Objects that are looked at again.
+delete from manifest where object_id = any (%(ids)s)
+
+-- manifest_size --
+-- Objects that the index has listed.
+select count(*) from manifest
+
+-- add_swept --
+-- What the source has, in bulk.
+copy swept (object, id, row_hash, is_deleted) from stdin
+
+-- find_unstaged --
+-- Rows that the source has and staging has not, or not so.
+insert into {gaps} (kind, object, record_id)
+select distinct on (s.id)
+  case when t.id is null or t.is_deleted then 'not_staged' else 'changed_at_source' end, s.object, s.id
+from swept s left join {table} t on t.id = s.id
+where s.object = %(object)s and not s.is_deleted
+  and (t.id is null or t.is_deleted or not exists (
+    select from swept o where o.object = s.object and o.id = s.id and o.row_hash = t.row_hash))
+order by s.id
+
+-- find_gone --
+-- Rows that staging has and a complete enumeration of the source has not; `spared` could not be read.
+insert into {gaps} (kind, object, record_id, case_number, object_id)
+select 'gone_at_source', %(object)s, t.id, l.case_number, l.object_id
+from {table} t left join recon.data_lineage l on l.record_id = t.id and %(object)s = 'Case'
+where not t.is_deleted and t.id <> all (%(spared)s::text[])
+  and not exists (select from swept s where s.object = %(object)s and s.id = t.id and not s.is_deleted)
+
+-- find_undeleted --
+-- Cases that staging has no longer and lineage still has.
+insert into {gaps} (kind, object, record_id, case_number, object_id)
+select 'gone_at_source', 'Case', l.record_id, l.case_number, l.object_id
+from recon.data_lineage l left join udp.case c on c.id = l.record_id
+where l.status <> 'deleted' and (c.is_deleted or c.id is null)
+  and not exists (select from {gaps} g where g.object = 'Case' and g.record_id = l.record_id)
+
+-- find_untracked --
+-- Staged cases that lineage does not know, has left half-way, or has loaded from older content.
+insert into {gaps} (kind, object, record_id, case_number)
+select f.kind, 'Case', f.id, f.case_number
+from (
+  select c.id, c.case_number,
+    case when l.record_id is null or l.status = 'deleted' then 'untracked'
+         when l.status = 'in_progress' then 'stuck'
+         when c.generation > l.generation or l.tried_recipe is distinct from %(recipe)s then 'outdated'
+    end as kind
+  from udp.case c left join recon.data_lineage l on l.record_id = c.id
+  where not c.is_deleted
+) f
+where f.kind is not null
+
+-- find_in_index --
+-- Loaded cases that the index has not, or not so. A case that is outdated anyway is not judged.
+insert into {gaps} (kind, object, record_id, case_number, object_id)
+select case when m.object_id is null then 'missing'
+            when m.space is distinct from l.space then 'wrong_space'
+            else 'stale' end,
+  'Case', l.record_id, l.case_number, l.object_id
+from recon.data_lineage l
+join udp.case c on c.id = l.record_id and not c.is_deleted
+left join manifest m on m.object_id = l.object_id
+where l.status = 'completed'
+  and (m.object_id is null or m.generation > l.generation
+    or (m.case_id, m.case_number, m.checksum, m.children_checksum, m.text_hash, m.space, m.recipe,
+        m.vector_hash, m.object_hash)
+      is distinct from (l.record_id, l.case_number, l.checksum, l.children_checksum, l.text_hash, l.space,
+                        l.recipe, l.vector_hash, l.object_hash))
+  and not exists (select from {gaps} g where g.object = 'Case' and g.record_id = l.record_id)
+
+-- find_extra --
+-- Objects of no case, or second objects of one. What a case that is not loaded yet would be stored as is its own.
+insert into {gaps} (kind, object, record_id, case_number, object_id)
+select case when c.id is not null then 'duplicate' else 'orphan' end, 'Case', c.id, c.case_number, m.object_id
+from manifest m
+left join recon.data_lineage l on l.object_id = m.object_id and l.status <> 'deleted'
+left join lateral (
+  select c.id, c.case_number from udp.case c
+  where not c.is_deleted and (c.id = m.case_id or c.case_number = m.case_number)
+  order by c.id = m.case_id desc limit 1
+) c on true
+where l.record_id is null
+  and not (m.is_canonical and exists (
+    select from udp.case o where o.id = m.case_id and o.case_number = m.case_number and not o.is_deleted))
+
+-- find_debt --
+-- Loaded with a vector of a fallback.
+insert into {gaps} (kind, object, record_id, case_number, object_id)
+select 'debt', 'Case', l.record_id, l.case_number, l.object_id
+from recon.data_lineage l
+where l.status = 'completed' and l.space <> %(space)s
+  and not exists (select from {gaps} g where g.object = 'Case' and g.record_id = l.record_id)
+
+-- add_gaps --
+-- What reading back and probing has found.
+insert into {gaps} (kind, object, record_id, case_number, object_id)
+select * from unnest(%(kinds)s::text[], %(objects)s::text[], %(records)s::text[], %(numbers)s::text[], %(ids)s::uuid[])
+
+-- choose_to_read --
+-- Loaded objects whose content is looked at: all, or those loaded since the last look and some of the rest.
+insert into to_read
+select l.object_id, l.record_id, l.case_number, l.vector_hash, l.object_hash
+from recon.data_lineage l join manifest m on m.object_id = l.object_id
+where l.status = 'completed'
+  and not exists (select from gap g where g.record_id = l.record_id and g.kind <> 'debt')
+  and (%(all)s or l.weaviate_timestamp >= %(since)s or l.record_id in (
+    select r.record_id from recon.data_lineage r where r.status = 'completed'
+    order by hashtextextended(r.record_id, %(seed)s) limit %(sample)s))
+on conflict do nothing
+
+-- choose_repaired --
+-- Objects that were loaded again are looked at again.
+insert into to_read
+select l.object_id, l.record_id, l.case_number, l.vector_hash, l.object_hash
+from recon.data_lineage l
+where l.status = 'completed' and l.object_id is not null and l.run_id = %(run_id)s
+  and exists (select from gap g where g.record_id = l.record_id)
+on conflict do nothing
+
+-- page_to_read --
+-- The next of them, in the order of the ids.
+select object_id, record_id, case_number, vector_hash, object_hash from to_read
+where object_id > %(after)s order by object_id limit %(limit)s
+
+-- clear --
+-- Before the last look.
+truncate to_read, gap_after
+
+-- object_ids --
+-- Index objects that gaps of these kinds are about, a page at a time.
+select distinct object_id from {gaps}
+where kind = any (%(kinds)s) and object_id > %(after)s order by object_id limit %(limit)s
+
+-- own_object_ids --
+-- Where cases that are worked on now have or should have their objects, a page at a time.
+select distinct l.object_id from recon.data_lineage l
+where l.object_id > %(after)s
+  and (l.run_id = %(run_id)s or exists (select from gap g where g.record_id = l.record_id))
+order by l.object_id limit %(limit)s
+
+-- drop_kinds --
+-- Forget what is about to be looked at a second time.
+delete from {gaps} where kind = any (%(kinds)s)
+
+-- tally --
+-- How many gaps of each kind.
+select kind, count(*) from {gaps} group by kind order by kind
+
+-- source_count --
+-- Cases that the source has, where staging is known to hold all that could be read of it.
+select (select count(*) from udp.case where not is_deleted) + (
+  select count(*) from recon.failed_records f
+  where f.source_object = 'Case' and f.error_type = 'MalformedRecord' and not f.resolved
+    and not exists (select from udp.case c where c.id = f.record_id and not c.is_deleted))
+
+-- swept_count --
+-- Rows of an object that the source has.
+select count(distinct id) from swept where object = %(object)s and not is_deleted
+
+-- events --
+-- The audit trail of a case tells what was found about it.
+insert into recon.lineage_events (record_id, run_id, stage, event, at, detail)
+select l.record_id, %(run_id)s, l.current_stage, 'gap', %(now)s, g.kind
+from gap g join recon.data_lineage l on l.record_id = g.record_id
+where g.object = 'Case' and g.outcome <> 'withheld' and g.kind <> 'duplicate'
+order by l.record_id
+
+-- open_repairs --
+-- Loaded, and not as it should be: the case is not loaded any more, as far as anybody knows.
+update recon.data_lineage l
+set status = 'in_progress', current_stage = 'extracted', weaviate_timestamp = null, updated_at = now()
+from gap g
+where g.kind = any (%(kinds)s) and l.record_id = g.record_id and l.object_id is not null
+
+-- adopt --
+-- Cases that lineage lost or left half-way, and that the index has an object of: it is not to be trusted.
+insert into recon.data_lineage as l (record_id, case_number, source_system, current_stage, status, object_id)
+select g.record_id, g.case_number, %(source)s, 'extracted', 'in_progress', m.object_id
+from gap g join manifest m on m.case_id = g.record_id and m.case_number = g.case_number and m.is_canonical
+where g.kind in ('untracked', 'stuck')
+on conflict (record_id) do update
+set object_id = excluded.object_id, status = 'in_progress', weaviate_timestamp = null
+
+-- open_debt --
+-- The old vector serves until it is replaced.
+update recon.data_lineage l set status = 'in_progress', updated_at = now()
+from gap g where g.kind = 'debt' and l.record_id = g.record_id
+
+-- withhold --
+-- These wait for a person's word.
+update gap set outcome = 'withheld' where kind = %(kind)s and object = %(object)s
+
+-- settle --
+-- What became of each gap, by what is true now.
+update gap g
+set method = f.method, outcome = case when f.is_closed then 'recovered' else 'open' end
+from (
+  select g.ctid as row,
+    case
+      when g.kind = 'missing' and e.detail = 'embedded' then 're_embedded'
+      else m.method
+    end as method,
+    case
+      when exists (
+        select from gap_after a
+        where a.kind = g.kind and a.object = g.object
+          and (a.record_id, a.object_id) is not distinct from (g.record_id, g.object_id)) then false
+      when g.kind in ('orphan', 'duplicate') then not exists (
+        select from manifest x where x.object_id = g.object_id)
+      when g.kind = 'gone_at_source' then g.object <> 'Case' or not exists (
+        select from recon.data_lineage l where l.record_id = g.record_id and l.status <> 'deleted')
+      when g.kind in ('not_staged', 'changed_at_source') and g.object <> 'Case' then true
+      when g.kind = 'debt' then exists (
+        select from recon.data_lineage l
+        where l.record_id = g.record_id and l.status = 'completed' and l.space = %(space)s)
+      else exists (
+        select from recon.data_lineage l where l.record_id = g.record_id and l.status = 'completed')
+        and not exists (select from gap_after a where a.object = 'Case' and a.record_id = g.record_id
+                        and a.kind not in ('duplicate', 'debt'))
+    end as is_closed
+  from gap g
+  join unnest(%(kinds)s::text[], %(methods)s::text[]) as m (kind, method) on m.kind = g.kind
+  left join lateral (
+    select e.detail from recon.lineage_events e
+    where e.record_id = g.record_id and e.run_id = %(run_id)s and e.stage = 'embedding_generated'
+      and e.event = 'exited' and g.kind = 'missing'
+    order by e.event_id desc limit 1
+  ) e on true
+  where g.outcome = 'open'
+) f
+where g.ctid = f.row
+
+-- gone_cases --
+-- What the guard against mass vanishing decides on.
+select count(*) from gap where kind = 'gone_at_source' and object = 'Case'
+
+-- outcomes --
+-- The gaps by kind, method and what became of them.
+select kind, coalesce(method, ''), outcome, count(*) from gap group by kind, method, outcome
+
+-- keep --
+-- The gaps of a run, for its report and for whoever looks into one of them.
+insert into recon.gaps (run_id, kind, object, record_id, case_number, object_id, method, outcome)
+select %(run_id)s, kind, object, record_id, case_number, object_id,
+       case when outcome = 'recovered' then method end, outcome
+from gap
+
+-- recovered_failures --
+-- How the failures that this run closed were closed; cases that were gaps as well are counted as those.
+select f.recovery_method, count(*) from recon.failed_records f
+where f.resolved and f.resolution_time >= %(since)s and f.recovery_method is not null
+  and not exists (select from gap g where g.record_id = f.record_id)
+group by f.recovery_method
+
+-- kept --
+-- Which gaps a run found.
+select kind, object, record_id, case_number, object_id, method, outcome from recon.gaps
+where run_id = %(run_id)s order by kind, record_id limit %(limit)s

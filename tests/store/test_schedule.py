@@ -1,0 +1,180 @@
+"""Jobs that come round: due, not due, caught up, and never twice at once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from datetime import timedelta
+from itertools import pairwise
+
+import pytest
+
+from everycase.domain.errors import DependencyUnreachable, EverycaseError
+from everycase.service.scheduler import Job, JobOutcome, JobResult, run_due, serve
+from everycase.store import db, migrate, schedule
+
+HOUR = timedelta(hours=1)
+
+DAEMON = """
+import sys, threading, time
+from datetime import timedelta
+from itertools import pairwise
+from everycase.service.scheduler import Job, serve
+from everycase.store import db
+dsn, every, takes, lasts = sys.argv[1], float(sys.argv[2]), float(sys.argv[3]), float(sys.argv[4])
+def run():
+    with db.connect(dsn) as conn:
+        n = conn.execute("insert into ran (began) values (clock_timestamp()) returning n").fetchone()[0]
+        time.sleep(takes)
+        conn.execute("update ran set ended = clock_timestamp() where n = %s", (n,))
+    return "done"
+stop = threading.Event()
+threading.Timer(lasts, stop.set).start()
+serve(lambda: db.connect(dsn), [Job(name="j", every=timedelta(seconds=every), run=run)], stop,
+      poll_s=0.05, on_result=lambda r: None)
+"""
+
+
+@pytest.fixture
+def dsn(database_url: str) -> str:
+    migrate.upgrade(database_url)
+    with db.connect(database_url) as conn:
+        conn.execute("create table ran (n serial primary key, began timestamptz, ended timestamptz)")
+    return database_url
+
+
+def daemon(dsn: str, *, every: float, takes: float, lasts: float) -> subprocess.Popen[bytes]:
+    words = [sys.executable, "-c", DAEMON, dsn, *map(str, (every, takes, lasts))]
+    return subprocess.Popen(words, stderr=subprocess.DEVNULL)
+
+
+def outcomes(dsn: str, *jobs: Job) -> list[JobOutcome]:
+    return [r.outcome for r in run_due(lambda: db.connect(dsn), jobs)]
+
+
+def shift(dsn: str, seconds: float) -> None:
+    """As if so much time had gone by."""
+    with db.connect(dsn) as conn:
+        moved = "update recon.schedule set last_start = last_start - %s, last_end = last_end - %s"
+        conn.execute(moved, (timedelta(seconds=seconds),) * 2)
+
+
+def test_a_job_runs_when_it_is_due_and_once_after_a_long_time_off(dsn: str) -> None:
+    """At first at once; then not before its time; after three days off once, not 72 times."""
+    seen: list[int] = []
+    job = Job(name="sync", every=HOUR, run=lambda: str(seen.append(1)))
+    assert outcomes(dsn, job) == [JobOutcome.RAN]
+    assert outcomes(dsn, job) == [JobOutcome.NOT_DUE]
+    shift(dsn, 3599)
+    assert outcomes(dsn, job) == [JobOutcome.NOT_DUE]
+    shift(dsn, 3 * 86400)
+    assert outcomes(dsn, job) == [JobOutcome.RAN]
+    assert outcomes(dsn, job) == [JobOutcome.NOT_DUE]
+    assert len(seen) == 2
+
+
+def test_a_job_that_fails_keeps_no_other_and_is_tried_again_soon(dsn: str) -> None:
+    """Its sentence is kept; what an unforeseen error says is not."""
+
+    def fail() -> str:
+        raise EverycaseError("the source is away: check it")
+
+    def explode() -> str:
+        raise ValueError("odalys@brightmoor.example")
+
+    jobs = [
+        Job(name="a", every=HOUR, run=fail),
+        Job(name="b", every=HOUR, run=explode),
+        Job(name="c", every=HOUR, run=lambda: "fine"),
+        Job(name="d", every=timedelta(0), run=fail),
+    ]
+    assert outcomes(dsn, *jobs) == [JobOutcome.FAILED, JobOutcome.FAILED, JobOutcome.RAN, JobOutcome.OFF]
+    with db.connect(dsn) as conn:
+        errors = {r.name: r.error for r in schedule.last_runs(conn)}
+    assert errors["a"] == "the source is away: check it"
+    assert "ValueError" in errors["b"]
+    assert "odalys" not in errors["b"]
+    assert errors["c"] is None
+    assert outcomes(dsn, *jobs[:3]) == [JobOutcome.NOT_DUE] * 3
+    shift(dsn, 61)
+    assert outcomes(dsn, *jobs[:3]) == [JobOutcome.FAILED, JobOutcome.FAILED, JobOutcome.NOT_DUE]
+
+
+def test_three_daemons_never_run_a_job_twice(dsn: str) -> None:
+    """Every half second for four seconds: no two at once, none closer than its period."""
+    daemons = [daemon(dsn, every=0.5, takes=0.1, lasts=4) for _ in range(3)]
+    for d in daemons:
+        d.wait()
+    with db.connect(dsn) as conn:
+        rows = conn.execute("select began, ended from ran order by began").fetchall()
+    assert 4 <= len(rows) <= 9
+    for (began, ended), (following, _) in pairwise(rows):
+        assert ended is not None
+        assert ended <= following
+        assert (following - began).total_seconds() >= 0.49
+
+
+def test_when_the_holder_is_killed_a_sibling_goes_on(dsn: str) -> None:
+    """The lock ends with its connection; a job that died in mid-run is due after its pause."""
+    first = daemon(dsn, every=0.4, takes=30, lasts=30)
+    wait_for_row(dsn)
+    assert outcomes(dsn, Job(name="j", every=HOUR, run=lambda: "")) == [JobOutcome.BUSY]
+    os.kill(first.pid, signal.SIGKILL)
+    first.wait()
+    deadline = time.monotonic() + 10
+    found = [JobOutcome.BUSY]
+    while found != [JobOutcome.RAN] and time.monotonic() < deadline:
+        found = outcomes(dsn, Job(name="j", every=timedelta(seconds=0.4), run=lambda: ""))
+        time.sleep(0.05)
+    assert found == [JobOutcome.RAN]
+
+
+def wait_for_row(dsn: str) -> None:
+    deadline = time.monotonic() + 15
+    with db.connect(dsn) as conn:
+        while time.monotonic() < deadline:
+            if conn.execute("select count(*) from ran").fetchone()[0]:
+                return
+            time.sleep(0.02)
+    raise AssertionError("the daemon did nothing")
+
+
+def test_serving_stops_at_once_and_outlives_its_database(dsn: str) -> None:
+    """A database that is away is told of once, and looked for again."""
+    stop, told = threading.Event(), []
+    calls: list[int] = []
+
+    def connect() -> db.Connection:
+        calls.append(1)
+        if len(calls) < 4:
+            raise DependencyUnreachable("PostgreSQL is away")
+        return db.connect(dsn)
+
+    def hear(result: JobResult) -> None:
+        told.append(result)
+        if result.outcome is JobOutcome.RAN:
+            stop.set()
+
+    jobs = [Job(name="j", every=HOUR, run=lambda: "worked")]
+    thread = threading.Thread(
+        target=serve, args=(connect, jobs, stop), kwargs={"poll_s": 0.01, "on_result": hear}
+    )
+    thread.start()
+    thread.join(timeout=10)
+    assert not thread.is_alive()
+    assert [(r.name, r.message) for r in told] == [
+        ("schedule", "PostgreSQL is away; looked for again"),
+        ("j", "worked"),
+    ]
+    idle = threading.Event()
+    waiting = threading.Thread(
+        target=serve, args=(connect, jobs, idle), kwargs={"poll_s": 600, "on_result": hear}
+    )
+    waiting.start()
+    idle.set()
+    waiting.join(timeout=5)
+    assert not waiting.is_alive()

@@ -1,0 +1,405 @@
+"""A trial: an everycase on a database of its own, to be broken step by step, then healed and judged."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+import traceback
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from everycase.app import App
+from everycase.console import ProgressLines
+from everycase.domain.errors import EverycaseError, PipelineStopped, WrongUse
+from everycase.domain.gaps import RunType
+from everycase.embedders.chain import EmbedderChain
+from everycase.embedders.local import LocalEmbedder
+from everycase.pipeline import load
+from everycase.pipeline.retry import Choice
+from everycase.store import migrate, state
+from tests.support.changing_export import ChangingExport
+from tests.support.faults import (
+    Choking,
+    Half,
+    Ledger,
+    Mortal,
+    Mortality,
+    Provider,
+    StormyIndex,
+    Trouble,
+    Weather,
+)
+from tests.support.hands import FAULTS, Hands
+from tests.support.invariants import broken
+from tests.support.world import World
+
+MODEL = LocalEmbedder()
+"""Loaded once for all trials of a process."""
+
+LAST_CALL = 9
+"""A run of a trial makes some two to the power of so many calls through its ports; most of them fewer."""
+
+
+class Run(StrEnum):
+    """What can be run."""
+
+    SYNC = "sync"
+    HOURLY = "reconcile hourly"
+    DAILY = "reconcile daily"
+    MANUAL = "reconcile manual"
+    DEEP = "reconcile --deep"
+    DRY = "reconcile --deep --dry-run"
+    PLAN = "plan"
+    RETRY = "retry --all"
+
+
+class InvariantBroken(AssertionError):
+    """What must hold does not."""
+
+
+class Trial:
+    """Everything that happens depends on `seed` alone, but for `kill_process`."""
+
+    def __init__(self, dsn: str, home: Path, seed: int) -> None:
+        load.FIRST_WAIT_S = load.LONGEST_WAIT_S = 0.001  # nobody waits for the stand-ins
+        self.dsn, self.seed, self.rng = dsn, seed, random.Random(seed)
+        self.world = World(dsn, home)
+        self.export = ChangingExport.begin(home / "export", self.rng, cases=self.rng.randint(20, 60))
+        self.weather, self.ledger = Weather(self.rng), Ledger()
+        self.has_fallback = self.rng.random() < 0.3
+        self.batch_size = self.rng.choice((4, 8, 64))
+        self.history: list[str] = [f"{len(self.export.tables['Case'])} cases"]
+        self.healed = 0
+        """Gaps that were found by the healing runs."""
+
+    # ── steps ────────────────────────────────────────────────────────────────────────────────
+
+    def change_source(self) -> None:
+        for _ in range(self.rng.randint(1, 4)):
+            self._note(self.export.change())
+
+    def damage_source(self) -> None:
+        self._note(f"damage: {self.export.damage()}")
+
+    def mend_source(self) -> None:
+        self.export.mend()
+        self._note("the export is whole again")
+
+    def do_harm(self) -> None:
+        hands = Hands(self.dsn, self.rng, self.ledger)
+        for _ in range(self.rng.randint(1, 3)):
+            self._note(hands.do_harm(self.rng.choice(list(FAULTS))))
+
+    def turn_weather(self) -> None:
+        trouble, calls = self.rng.choice(list(Trouble)), self.rng.choice((1, 2, 6, 30))
+        self.weather.turn(trouble, calls)
+        self._note(f"{trouble} for {calls} calls")
+
+    def run_something(self) -> None:
+        self.run(self.rng.choice(list(Run)))
+
+    def die_at_something(self) -> None:
+        kind = self.rng.choice((Run.SYNC, Run.SYNC, Run.DAILY, Run.DEEP, Run.RETRY))
+        self.run(kind, die_at=int(2 ** self.rng.uniform(0, LAST_CALL)))
+
+    def kill_process(self) -> None:
+        """A real process, killed at a random instant if it has not ended by then."""
+        command = self.rng.choice((["sync"], ["reconcile", "--type", "daily"], ["reconcile", "--deep"]))
+        seconds = self.rng.uniform(0.8, 1.8)
+        with self._watched(f"kill -9 of {' '.join(command)} after {seconds:.2f} s"):
+            process = subprocess.Popen(
+                [sys.executable, "-m", "everycase.cli", *command, "--json"],
+                env=self._environment(),
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
+            )
+            try:
+                _, said = process.communicate(timeout=seconds)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.communicate()
+                return
+        self._note(f"it had ended by itself with {process.returncode}")
+        if b"unexpected" in said:
+            self._fail([said.decode()])
+
+    def _environment(self) -> dict[str, str]:
+        bare = {k: v for k, v in os.environ.items() if not k.startswith("EVERYCASE_")}
+        return {
+            **bare,
+            "EVERYCASE_HOME": str(self.world.home),
+            "EVERYCASE_DATABASE_URL": self.dsn,
+            "EVERYCASE_SOURCE": str(self.export.folder),
+            "EVERYCASE_ENGINE": "threads:2",
+            "EVERYCASE_BATCH_SIZE": str(self.batch_size),
+        }
+
+    # ── runs ─────────────────────────────────────────────────────────────────────────────────
+
+    def run(self, kind: Run, *, die_at: int = 0, allow_deletes: int = 0) -> dict[str, Any] | None:
+        """The report as --json prints it; None where the run ended with an error that it may end with."""
+        mortality = Mortality(self.dsn, die_at)
+        is_fair = self.weather.is_calm and not self.export.damages
+        paid = self.ledger.paid.copy()
+        report: dict[str, Any] | None = None
+        said = "done"
+        with self._watched(f"{kind}{f', dies at call {die_at}' if die_at else ''}"):
+            try:
+                with self._app(mortality) as app:
+                    report = _do(app, kind, allow_deletes)
+            except BaseException as e:
+                said = self._explain(e, mortality, kind, is_fair=is_fair)
+            else:
+                if mortality.is_dead:
+                    self._fail([f"{kind} has survived its death"])
+        if report is not None:
+            said = _summary(report)
+        self.history[-1] += f": {said}"
+        self._settle_accounts(paid, died=mortality.is_dead)
+        return report
+
+    def _explain(self, error: BaseException, mortality: Mortality, kind: Run, *, is_fair: bool) -> str:
+        """What an error was; fails where it is not one that the run may end with."""
+        if mortality.is_dead:
+            return "dead"
+        may_end = (
+            isinstance(error, PipelineStopped)
+            or (isinstance(error, WrongUse) and kind is Run.RETRY)
+            or (isinstance(error, EverycaseError) and not is_fair)
+        )
+        if not may_end:
+            raise error
+        return f"{type(error).__name__}: {error}"
+
+    def _app(self, mortality: Mortality) -> App:
+        app = self.world.app(self.export.folder, engine="inline", batch_size=self.batch_size)
+        providers = [Provider(MODEL, self.weather, self.ledger)]
+        backup = [Half(MODEL, self.ledger)] if self.has_fallback else []
+
+        def mortal(part: object) -> Any:
+            return Mortal(part, mortality)
+
+        def clock() -> Any:
+            mortality.call()
+            return real.clock()
+
+        real = app.processor
+        app.__dict__["source"] = mortal(app.source)
+        app.__dict__["processor"] = replace(
+            real,
+            embedder=mortal(EmbedderChain([*providers, *backup])),
+            index=mortal(StormyIndex(real.index, self.weather)),
+            redactor=mortal(Choking(real.redactor, self.weather)),
+            clock=clock,
+        )
+        return app
+
+    def _settle_accounts(self, before: Any, *, died: bool) -> None:
+        """What was paid for in a run is kept, save what was under way when it died."""
+        new = self.ledger.paid - before
+        kept = {(r["text_hash"], r["space"]) for r in self.world.rows("select * from recon.embedding_cache")}
+        lost = [key for key in new if key not in kept]
+        if lost and not died:
+            self._fail([f"{len(lost)} vectors were paid for and not kept"])
+        for key in lost:
+            self.ledger.forgive(key)
+
+    @contextmanager
+    def _watched(self, what: str) -> Iterator[None]:
+        """Whatever a run meets, it deletes nothing that lives at the source."""
+        self._note(what)
+        deleted = self._deleted()
+        is_readonly = what.startswith((Run.PLAN, Run.DRY))
+        before = self._fingerprint() if is_readonly else {}
+        yield
+        wrongly = (self._deleted() - deleted) & set(self.export.live("Case"))
+        if wrongly:
+            self._fail([f"deleted, and alive at the source: {', '.join(sorted(wrongly))}"])
+        after = self._fingerprint() if is_readonly else {}
+        if written := [t for t in before if before[t] != after[t]]:
+            self._fail([f"{what} has written into {', '.join(written)}"])
+
+    def _deleted(self) -> set[str]:
+        rows = self.world.rows("select record_id from recon.data_lineage where status = 'deleted'")
+        return {r["record_id"] for r in rows}
+
+    def _fingerprint(self) -> dict[str, str]:
+        """Of everything that is kept, by table."""
+        tables = self.world.rows(
+            "select schemaname || '.' || tablename as name from pg_tables "
+            "where schemaname in ('udp', 'recon', 'vector_index') order by 1"
+        )
+        digest = "select md5(string_agg(t::text, ' ' order by t::text)) as digest from {} t"
+        return {t["name"]: self.world.rows(digest.format(t["name"]))[0]["digest"] for t in tables}
+
+    # ── the end ──────────────────────────────────────────────────────────────────────────────
+
+    def heal(self) -> None:
+        """All faults end, what waits for its time or a person is tried, what is withheld is approved."""
+        self.export.mend()
+        self.weather.clear()
+        self._note("all faults end")
+        with psycopg.connect(self.dsn, autocommit=True) as conn:
+            state.resume(conn)
+        self.world.do(
+            "update recon.failed_records set next_retry_time = now(), disposition = 'retry', retry_count = 0 "
+            "where not resolved and disposition <> 'skip'"
+        )
+        self._must(Run.SYNC)
+        first = self._must(Run.DEEP)
+        self.healed = sum(first["gaps"].values())
+        if first["gaps"]:
+            second = self._must(Run.DEEP, allow_deletes=sum(first["withheld"].values()))
+            self.healed += sum(second["gaps"].values())
+
+    def judge(self) -> None:
+        """Every invariant holds, and going on changes nothing and calls nobody."""
+        found = broken(self.dsn, self.export, MODEL)
+        if self.ledger.paid_twice:
+            found.append(f"{self.ledger.paid_twice} texts were embedded more than once")
+        if found:
+            self._fail(found)
+        calls = self.ledger.calls
+        third = self._must(Run.DEEP)
+        if third["gaps"] or third["status"] != "completed":
+            found.append(f"a third look finds {third['gaps']}, {third['status']}: {third['problems']}")
+        last = self._must(Run.SYNC)
+        worked = {k: last[k] for k in ("created", "updated", "deleted", "failed", "superseded") if last[k]}
+        rows = {n: r for n, r in last["rows"].items() if r["changed"] or r["vanished"]}
+        if worked or rows:
+            found.append(f"a sync of what is in order works: {worked} {rows}")
+        if self.ledger.calls != calls or third["embedding_calls"] or last["embedding_calls"]:
+            found.append("what is in order is embedded again")
+        if found:
+            self._fail(found)
+
+    @contextmanager
+    def telling(self) -> Iterator[None]:
+        """What nobody foresaw is told with the history, too."""
+        try:
+            yield
+        except InvariantBroken:
+            raise
+        except Exception as e:
+            self._fail([f"unexpected {type(e).__name__}: {e}", traceback.format_exc()])
+
+    def _must(self, kind: Run, **given: int) -> dict[str, Any]:
+        report = self.run(kind, **given)
+        if report is None or report["status"] == "stopped":
+            with psycopg.connect(self.dsn, autocommit=True) as conn:
+                state.resume(conn)
+            report = self.run(kind, **given)
+        if report is None:
+            self._fail([f"{kind} does not run"])
+        assert report is not None
+        return report
+
+    def _note(self, what: str) -> None:
+        self.history.append(what)
+
+    def _fail(self, found: list[str]) -> None:
+        steps = "\n".join(f"  {n}. {h}" for n, h in enumerate(self.history))
+        raise InvariantBroken(f"seed {self.seed}\n{steps}\n! " + "\n! ".join(found))
+
+
+def _do(app: App, kind: Run, allow_deletes: int) -> dict[str, Any]:
+    quiet = ProgressLines(quiet=True)
+    match kind:
+        case Run.SYNC:
+            return app.sync(quiet, allow_deletes=allow_deletes).as_dict()
+        case Run.PLAN:
+            return app.plan(quiet.rows).as_dict()
+        case Run.RETRY:
+            return app.retry(quiet, Choice()).as_dict()
+        case Run.HOURLY:
+            return app.reconcile(quiet, RunType.HOURLY).as_dict()
+        case Run.MANUAL:
+            return app.reconcile(quiet, RunType.MANUAL).as_dict()
+        case Run.DAILY:
+            return app.reconcile(quiet, RunType.DAILY).as_dict()
+        case Run.DEEP:
+            return app.reconcile(quiet, RunType.DAILY, deep=True, allow_deletes=allow_deletes).as_dict()
+        case Run.DRY:
+            return app.reconcile(quiet, RunType.MANUAL, deep=True, dry_run=True).as_dict()
+
+
+_TOLD = "status created updated deleted failed embedded reused gaps recovered gaps_left withheld still_failed"
+
+
+def _summary(report: dict[str, Any]) -> str:
+    """What of a report tells a story."""
+    return " ".join(f"{k}={report[k]}" for k in _TOLD.split() if report.get(k))
+
+
+class Databases:
+    """Fresh, migrated databases on one server, cloned from a template."""
+
+    def __init__(self, server: str, home: Path) -> None:
+        self._server, self._home = server, home
+        self._template = self._create(f"template_{uuid.uuid4().hex[:8]}")
+        with World(self._dsn(self._template), home).app() as app:
+            migrate.upgrade(app.dsn)
+            app.index.prepare(MODEL.spaces)
+
+    @contextmanager
+    def fresh(self) -> Iterator[str]:
+        """The DSN of one, which is gone afterwards."""
+        name = self._create(f"trial_{uuid.uuid4().hex[:8]}", template=self._template)
+        try:
+            yield self._dsn(name)
+        finally:
+            self._drop(name)
+
+    def close(self) -> None:
+        self._drop(self._template)
+
+    def _create(self, name: str, *, template: str = "template1") -> str:
+        with psycopg.connect(self._server, autocommit=True) as conn:
+            conn.execute(f"create database {name} template {template}")  # type: ignore[arg-type]
+        return name
+
+    def _drop(self, name: str) -> None:
+        with psycopg.connect(self._server, autocommit=True) as conn:
+            conn.execute(f"drop database if exists {name} with (force)")  # type: ignore[arg-type]
+
+    def _dsn(self, name: str) -> str:
+        return self._server.replace("/everycase?", f"/{name}?")
+
+
+STEPS: tuple[tuple[int, Callable[[Trial], None]], ...] = (
+    (6, Trial.change_source),
+    (5, Trial.do_harm),
+    (3, Trial.turn_weather),
+    (1, Trial.damage_source),
+    (1, Trial.mend_source),
+    (6, Trial.run_something),
+    (3, Trial.die_at_something),
+)
+"""What happens in a history, with how often; `kill_process` apart."""
+
+
+def live_through(trial: Trial, *, steps: int, kills: int) -> float:
+    """A random history with so many kills in it, then healing and judgement; how many seconds."""
+    started = time.perf_counter()
+    weights, doings = zip(*STEPS, strict=True)
+    chosen = trial.rng.choices(doings, weights, k=steps)
+    for _ in range(kills):
+        chosen.insert(trial.rng.randrange(len(chosen)), Trial.kill_process)
+    with trial.telling():
+        for do in chosen:
+            do(trial)
+        trial.heal()
+        trial.judge()
+    return time.perf_counter() - started
