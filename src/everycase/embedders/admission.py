@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from everycase.domain.failures import ErrorType
@@ -20,7 +22,7 @@ def admit(outcome: Embedding | EmbeddingError, *, dimensions: int) -> Embedding 
     norm = float(np.linalg.norm(vector))
     if norm < 1e-6:
         return _invalid("a vector of zeros")
-    return Embedding(vector=vector / np.float32(norm), space=outcome.space, was_cut=outcome.was_cut)
+    return replace(outcome, vector=vector / np.float32(norm))
 
 
 def _invalid(found: str) -> EmbeddingError:

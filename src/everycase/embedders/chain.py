@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from everycase.domain.cases import Vector
-from everycase.domain.failures import EmbeddingFailure, ErrorType
+from everycase.domain.failures import POLICIES, EmbeddingFailure, ErrorType
+from everycase.domain.providers import Usage, add_usage, provider_of
 from everycase.embedders.admission import admit
-from everycase.ports import Embedder, Embedding, EmbeddingBatch, EmbeddingError
+from everycase.ports import Embedder, Embedding, EmbeddingBatch, EmbeddingError, Kept
+
+Outcome = Embedding | EmbeddingError
 
 
 class EmbedderChain:
@@ -20,20 +23,15 @@ class EmbedderChain:
         self.space = self._embedders[0].space
         self.spaces: Mapping[str, int] = {s: d for e in self._embedders for s, d in e.spaces.items()}
 
-    def embed_documents(self, texts: Sequence[str]) -> EmbeddingBatch:
-        """An outcome for each text: the first vector that is admitted, or the last error."""
-        found: list[Embedding | EmbeddingError | None] = [None] * len(texts)
-        open_ones = list(range(len(texts)))
-        calls = tokens = 0
+    def embed_documents(self, texts: Sequence[str], *, kept: Kept | None = None) -> EmbeddingBatch:
+        """An outcome for each text: the first vector that is admitted, or why there is none."""
+        run = _Run(texts, self.spaces)
         for embedder in self._embedders:
-            if not open_ones:
-                break
-            batch = embedder.embed_documents([texts[i] for i in open_ones])
-            calls, tokens = calls + batch.calls, tokens + batch.tokens
-            for i, outcome in zip(open_ones, self._admitted(batch, len(open_ones)), strict=True):
-                found[i] = outcome
-            open_ones = [i for i in open_ones if isinstance(found[i], EmbeddingError)]
-        return EmbeddingBatch(outcomes=[o for o in found if o is not None], calls=calls, tokens=tokens)
+            if kept and embedder is not self._embedders[0]:
+                run.reuse(embedder.space, kept)
+            if run.waiting:
+                run.ask(embedder)
+        return run.batch()
 
     def embed_query(self, text: str, space: str) -> Vector:
         for embedder in self._embedders:
@@ -46,10 +44,53 @@ class EmbedderChain:
             ErrorType.EMBEDDING_UNAVAILABLE, f"none of EVERYCASE_EMBEDDERS embeds in {space}"
         )
 
+    def is_ready(self, space: str) -> bool:
+        return any(e.is_ready(space) for e in self._embedders if space in e.spaces)
+
     def estimate_tokens(self, characters: int) -> int:
         return self._embedders[0].estimate_tokens(characters)
 
-    def _admitted(self, batch: EmbeddingBatch, expected: int) -> list[Embedding | EmbeddingError]:
+
+class _Run:
+    """One batch on its way through the chain."""
+
+    def __init__(self, texts: Sequence[str], spaces: Mapping[str, int]) -> None:
+        self._texts, self._spaces = texts, spaces
+        self._found: dict[int, Outcome] = {}
+        self._usage: dict[str, Usage] = {}
+        self._calls = self._tokens = 0
+
+    @property
+    def waiting(self) -> list[int]:
+        """The places of the texts that have no vector yet."""
+        return [i for i in range(len(self._texts)) if not isinstance(self._found.get(i), Embedding)]
+
+    def reuse(self, space: str, kept: Kept) -> None:
+        """What a fallback has embedded once, it need not be paid for again."""
+        waiting = self.waiting
+        vectors = kept([self._texts[i] for i in waiting], space) if waiting else {}
+        for i in waiting:
+            if self._texts[i] in vectors:
+                self._found[i] = Embedding(vector=vectors[self._texts[i]], space=space, is_reused=True)
+                self._usage.setdefault(provider_of(space), Usage()).reused += 1
+
+    def ask(self, embedder: Embedder) -> None:
+        places = self.waiting
+        batch = embedder.embed_documents([self._texts[i] for i in places])
+        outcomes = self._admitted(batch, len(places))
+        for i, outcome in zip(places, outcomes, strict=True):
+            self._found[i] = _better(self._found.get(i), outcome)
+        self._calls, self._tokens = self._calls + batch.calls, self._tokens + batch.tokens
+        name = provider_of(embedder.space)
+        used = batch.usage or {name: Usage(texts=len(places), calls=batch.calls, tokens=batch.tokens)}
+        used[name].embedded = sum(isinstance(o, Embedding) for o in outcomes)
+        add_usage(self._usage, used)
+
+    def batch(self) -> EmbeddingBatch:
+        outcomes = [self._found[i] for i in range(len(self._texts))]
+        return EmbeddingBatch(outcomes=outcomes, calls=self._calls, tokens=self._tokens, usage=self._usage)
+
+    def _admitted(self, batch: EmbeddingBatch, expected: int) -> list[Outcome]:
         """Another number of answers than of texts says nothing about any of them."""
         if len(batch.outcomes) != expected:
             wrong = EmbeddingError(
@@ -58,6 +99,13 @@ class EmbedderChain:
             )
             return [wrong] * expected
         return [
-            admit(o, dimensions=self.spaces.get(o.space, 0)) if isinstance(o, Embedding) else o
+            admit(o, dimensions=self._spaces.get(o.space, 0)) if isinstance(o, Embedding) else o
             for o in batch.outcomes
         ]
+
+
+def _better(before: Outcome | None, now: Outcome) -> Outcome:
+    """A provider that is merely away may yet embed the text: that says more than that another cannot."""
+    if isinstance(before, EmbeddingError) and isinstance(now, EmbeddingError):
+        return before if POLICIES[before.error_type].is_outage else now
+    return now

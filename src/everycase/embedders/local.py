@@ -14,7 +14,7 @@ import numpy as np
 
 from everycase.domain.cases import Vector
 from everycase.domain.failures import ErrorType
-from everycase.ports import Embedding, EmbeddingBatch, EmbeddingError
+from everycase.ports import Embedding, EmbeddingBatch, EmbeddingError, Kept
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -38,7 +38,7 @@ class LocalEmbedder:
     space = f"local/{MODEL}@{DIMENSIONS}"
     spaces: Mapping[str, int] = {space: DIMENSIONS}
 
-    def embed_documents(self, texts: Sequence[str]) -> EmbeddingBatch:
+    def embed_documents(self, texts: Sequence[str], *, kept: Kept | None = None) -> EmbeddingBatch:  # noqa: ARG002 - it costs nothing
         encodings = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
         outcomes: list[Embedding | EmbeddingError] = []
         tokens = 0
@@ -56,6 +56,9 @@ class LocalEmbedder:
         if isinstance(outcome, EmbeddingError):
             raise ValueError(outcome.message)
         return outcome.vector
+
+    def is_ready(self, space: str) -> bool:
+        return space == self.space
 
     def estimate_tokens(self, characters: int) -> int:
         return round(characters / CHARACTERS_PER_TOKEN)

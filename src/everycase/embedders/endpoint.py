@@ -1,0 +1,318 @@
+"""One provider's address. Every request goes through its gate, is retried with patience, and judged.
+
+Nothing that is logged or raised here holds a text or a key: providers are named, and hosts, statuses
+and counts given.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import stamina
+
+from everycase.domain.errors import DependencyUnreachable
+from everycase.domain.failures import EmbeddingFailure, ErrorType
+from everycase.domain.providers import Admission, CallOutcome, Grant, Trouble, Usage
+from everycase.embedders.answers import Answer, Meaning, Verdict, judge
+from everycase.ports import ProviderGate
+
+ATTEMPTS = 3
+FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 4.0
+"""1, 2 and 4 s between the attempts, with jitter (contract §7)."""
+
+CONNECT_TIMEOUT_S = 10.0
+MOST_BYTES = 256 * 2**20
+REMEMBER_S = 60.0
+"""A wrong key or address is not tried again for so long by this process."""
+
+_LOOK_EVERY_S = 1.0
+_SLACK_S = 0.05
+
+for _name in ("stamina", "httpx", "httpcore"):
+    logging.getLogger(_name).setLevel(logging.ERROR)
+
+
+class Passing(EmbeddingFailure):
+    """The provider did not answer, or not with what can be used: another try may help."""
+
+
+class Shut(EmbeddingFailure):
+    """The provider is not to be asked now: its breaker is open, or it wants more patience than we have."""
+
+    def __init__(self, error_type: ErrorType, message: str, *, trouble: Trouble | None = None) -> None:
+        super().__init__(error_type, message)
+        self.trouble = trouble
+
+
+class Refused(EmbeddingFailure):
+    """The provider is well and does not take this request."""
+
+    def __init__(self, error_type: ErrorType, message: str, verdict: Verdict) -> None:
+        super().__init__(error_type, message)
+        self.verdict = verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manners:
+    """How a request is made: how often, how long it may take, how long it may queue."""
+
+    attempts: int = ATTEMPTS
+    timeout_s: float = 60.0
+    first_wait_s: float = FIRST_WAIT_S
+    at_once: bool = False
+    """Probe an open breaker before its time."""
+    queues: bool = True
+    """Whether it waits for its turn in the budget; a person's query does not, and is reckoned with."""
+
+    @property
+    def patience_s(self) -> float:
+        """How long a provider may ask us to wait, before others are asked."""
+        return self.timeout_s
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """`read` makes of the payload what is wanted, or raises `ValueError` where it is no answer at all."""
+
+    body: Mapping[str, Any]
+    tokens: int
+    """Estimated."""
+    texts: int
+    read: Callable[[Mapping[str, Any]], Any]
+
+
+class Endpoint:
+    """Posts JSON to one URL. Safe to use from many threads."""
+
+    def __init__(
+        self,
+        *,
+        provider: str,
+        url: str,
+        api_key: str | None,
+        gate: ProviderGate,
+        manners: Manners,
+        setting: str,
+    ) -> None:
+        self.provider, self.manners = provider, manners
+        self._url, self._api_key, self._gate, self._setting = url, api_key, gate, setting
+        self._wrong = ""
+        self._wrong_until = 0.0
+        self._client: httpx.Client | None = None
+        self._making = threading.Lock()
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self._url).hostname or "(no host)"
+
+    def ask(self, request: Request, usage: Usage, manners: Manners | None = None) -> Any:
+        """What `request.read` makes of the answer; `usage` is told what it took.
+
+        Raises `Passing` after the last attempt, `Shut` without waiting, `Refused`, and
+        `DependencyUnreachable` where key or address are wrong.
+        """
+        how = manners or self.manners
+        for attempt in stamina.retry_context(
+            on=Passing,
+            attempts=how.attempts,
+            timeout=None,
+            wait_initial=how.first_wait_s,
+            wait_max=how.first_wait_s * LONGEST_WAIT_S / FIRST_WAIT_S,
+            wait_jitter=how.first_wait_s / 4,
+        ):
+            with attempt:
+                return self._attempt(request, usage, how)
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    def _attempt(self, request: Request, usage: Usage, how: Manners) -> Any:
+        """One answer; a provider that asks for patience is given it, as far as it goes."""
+        patience_s, asked = how.patience_s, 0
+        while True:
+            self._check_setting()
+            grant = self._place(request, usage, how, patience_s)
+            verdict = self._call(request, usage, grant, how)
+            if verdict.meaning is not Meaning.LIMITED:
+                return self._settle(verdict, request, usage, grant)
+            wait_s = verdict.retry_after_s
+            if wait_s is None:
+                wait_s = how.first_wait_s * min(2**asked, 4) * random.uniform(1, 1.25)
+            self._gate.report(grant, CallOutcome.LIMITED, retry_after_s=wait_s)
+            asked, patience_s = asked + 1, patience_s - max(wait_s, 0.05)
+            if patience_s <= 0 or grant.admission is Admission.PROBE:
+                raise self._limited()
+
+    # ── the door ─────────────────────────────────────────────────────────────────────────────
+
+    def _place(self, request: Request, usage: Usage, how: Manners, patience_s: float) -> Grant:
+        """Wait for our turn; whoever was told to wait looks again before he goes in."""
+        while True:
+            grant = self._gate.reserve(tokens=request.tokens, patience_s=patience_s, at_once=how.at_once)
+            if grant.admission is Admission.OPEN:
+                raise self._open(grant, request, usage)
+            if grant.is_held and grant.wait_s > patience_s:
+                raise self._limited()
+            if not (grant.is_held or how.queues) or self._has_waited(grant, request, usage):
+                return grant
+
+    def _has_waited(self, grant: Grant, request: Request, usage: Usage) -> bool:
+        """False when everybody has been asked to wait meanwhile: then the place is lost."""
+        until = time.monotonic() + grant.wait_s
+        while (left_s := until - time.monotonic()) > 0:
+            time.sleep(min(left_s, _LOOK_EVERY_S))
+            if grant.admission is Admission.PROBE:
+                continue
+            seen = self._gate.look()
+            if seen.admission is Admission.OPEN:
+                raise self._open(seen, request, usage)
+            if seen.is_held and time.monotonic() + seen.wait_s > until + _SLACK_S:
+                return False
+        return True
+
+    def _open(self, grant: Grant, request: Request, usage: Usage) -> Shut:
+        if grant.trouble is Trouble.TIMEOUTS:
+            usage.late += request.texts
+        return Shut(
+            ErrorType.EMBEDDING_UNAVAILABLE,
+            f"{self.provider} at {self.host} is not asked for a while, after too many "
+            f"{grant.trouble or 'failures'}",
+            trouble=grant.trouble,
+        )
+
+    def _limited(self) -> Shut:
+        return Shut(
+            ErrorType.EMBEDDING_RATE_LIMITED,
+            f"{self.provider} at {self.host} asks for more patience than a run has: lower "
+            f"{self._setting}__REQUESTS_PER_MINUTE or {self._setting}__TOKENS_PER_MINUTE",
+        )
+
+    # ── the call ─────────────────────────────────────────────────────────────────────────────
+
+    def _call(self, request: Request, usage: Usage, grant: Grant, how: Manners) -> Verdict:
+        started = time.monotonic()
+        usage.calls += 1
+        try:
+            answer = self._send(request.body, how.timeout_s)
+        except (httpx.TimeoutException, TimeoutError):
+            raise self._failed(Meaning.TIMED_OUT, request, usage, grant) from None
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as e:
+            raise self._failed(Meaning.BROKEN, request, usage, grant, found=type(e).__name__) from None
+        except BaseException:
+            self._gate.report(grant, CallOutcome.FAILED)
+            raise
+        finally:
+            usage.seconds += time.monotonic() - started
+        return judge(answer, now=datetime.now(UTC))
+
+    def _send(self, body: Mapping[str, Any], timeout_s: float) -> Answer:
+        """The answer, read whole within the time-out, however slowly it drips."""
+        deadline = time.monotonic() + timeout_s
+        timeout = httpx.Timeout(timeout_s, connect=min(timeout_s, CONNECT_TIMEOUT_S))
+        with self._connections().stream("POST", self._url, json=body, timeout=timeout) as response:
+            parts, size = [], 0
+            for part in response.iter_bytes():
+                parts.append(part)
+                size += len(part)
+                if time.monotonic() > deadline:
+                    raise TimeoutError
+                if size > MOST_BYTES:
+                    raise httpx.StreamError("an answer without end")
+            headers = {k.lower(): v for k, v in response.headers.items()}
+            return Answer(status=response.status_code, headers=headers, body=b"".join(parts))
+
+    def _settle(self, verdict: Verdict, request: Request, usage: Usage, grant: Grant) -> Any:
+        match verdict.meaning:
+            case Meaning.ANSWERED:
+                return self._read(verdict, request, usage, grant)
+            case Meaning.REFUSED | Meaning.TOO_MUCH | Meaning.TOO_LONG:
+                self._gate.report(grant, CallOutcome.ANSWERED)
+                raise self._refused(verdict)
+            case Meaning.WRONG_KEY | Meaning.WRONG_ADDRESS:
+                self._gate.report(grant, CallOutcome.ANSWERED)
+                raise self._misset(verdict.meaning)
+        raise self._failed(verdict.meaning, request, usage, grant)
+
+    def _read(self, verdict: Verdict, request: Request, usage: Usage, grant: Grant) -> Any:
+        usage.tokens += _tokens(verdict.payload, request.tokens)
+        try:
+            found = request.read(verdict.payload)
+        except ValueError as e:
+            self._gate.report(grant, CallOutcome.FAILED)
+            raise Passing(
+                ErrorType.INVALID_EMBEDDING, f"{self.provider} at {self.host} answered {e}"
+            ) from None
+        self._gate.report(grant, CallOutcome.ANSWERED)
+        return found
+
+    def _failed(
+        self, meaning: Meaning, request: Request, usage: Usage, grant: Grant, found: str = "no usable answer"
+    ) -> Passing:
+        if meaning is Meaning.TIMED_OUT:
+            usage.timeouts += 1
+            usage.late += request.texts
+            self._gate.report(grant, CallOutcome.TIMED_OUT)
+            return Passing(
+                ErrorType.EMBEDDING_API_TIMEOUT,
+                f"{self.provider} at {self.host} gave no answer in time",
+            )
+        self._gate.report(grant, CallOutcome.FAILED)
+        return Passing(
+            ErrorType.EMBEDDING_UNAVAILABLE, f"{self.provider} at {self.host} cannot be used ({found})"
+        )
+
+    def _refused(self, verdict: Verdict) -> Refused:
+        if verdict.meaning is Meaning.TOO_LONG:
+            return Refused(
+                ErrorType.EMBEDDING_TOO_LONG, f"{self.provider} says that the text is too long", verdict
+            )
+        return Refused(ErrorType.EMBEDDING_REJECTED, f"{self.provider} refuses the text", verdict)
+
+    # ── settings that are wrong ──────────────────────────────────────────────────────────────
+
+    def _misset(self, meaning: Meaning) -> DependencyUnreachable:
+        if meaning is Meaning.WRONG_KEY:
+            self._wrong = (
+                f"{self.provider} at {self.host} refuses the key: check {self._setting}__API_KEY "
+                "(nothing is lost, the next run goes on)"
+            )
+        else:
+            self._wrong = (
+                f"{self.provider} at {self.host} does not know the address or the model: check "
+                f"{self._setting}__URL and {self._setting}__MODEL"
+            )
+        self._wrong_until = time.monotonic() + REMEMBER_S
+        return DependencyUnreachable(self._wrong)
+
+    def _check_setting(self) -> None:
+        if time.monotonic() < self._wrong_until:
+            raise DependencyUnreachable(self._wrong)
+
+    def _connections(self) -> httpx.Client:
+        """Made when the first call is: loading the certificates takes its time."""
+        with self._making:
+            if self._client is None:
+                headers = {"User-Agent": "everycase"}
+                if self._api_key:
+                    headers["Authorization"] = f"Bearer {self._api_key}"
+                limits = httpx.Limits(max_connections=None, max_keepalive_connections=32)
+                self._client = httpx.Client(headers=headers, limits=limits, follow_redirects=False)
+            return self._client
+
+    def close(self) -> None:
+        if self._client:
+            self._client.close()
+
+
+def _tokens(payload: Mapping[str, Any], estimate: int) -> int:
+    """As the provider counts them, where it does."""
+    usage = payload.get("usage")
+    found = usage.get("total_tokens", usage.get("prompt_tokens")) if isinstance(usage, dict) else None
+    return found if isinstance(found, int) and found >= 0 else estimate

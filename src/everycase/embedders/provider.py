@@ -1,0 +1,180 @@
+"""An embedder behind HTTP: batches, in parallel, and an outcome for every text, whatever happens."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from enum import StrEnum
+from typing import Any, Protocol
+
+from everycase.domain.cases import Vector
+from everycase.domain.errors import DependencyUnreachable
+from everycase.domain.failures import EmbeddingFailure, ErrorType
+from everycase.domain.providers import Usage
+from everycase.embedders.admission import admit
+from everycase.embedders.answers import Meaning
+from everycase.embedders.bisection import cut, sift, too_long
+from everycase.embedders.endpoint import Endpoint, Manners, Refused, Request
+from everycase.ports import Embedding, EmbeddingBatch, EmbeddingError, Kept
+
+CHARACTERS_PER_TOKEN = 3.6
+"""Of support cases; for estimates only."""
+
+PARALLEL = 4
+"""Requests of one batch that are under way at once."""
+
+CUTS = 8
+"""A text is shortened so often before it is given up."""
+
+A_PERSON_WAITS = Manners(attempts=1, timeout_s=10.0, queues=False)
+"""A query, and the question whether the provider is there."""
+
+
+class Purpose(StrEnum):
+    """Documents and queries are embedded as such."""
+
+    DOCUMENT = "search_document"
+    QUERY = "search_query"
+
+
+class Dialect(Protocol):
+    """How a server is spoken to."""
+
+    def body(self, texts: Sequence[str], purpose: Purpose) -> Mapping[str, Any]:
+        """The request."""
+
+    def vectors(self, payload: Mapping[str, Any], count: int) -> list[Vector]:
+        """One a text, in their order, of whatever width. Raises `ValueError` for another number."""
+
+
+class ProviderEmbedder:
+    """Implements `ports.Embedder` with one provider, in one space."""
+
+    def __init__(
+        self, *, endpoint: Endpoint, dialect: Dialect, model: str, dimensions: int, batch_size: int
+    ) -> None:
+        self._endpoint, self._dialect = endpoint, dialect
+        self._dimensions, self._batch_size = dimensions, batch_size
+        self.space = f"{endpoint.provider}/{model}@{dimensions}"
+        self.spaces: Mapping[str, int] = {self.space: dimensions}
+
+    def embed_documents(self, texts: Sequence[str], *, kept: Kept | None = None) -> EmbeddingBatch:  # noqa: ARG002 - it is nobody's fallback by itself
+        whole = EmbeddingBatch(outcomes=[], calls=0, tokens=0)
+        usage = Usage()
+        for outcomes, used in self._in_batches(texts):
+            whole.outcomes += outcomes
+            usage.add(used)
+        usage.embedded = sum(isinstance(o, Embedding) for o in whole.outcomes)
+        whole.calls, whole.tokens = usage.calls, usage.tokens
+        whole.usage = {self._endpoint.provider: usage}
+        return whole
+
+    def embed_query(self, text: str, space: str) -> Vector:
+        if space != self.space:
+            raise ValueError(f"{space} is not a space of {self._endpoint.provider}")
+        return self._small(text, Purpose.QUERY, A_PERSON_WAITS)
+
+    def is_ready(self, space: str) -> bool:
+        """Asks: a breaker that is closed says only that nobody has met an outage yet."""
+        if space != self.space:
+            return False
+        try:
+            self._small("everycase", Purpose.DOCUMENT, replace(A_PERSON_WAITS, at_once=True))
+        except EmbeddingFailure:
+            return False
+        return True
+
+    def estimate_tokens(self, characters: int) -> int:
+        return round(characters / CHARACTERS_PER_TOKEN)
+
+    # ── batches ──────────────────────────────────────────────────────────────────────────────
+
+    def _in_batches(self, texts: Sequence[str]) -> list[tuple[list[Embedding | EmbeddingError], Usage]]:
+        size = self._batch_size
+        batches = [list(texts[i : i + size]) for i in range(0, len(texts), size)]
+        if len(batches) <= 1:
+            return [self._batch(b) for b in batches]
+        with ThreadPoolExecutor(min(PARALLEL, len(batches)), thread_name_prefix="embedding") as pool:
+            return list(pool.map(self._batch, batches))
+
+    def _batch(self, texts: list[str]) -> tuple[list[Embedding | EmbeddingError], Usage]:
+        usage = Usage(texts=len(texts))
+        words = sorted((i for i, t in enumerate(texts) if t.strip()), key=lambda i: len(texts[i]))
+        sifted = sift(lambda some: self._ask([texts[i] for i in some], Purpose.DOCUMENT, usage), words)
+        outcomes: list[Embedding | EmbeddingError] = []
+        for i, text in enumerate(texts):
+            if i in sifted.found:
+                outcomes.append(Embedding(vector=sifted.found[i], space=self.space))
+            else:
+                outcomes.append(self._without(text, sifted.failed.get(i), usage))
+        return outcomes, usage
+
+    def _without(self, text: str, error: EmbeddingFailure | None, usage: Usage) -> Embedding | EmbeddingError:
+        """What becomes of a text that got no vector with its batch."""
+        if error is None:
+            return EmbeddingError(error_type=ErrorType.EMBEDDING_REJECTED, message="the text has no words")
+        try:
+            if isinstance(error, Refused) and error.verdict.meaning is Meaning.TOO_LONG:
+                vector = self._shortened(text, error, Purpose.DOCUMENT, usage, None)
+                return Embedding(vector=vector, space=self.space, was_cut=True)
+        except EmbeddingFailure as e:
+            error = e
+        return EmbeddingError(error_type=error.error_type, message=str(error))
+
+    def _shortened(
+        self, text: str, error: Refused, purpose: Purpose, usage: Usage, manners: Manners | None
+    ) -> Vector:
+        """The vector of the beginning of a text: as much as the model takes, to a word."""
+        keep = error.verdict.keep
+        for _ in range(CUTS):
+            shorter = cut(text, keep)
+            if shorter is None:
+                break
+            text = shorter
+            try:
+                return self._ask([text], purpose, usage, manners)[0]
+            except Refused as e:
+                if e.verdict.meaning is not Meaning.TOO_LONG:
+                    raise
+                keep = e.verdict.keep
+        raise too_long(self._endpoint.provider)
+
+    # ── requests ─────────────────────────────────────────────────────────────────────────────
+
+    def _ask(
+        self, texts: Sequence[str], purpose: Purpose, usage: Usage, manners: Manners | None = None
+    ) -> list[Vector]:
+        request = Request(
+            body=self._dialect.body(texts, purpose),
+            tokens=self.estimate_tokens(sum(map(len, texts))),
+            texts=len(texts),
+            read=lambda payload: self._read(payload, len(texts)),
+        )
+        found: list[Vector] = self._endpoint.ask(request, usage, manners)
+        return found
+
+    def _read(self, payload: Mapping[str, Any], count: int) -> list[Vector]:
+        vectors = self._dialect.vectors(payload, count)
+        if all(v.shape != (self._dimensions,) for v in vectors):
+            raise ValueError(
+                f"vectors of {vectors[0].size} numbers where {self.space} has {self._dimensions}"
+            )
+        return vectors
+
+    def _small(self, text: str, purpose: Purpose, manners: Manners) -> Vector:
+        """One short text for a person who waits. Raises `EmbeddingFailure`, also for a wrong key."""
+        usage = Usage()
+        try:
+            try:
+                vector = self._ask([text], purpose, usage, manners)[0]
+            except Refused as e:
+                if e.verdict.meaning is not Meaning.TOO_LONG:
+                    raise
+                vector = self._shortened(text, e, purpose, usage, manners)
+        except DependencyUnreachable as e:
+            raise EmbeddingFailure(ErrorType.EMBEDDING_UNAVAILABLE, str(e)) from None
+        admitted = admit(Embedding(vector=vector, space=self.space), dimensions=self._dimensions)
+        if isinstance(admitted, EmbeddingError):
+            raise EmbeddingFailure(admitted.error_type, admitted.message)
+        return admitted.vector

@@ -1,0 +1,12 @@
+"""Providers: budget and breaker, their transitions, the ledger. The SQL stands beside this file."""
+
+from pathlib import Path
+
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+
+
+def upgrade() -> None:
+    op.get_bind().exec_driver_sql(Path(__file__).with_suffix(".sql").read_text(encoding="utf-8"))

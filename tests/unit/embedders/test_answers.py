@@ -1,0 +1,91 @@
+"""What a provider's answer means, and what is taken from it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from everycase.embedders.answers import Answer, Meaning, judge, retry_after
+from everycase.embedders.bisection import cut
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+def answer(status: int, body: str = "{}", **headers: str) -> Answer:
+    return Answer(
+        status=status, headers={k.replace("_", "-"): v for k, v in headers.items()}, body=body.encode()
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "meaning"),
+    [
+        (answer(200, '{"data": []}'), Meaning.ANSWERED),
+        (answer(200, "<html>gateway</html>"), Meaning.BROKEN),
+        (answer(200, '{"data": [{"embed'), Meaning.BROKEN),
+        (answer(200, "[]"), Meaning.BROKEN),
+        (answer(400, '{"error": "invalid input"}'), Meaning.REFUSED),
+        (answer(422, '{"detail": "a text is empty"}'), Meaning.REFUSED),
+        (answer(413), Meaning.TOO_MUCH),
+        (answer(400, "Requested 309209 tokens, max 300000 tokens per request"), Meaning.TOO_MUCH),
+        (answer(400, "batch size 64 > maximum allowed batch size 32"), Meaning.TOO_MUCH),
+        (answer(400, "This model's maximum context length is 8192 tokens, however you"), Meaning.TOO_LONG),
+        (answer(400, "input is too long for the model"), Meaning.TOO_LONG),
+        (answer(429), Meaning.LIMITED),
+        (answer(503, retry_after="3"), Meaning.LIMITED),
+        (answer(503), Meaning.BROKEN),
+        (answer(500), Meaning.BROKEN),
+        (answer(504), Meaning.TIMED_OUT),
+        (answer(401), Meaning.WRONG_KEY),
+        (answer(403), Meaning.WRONG_KEY),
+        (answer(404), Meaning.WRONG_ADDRESS),
+        (answer(302), Meaning.WRONG_ADDRESS),
+    ],
+)
+def test_every_answer_has_one_meaning(given: Answer, meaning: Meaning) -> None:
+    """By its status and, where a refusal may be about the size, by what it says."""
+    assert judge(given, now=NOW).meaning is meaning
+
+
+@pytest.mark.parametrize(
+    ("said", "keep"),
+    [
+        ("This model's maximum context length is 8192 tokens, however you requested 10240 tokens", 0.8),
+        ("maximum context length is 512 tokens. However, you requested 1024 tokens in the input", 0.5),
+        ("the text is too long", None),
+    ],
+)
+def test_a_provider_may_say_how_much_it_takes(said: str, keep: float | None) -> None:
+    """Then that much is kept of the text."""
+    assert judge(answer(400, said), now=NOW).keep == keep
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"retry-after": "2"}, 2.0),
+        ({"retry-after": "1.5"}, 1.5),
+        ({"retry-after-ms": "250", "retry-after": "1"}, 0.25),
+        ({"retry-after": "Fri, 02 Jan 2026 03:04:35 GMT"}, 30.0),
+        ({"retry-after": "Fri, 02 Jan 2026 03:00:00 GMT"}, 0.0),
+        ({"retry-after": "999999"}, 3600.0),
+        ({"retry-after": "soon"}, None),
+        ({}, None),
+    ],
+)
+def test_retry_after_is_a_number_or_a_date(headers: dict[str, str], seconds: float | None) -> None:
+    """Never negative, never for ever."""
+    assert retry_after(headers, now=NOW) == seconds
+
+
+def test_a_text_is_cut_on_a_word() -> None:
+    """As much as the provider takes, if it says so; three quarters if not; nothing of what is short."""
+    text = "word " * 200
+    half = cut(text, 0.5)
+    assert half is not None
+    assert 460 <= len(half) <= 475
+    assert half.endswith("word")
+    assert len(cut(text, None) or "") in range(740, 751)
+    assert cut("short", 0.5) is None
+    assert len(cut("x" * 1000, 0.5) or "") == 475
