@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache, cached_property, partial
 from pathlib import Path
 from types import TracebackType
@@ -14,11 +14,18 @@ from uuid import UUID, uuid4
 from everycase import telemetry
 from everycase.domain import fingerprint
 from everycase.domain.catalogue import Catalogue
+from everycase.domain.errors import WrongUse
 from everycase.domain.gaps import RunType
+from everycase.domain.providers import Limits, Prices
 from everycase.domain.runs import BatchResult
 from everycase.domain.thresholds import Thresholds
+from everycase.embedders import nomic, openai_compatible
 from everycase.embedders.chain import EmbedderChain
+from everycase.embedders.endpoint import Endpoint, Manners, address
 from everycase.embedders.local import LocalEmbedder
+from everycase.embedders.nomic import NomicDialect
+from everycase.embedders.openai_compatible import OpenAIDialect
+from everycase.embedders.provider import Dialect, ProviderEmbedder
 from everycase.indexes.embedded import EmbeddedIndex
 from everycase.notify import AppriseNotifier
 from everycase.pipeline.engine import EngineSpec
@@ -34,16 +41,14 @@ from everycase.reconcile.loop import Pruned, Reconciliation, Retention, prune
 from everycase.reconcile.report import Report
 from everycase.redaction.redactor import TableRedactor
 from everycase.service.scheduler import Job
-from everycase.settings import Settings
+from everycase.settings import ProviderSettings, Settings
 from everycase.sources.export import ExportSource
 from everycase.sources.sample import SampleSource
 from everycase.store import db, embedded, migrate
+from everycase.store.budget import PostgresGate
 from everycase.store.db import Pool
 
 SUBJECT = "everycase"
-
-LOCAL_PRICE = 0.0
-"""Money a million tokens: the local model costs nothing."""
 
 
 def now() -> datetime:
@@ -96,8 +101,63 @@ class App:
         return ExportSource(Path(s.source).expanduser(), self.catalogue)
 
     @cached_property
+    def embedders(self) -> tuple[Embedder, ...]:
+        """The providers in their order. Raises `WrongUse` for one that lacks its address."""
+        return tuple(self._embedder(name) for name in self.settings.embedders)
+
+    @cached_property
     def embedder(self) -> Embedder:
-        return EmbedderChain([LocalEmbedder()])
+        return EmbedderChain(self.embedders)
+
+    def _embedder(self, name: str) -> Embedder:
+        s = self.settings
+        if name == "chathpe":
+            c = s.chathpe
+            dialect = OpenAIDialect(model=c.model, dimensions=c.dimensions, encoding=c.encoding)
+            return self._provider(name, c, openai_compatible.PATH, dialect)
+        if name == "nomic":
+            n = s.nomic
+            if n.protocol == "nomic":
+                return self._provider(
+                    name, n, nomic.PATH, NomicDialect(model=n.model, dimensions=n.dimensions)
+                )
+            dialect = OpenAIDialect(
+                model=n.model, dimensions=n.dimensions, encoding=n.encoding, prefixes=nomic.PREFIXES
+            )
+            return self._provider(name, n, openai_compatible.PATH, dialect)
+        return LocalEmbedder()
+
+    def _provider(self, name: str, s: ProviderSettings, path: str, dialect: Dialect) -> Embedder:
+        setting = f"EVERYCASE_{name.upper()}"
+        if not s.url:
+            raise WrongUse(f"{setting}__URL is not set, and EVERYCASE_EMBEDDERS names {name}")
+        limits = Limits(
+            requests_per_minute=s.requests_per_minute,
+            tokens_per_minute=s.tokens_per_minute,
+            cool_down=s.cool_down,
+            probe_for=s.timeout + timedelta(seconds=10),
+        )
+        endpoint = Endpoint(
+            provider=name,
+            url=address(s.url, path),
+            api_key=s.api_key.get_secret_value() if s.api_key else None,
+            gate=PostgresGate(self.pool, name, limits),
+            manners=Manners(timeout_s=s.timeout.total_seconds()),
+            setting=setting,
+        )
+        self._open.callback(endpoint.close)
+        return ProviderEmbedder(
+            endpoint=endpoint,
+            dialect=dialect,
+            model=s.model,
+            dimensions=s.dimensions,
+            batch_size=s.batch_size,
+        )
+
+    @property
+    def prices(self) -> Prices:
+        """Money a million tokens. The local model costs nothing."""
+        return {"chathpe": self.settings.chathpe.price, "nomic": self.settings.nomic.price}
 
     @cached_property
     def index(self) -> VectorIndex:
@@ -114,6 +174,8 @@ class App:
             redactor=redactor,
             embedder=self.embedder,
             index=self.index,
+            prices=self.prices,
+            half_precision=self.settings.cache_precision == "half",
             recipe=fingerprint.recipe(redaction=redactor.version, space=self.embedder.space),
             clock=now,
         )
@@ -128,7 +190,11 @@ class App:
 
     @property
     def retention(self) -> Retention:
-        return Retention(failures=self.settings.keep_failures, runs=self.settings.keep_runs)
+        return Retention(
+            failures=self.settings.keep_failures,
+            runs=self.settings.keep_runs,
+            vectors=self.settings.keep_vectors,
+        )
 
     def crew(self, progress: Progress) -> Crew:
         return Crew(
@@ -147,7 +213,6 @@ class App:
             dsn=self.dsn,
             source=self.source,
             crew=self.crew(progress),
-            price_per_million_tokens=LOCAL_PRICE,
         ).run(uuid4(), allow_deletes=allow_deletes)
         with self.pool.connection() as conn:
             tell_of_sync(conn, self.notifier, report, self.thresholds, now=now(), subject=SUBJECT)
@@ -171,7 +236,6 @@ class App:
             thresholds=self.thresholds,
             retention=self.retention,
             sample=self.settings.sample_size,
-            price_per_million_tokens=LOCAL_PRICE,
             subject=SUBJECT,
         ).run(uuid4(), run_type, deep=deep, dry_run=dry_run, allow_deletes=allow_deletes)
 
@@ -214,7 +278,6 @@ class App:
             self.source,
             self.processor,
             allow_deletes=allow_deletes,
-            price_per_million_tokens=LOCAL_PRICE,
             on_rows=on_rows,
         )
 

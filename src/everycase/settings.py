@@ -6,10 +6,11 @@ import os
 import re
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -25,6 +26,8 @@ from everycase.domain.thresholds import Thresholds
 Share = Annotated[float, Field(ge=0, le=1)]
 
 CONFIG_FILE = "everycase.toml"
+SECRETS = ("DATABASE_URL", "CHATHPE__API_KEY", "NOMIC__API_KEY")
+"""What is read from the folder EVERYCASE_SECRETS."""
 
 
 def default_home() -> Path:
@@ -54,6 +57,50 @@ class ThresholdSettings(BaseModel):
         return Thresholds(**self.model_dump())
 
 
+class ProviderSettings(BaseModel):
+    """An embedding provider that is reached over HTTP (contract §7)."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    url: str = Field(default="", description="Up to and with `/v1`.")
+    api_key: SecretStr | None = Field(default=None, description="Sent as a bearer token. Secret.")
+    model: str
+    dimensions: int = Field(ge=1, le=16_000)
+    batch_size: int = Field(default=64, ge=1, le=2048, description="Texts a request.")
+    timeout: timedelta = Field(default=timedelta(seconds=60), description="Of a request.")
+    requests_per_minute: float = Field(default=0, ge=0, description="0: no limit.")
+    tokens_per_minute: float = Field(default=0, ge=0, description="0: no limit.")
+    price: float = Field(ge=0, description="Money a million tokens.")
+    cool_down: timedelta = Field(
+        default=timedelta(seconds=30), description="How long it is left alone after too many failures."
+    )
+    encoding: Literal["base64", "float"] = Field(default="base64", description="How vectors are sent.")
+
+    @field_validator("url")
+    @classmethod
+    def _is_an_address(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if url and (parts.scheme not in ("http", "https") or not parts.hostname):
+            raise ValueError("is not an address like https://host/v1")
+        if parts.username or parts.password or parts.query:
+            raise ValueError("may hold no key and no user: that is what API_KEY is for")
+        return url.rstrip("/")
+
+
+class ChatHPESettings(ProviderSettings):
+    model: str = "text-embedding-3-large"
+    dimensions: int = Field(default=3072, ge=1, le=16_000)
+    price: float = Field(default=0.13, ge=0)
+
+
+class NomicSettings(ProviderSettings):
+    url: str = "https://api-atlas.nomic.ai/v1"
+    model: str = "nomic-embed-text-v1.5"
+    dimensions: int = Field(default=768, ge=1, le=16_000)
+    price: float = Field(default=0.0, ge=0)
+    protocol: Literal["nomic", "openai"] = Field(default="nomic", description="How the server is asked.")
+
+
 class Settings(BaseSettings):
     """Every setting has a default; with none at all everycase runs on a generated sample."""
 
@@ -74,9 +121,16 @@ class Settings(BaseSettings):
         default=SecretStr("embedded"), description="`embedded`, or a PostgreSQL DSN. May hold a password."
     )
     index: Literal["embedded"] = Field(default="embedded", description="Where vectors live.")
-    embedders: Annotated[tuple[Literal["local"], ...], NoDecode] = Field(
-        default=("local",), description="Embedding providers in order, separated by commas."
+    embedders: Annotated[tuple[Literal["local", "chathpe", "nomic"], ...], NoDecode] = Field(
+        default=("local",), min_length=1, description="Embedding providers in order, separated by commas."
     )
+    chathpe: ChatHPESettings = Field(default_factory=ChatHPESettings, description="The primary provider.")
+    nomic: NomicSettings = Field(default_factory=NomicSettings, description="The fallback.")
+    cache_precision: Literal["half", "full"] = Field(default="half", description="Of kept vectors.")
+    keep_vectors: timedelta = Field(
+        default=timedelta(days=30), description="Of kept vectors that no case refers to."
+    )
+    secrets: Path | None = Field(default=None, description="Folder with a file for each secret setting.")
     engine: str = Field(default="threads:4", description="`inline`, `threads:N` or `processes:N`.")
     batch_size: int = Field(default=64, ge=1, le=1000, description="Cases a batch.")
     sample_cases: int = Field(default=2000, ge=1, le=10_000_000, description="Cases of the `sample` source.")
@@ -127,7 +181,12 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - no .env file is read
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return (init_settings, _Lists(settings_cls, env_settings), TomlConfigSettingsSource(settings_cls))
+        return (
+            init_settings,
+            _Lists(settings_cls, env_settings),
+            _Secrets(settings_cls),
+            _File(settings_cls),
+        )
 
 
 class _Lists(PydanticBaseSettingsSource):
@@ -147,6 +206,41 @@ class _Lists(PydanticBaseSettingsSource):
                 found[name] = tuple(part.strip() for part in text.split(",") if part.strip())
         if isinstance(urls := found.get("alerts"), str):
             found["alerts"] = tuple(re.split(r"[,\s]+(?=\w+://)", urls.strip()))
+        return found
+
+
+class _Secrets(PydanticBaseSettingsSource):
+    """A folder of files named like the settings (`EVERYCASE_CHATHPE__API_KEY`), as secret stores mount it."""
+
+    def get_field_value(self, field: object, field_name: str) -> tuple[object, str, bool]:
+        raise NotImplementedError
+
+    def __call__(self) -> dict[str, Any]:
+        folder = os.environ.get("EVERYCASE_SECRETS")
+        found: dict[str, Any] = {}
+        for name in SECRETS if folder else ():
+            path = Path(str(folder)) / f"EVERYCASE_{name}"
+            if path.is_file():
+                section, _, key = name.lower().partition("__")
+                value = path.read_text(encoding="utf-8").strip()
+                if key:
+                    found.setdefault(section, {})[key] = value
+                else:
+                    found[section] = value
+        return found
+
+
+class _File(TomlConfigSettingsSource):
+    """The file; a key has no place in it."""
+
+    def __call__(self) -> dict[str, Any]:
+        found = super().__call__()
+        for section in ("chathpe", "nomic"):
+            if "api_key" in (found.get(section) or {}):
+                raise WrongUse(
+                    f"{CONFIG_FILE} holds an api_key: put it into EVERYCASE_{section.upper()}__API_KEY or a "
+                    "file of that name in the folder EVERYCASE_SECRETS"
+                )
         return found
 
 

@@ -7,9 +7,10 @@ reserves waits until the mark that he found. The breaker closes off a provider t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 FAILURES_IN_A_ROW = 5
 LEAST_CALLS = 50
@@ -252,7 +253,7 @@ class Usage:
     timeouts: int = 0
     """Calls that it did not answer in time."""
     late: int = 0
-    """Texts in such calls, and texts that were not sent because such calls had opened the breaker."""
+    """Texts that it did not embed in time, or was not asked for because its breaker had opened on that."""
     seconds: float = 0.0
     """Spent waiting for its answers, of all workers together."""
 
@@ -276,6 +277,18 @@ def cost(usage: Mapping[str, Usage], prices: Prices) -> float:
     return sum(u.tokens / 1e6 * prices.get(name, 0.0) for name, u in usage.items())
 
 
+def told(usage: Mapping[str, Usage], prices: Prices) -> dict[str, dict[str, Any]]:
+    """For reports: by provider, with what it cost."""
+    return {
+        name: {
+            **asdict(used),
+            "seconds": round(used.seconds, 3),
+            "cost": round(cost({name: used}, prices), 4),
+        }
+        for name, used in sorted(usage.items())
+    }
+
+
 def add_usage(into: dict[str, Usage], other: Mapping[str, Usage]) -> None:
     for name, usage in other.items():
         into.setdefault(name, Usage()).add(usage)
@@ -288,10 +301,11 @@ def provider_of(space: str) -> str:
 
 @dataclass(slots=True, kw_only=True)
 class Purse:
-    """What a run may spend. It is asked before each batch, and told what each batch has cost.
+    """What a run may spend: asked before each batch, and told what each batch has cost.
 
     `guess`: the price of a batch while none has been paid for. Batches under way are reckoned with at
-    the mean price of those that are done, so that the limit is held as far as batches are alike.
+    the mean price of those that are done, so that the limit is held as far as batches are alike. The
+    first batch is given in any case, if anything may be spent at all: else a run might do nothing.
     """
 
     limit: float | None = None
@@ -300,17 +314,17 @@ class Purse:
     given: int = 0
     done: int = 0
 
-    def take(self) -> bool:
-        """Whether another batch can be afforded; if so, it is under way."""
-        if self.limit is not None and self.spent + (self.given - self.done + 1) * self._price > self.limit:
-            return False
+    @property
+    def can_afford(self) -> bool:
+        """Whether another batch may be given."""
+        if self.limit is None or (not self.given and self.limit > 0):
+            return True
+        price = self.spent / self.done if self.done else self.guess
+        return self.spent + (self.given - self.done + 1) * price <= self.limit
+
+    def give(self) -> None:
         self.given += 1
-        return True
 
     def pay(self, cost: float) -> None:
         self.spent += cost
         self.done += 1
-
-    @property
-    def _price(self) -> float:
-        return self.spent / self.done if self.done else self.guess

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from everycase.domain.failures import ErrorType
+from everycase.domain.providers import Usage, add_usage
 
 
 @dataclass(slots=True, kw_only=True)
@@ -51,6 +52,10 @@ class BatchResult:
     """Cases whose vector was in the cache."""
     embedding_calls: int = 0
     tokens: int = 0
+    cut: int = 0
+    """Texts that were too long for the model, and were cut."""
+    usage: dict[str, Usage] = field(default_factory=dict)
+    """What each provider did."""
     redactions: dict[str, int] = field(default_factory=dict)
     failures: dict[ErrorType, int] = field(default_factory=dict)
     """The cases that failed, by type."""
@@ -73,8 +78,10 @@ class BatchResult:
             "reused",
             "embedding_calls",
             "tokens",
+            "cut",
         ):
             setattr(self, name, getattr(self, name) + getattr(other, name))
+        add_usage(self.usage, other.usage)
         for kind, n in other.redactions.items():
             self.redactions[kind] = self.redactions.get(kind, 0) + n
         for error_type, n in other.failures.items():

@@ -44,13 +44,17 @@ for _name in ("stamina", "httpx", "httpcore"):
 class Passing(EmbeddingFailure):
     """The provider did not answer, or not with what can be used: another try may help."""
 
+    @property
+    def is_late(self) -> bool:
+        return self.error_type is ErrorType.EMBEDDING_API_TIMEOUT
+
 
 class Shut(EmbeddingFailure):
     """The provider is not to be asked now: its breaker is open, or it wants more patience than we have."""
 
     def __init__(self, error_type: ErrorType, message: str, *, trouble: Trouble | None = None) -> None:
         super().__init__(error_type, message)
-        self.trouble = trouble
+        self.is_late = trouble is Trouble.TIMEOUTS
 
 
 class Refused(EmbeddingFailure):
@@ -120,7 +124,14 @@ class Endpoint:
         Raises `Passing` after the last attempt, `Shut` without waiting, `Refused`, and
         `DependencyUnreachable` where key or address are wrong.
         """
-        how = manners or self.manners
+        try:
+            return self._try(request, usage, manners or self.manners)
+        except (Passing, Shut) as e:
+            if e.is_late:
+                usage.late += request.texts
+            raise
+
+    def _try(self, request: Request, usage: Usage, how: Manners) -> Any:
         for attempt in stamina.retry_context(
             on=Passing,
             attempts=how.attempts,
@@ -136,10 +147,11 @@ class Endpoint:
     def _attempt(self, request: Request, usage: Usage, how: Manners) -> Any:
         """One answer; a provider that asks for patience is given it, as far as it goes."""
         patience_s, asked = how.patience_s, 0
+        client = self._connections()  # before our place is reserved: who is let in goes in at once
         while True:
             self._check_setting()
-            grant = self._place(request, usage, how, patience_s)
-            verdict = self._call(request, usage, grant, how)
+            grant = self._place(request, how, patience_s)
+            verdict = self._call(client, request, usage, grant, how)
             if verdict.meaning is not Meaning.LIMITED:
                 return self._settle(verdict, request, usage, grant)
             wait_s = verdict.retry_after_s
@@ -152,18 +164,18 @@ class Endpoint:
 
     # ── the door ─────────────────────────────────────────────────────────────────────────────
 
-    def _place(self, request: Request, usage: Usage, how: Manners, patience_s: float) -> Grant:
+    def _place(self, request: Request, how: Manners, patience_s: float) -> Grant:
         """Wait for our turn; whoever was told to wait looks again before he goes in."""
         while True:
             grant = self._gate.reserve(tokens=request.tokens, patience_s=patience_s, at_once=how.at_once)
             if grant.admission is Admission.OPEN:
-                raise self._open(grant, request, usage)
+                raise self._open(grant)
             if grant.is_held and grant.wait_s > patience_s:
                 raise self._limited()
-            if not (grant.is_held or how.queues) or self._has_waited(grant, request, usage):
+            if not (grant.is_held or how.queues) or self._has_waited(grant):
                 return grant
 
-    def _has_waited(self, grant: Grant, request: Request, usage: Usage) -> bool:
+    def _has_waited(self, grant: Grant) -> bool:
         """False when everybody has been asked to wait meanwhile: then the place is lost."""
         until = time.monotonic() + grant.wait_s
         while (left_s := until - time.monotonic()) > 0:
@@ -172,14 +184,12 @@ class Endpoint:
                 continue
             seen = self._gate.look()
             if seen.admission is Admission.OPEN:
-                raise self._open(seen, request, usage)
+                raise self._open(seen)
             if seen.is_held and time.monotonic() + seen.wait_s > until + _SLACK_S:
                 return False
         return True
 
-    def _open(self, grant: Grant, request: Request, usage: Usage) -> Shut:
-        if grant.trouble is Trouble.TIMEOUTS:
-            usage.late += request.texts
+    def _open(self, grant: Grant) -> Shut:
         return Shut(
             ErrorType.EMBEDDING_UNAVAILABLE,
             f"{self.provider} at {self.host} is not asked for a while, after too many "
@@ -196,37 +206,23 @@ class Endpoint:
 
     # ── the call ─────────────────────────────────────────────────────────────────────────────
 
-    def _call(self, request: Request, usage: Usage, grant: Grant, how: Manners) -> Verdict:
+    def _call(
+        self, client: httpx.Client, request: Request, usage: Usage, grant: Grant, how: Manners
+    ) -> Verdict:
         started = time.monotonic()
         usage.calls += 1
         try:
-            answer = self._send(request.body, how.timeout_s)
+            answer = _send(client, self._url, request.body, how.timeout_s)
         except (httpx.TimeoutException, TimeoutError):
-            raise self._failed(Meaning.TIMED_OUT, request, usage, grant) from None
+            raise self._failed(Meaning.TIMED_OUT, usage, grant) from None
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as e:
-            raise self._failed(Meaning.BROKEN, request, usage, grant, found=type(e).__name__) from None
+            raise self._failed(Meaning.BROKEN, usage, grant, found=type(e).__name__) from None
         except BaseException:
             self._gate.report(grant, CallOutcome.FAILED)
             raise
         finally:
             usage.seconds += time.monotonic() - started
         return judge(answer, now=datetime.now(UTC))
-
-    def _send(self, body: Mapping[str, Any], timeout_s: float) -> Answer:
-        """The answer, read whole within the time-out, however slowly it drips."""
-        deadline = time.monotonic() + timeout_s
-        timeout = httpx.Timeout(timeout_s, connect=min(timeout_s, CONNECT_TIMEOUT_S))
-        with self._connections().stream("POST", self._url, json=body, timeout=timeout) as response:
-            parts, size = [], 0
-            for part in response.iter_bytes():
-                parts.append(part)
-                size += len(part)
-                if time.monotonic() > deadline:
-                    raise TimeoutError
-                if size > MOST_BYTES:
-                    raise httpx.StreamError("an answer without end")
-            headers = {k.lower(): v for k, v in response.headers.items()}
-            return Answer(status=response.status_code, headers=headers, body=b"".join(parts))
 
     def _settle(self, verdict: Verdict, request: Request, usage: Usage, grant: Grant) -> Any:
         match verdict.meaning:
@@ -238,7 +234,7 @@ class Endpoint:
             case Meaning.WRONG_KEY | Meaning.WRONG_ADDRESS:
                 self._gate.report(grant, CallOutcome.ANSWERED)
                 raise self._misset(verdict.meaning)
-        raise self._failed(verdict.meaning, request, usage, grant)
+        raise self._failed(verdict.meaning, usage, grant)
 
     def _read(self, verdict: Verdict, request: Request, usage: Usage, grant: Grant) -> Any:
         usage.tokens += _tokens(verdict.payload, request.tokens)
@@ -253,11 +249,10 @@ class Endpoint:
         return found
 
     def _failed(
-        self, meaning: Meaning, request: Request, usage: Usage, grant: Grant, found: str = "no usable answer"
+        self, meaning: Meaning, usage: Usage, grant: Grant, found: str = "no usable answer"
     ) -> Passing:
         if meaning is Meaning.TIMED_OUT:
             usage.timeouts += 1
-            usage.late += request.texts
             self._gate.report(grant, CallOutcome.TIMED_OUT)
             return Passing(
                 ErrorType.EMBEDDING_API_TIMEOUT,
@@ -309,6 +304,31 @@ class Endpoint:
     def close(self) -> None:
         if self._client:
             self._client.close()
+
+
+def _send(client: httpx.Client, url: str, body: Mapping[str, Any], timeout_s: float) -> Answer:
+    """The answer, read whole within the time-out, however slowly it drips."""
+    deadline = time.monotonic() + timeout_s
+    timeout = httpx.Timeout(timeout_s, connect=min(timeout_s, CONNECT_TIMEOUT_S))
+    with client.stream("POST", url, json=body, timeout=timeout) as response:
+        parts, size = [], 0
+        for part in response.iter_bytes():
+            parts.append(part)
+            size += len(part)
+            if time.monotonic() > deadline:
+                raise TimeoutError
+            if size > MOST_BYTES:
+                raise httpx.StreamError("an answer without end")
+        headers = {k.lower(): v for k, v in response.headers.items()}
+        return Answer(status=response.status_code, headers=headers, body=b"".join(parts))
+
+
+def address(url: str, path: str) -> str:
+    """`https://host/v1` and `/embeddings`; a host alone, and a whole address, are understood as well."""
+    url = url.rstrip("/")
+    if url.endswith(path):
+        return url
+    return f"{url}{'' if urlsplit(url).path else '/v1'}{path}"
 
 
 def _tokens(payload: Mapping[str, Any], estimate: int) -> int:

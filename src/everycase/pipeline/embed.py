@@ -2,32 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from everycase.domain.cases import EmbeddedCase, RedactedCase, Vector
 from everycase.domain.composite import Composite
 from everycase.domain.failures import Failure, FailureStage
 from everycase.domain.fingerprint import text_hash
-from everycase.ports import Embedder, EmbeddingError
+from everycase.domain.providers import Usage, provider_of
+from everycase.ports import Embedder, Embedding, EmbeddingError
 from everycase.store import vectors
 from everycase.store.db import Connection
+
+REUSED, EMBEDDED, EMBEDDED_CUT = "reused", "embedded", "embedded, cut to fit the model"
+"""What the trail says of a vector: from the cache, computed now, computed of the beginning of a text."""
 
 
 @dataclass(slots=True, kw_only=True)
 class EmbedResult:
     cases: list[EmbeddedCase] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
-    fresh: set[str] = field(default_factory=set)
-    """The hashes of the texts that a provider was asked for; the others were in the cache."""
+    origins: dict[str, str] = field(default_factory=dict)
+    """Where each vector came from, by text hash: `REUSED`, `EMBEDDED` or `EMBEDDED_CUT`."""
     embedded: int = 0
     reused: int = 0
+    cut: int = 0
     calls: int = 0
     tokens: int = 0
+    usage: dict[str, Usage] = field(default_factory=dict)
 
 
 def embed(
-    conn: Connection, embedder: Embedder, texts: Sequence[tuple[RedactedCase, Composite]]
+    conn: Connection,
+    embedder: Embedder,
+    texts: Sequence[tuple[RedactedCase, Composite]],
+    *,
+    half_precision: bool = True,
 ) -> EmbedResult:
     """Vectors from the cache, the rest from the embedder; new ones are kept before they are used.
 
@@ -38,13 +48,15 @@ def embed(
     have = {
         h: (v, embedder.space) for h, v in vectors.cached(conn, sorted(set(hashes)), embedder.space).items()
     }
-    reused = set(have)
+    result.origins = dict.fromkeys(have, REUSED)
+    if have:
+        result.usage[provider_of(embedder.space)] = Usage(reused=len(have))
     wanted = {h: c.text for h, (_, c) in zip(hashes, texts, strict=True) if h not in have}
-    errors = _call(conn, embedder, wanted, have, result)
+    errors = _call(conn, embedder, wanted, have, result, half_precision=half_precision)
     for h, (case, composite) in zip(hashes, texts, strict=True):
         if h in have:
             vector, space = have[h]
-            result.reused += h in reused
+            result.reused += result.origins[h] == REUSED
             result.cases.append(
                 EmbeddedCase(case=case, composite=composite, vector=vector, space=space, text_hash=h)
             )
@@ -59,25 +71,42 @@ def _call(
     wanted: dict[str, str],
     have: dict[str, tuple[Vector, str]],
     result: EmbedResult,
+    *,
+    half_precision: bool,
 ) -> dict[str, EmbeddingError]:
     if not wanted:
         return {}
-    batch = embedder.embed_documents(list(wanted.values()))
+    hashes = {text: h for h, text in wanted.items()}
+
+    def kept(texts: Sequence[str], space: str) -> Mapping[str, Vector]:
+        found = vectors.cached(conn, [hashes[t] for t in texts], space)
+        return {wanted[h]: v for h, v in found.items()}
+
+    batch = embedder.embed_documents(list(wanted.values()), kept=kept)
     if len(batch.outcomes) != len(wanted):
         raise AssertionError("the embedder owes an outcome for every text")
     result.calls, result.tokens = batch.calls, batch.tokens
+    for name, used in batch.usage.items():
+        result.usage.setdefault(name, Usage()).add(used)
     errors: dict[str, EmbeddingError] = {}
     fresh: list[tuple[str, str, Vector]] = []
     for h, outcome in zip(wanted, batch.outcomes, strict=True):
         if isinstance(outcome, EmbeddingError):
             errors[h] = outcome
-        else:
-            have[h] = (outcome.vector, outcome.space)
+            continue
+        have[h], result.origins[h] = (outcome.vector, outcome.space), _origin(outcome)
+        if not outcome.is_reused:
             fresh.append((h, outcome.space, outcome.vector))
-    vectors.keep(conn, fresh)
-    result.fresh = {h for h, _, _ in fresh}
+            result.cut += outcome.was_cut
+    vectors.keep(conn, fresh, half_precision=half_precision)
     result.embedded = len(fresh)
     return errors
+
+
+def _origin(outcome: Embedding) -> str:
+    if outcome.is_reused:
+        return REUSED
+    return EMBEDDED_CUT if outcome.was_cut else EMBEDDED
 
 
 def _failure(case: RedactedCase, composite: Composite, h: str, error: EmbeddingError) -> Failure:

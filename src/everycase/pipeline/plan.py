@@ -67,7 +67,6 @@ def make_plan(
     world: Processor,
     *,
     allow_deletes: int,
-    price_per_million_tokens: float,
     on_rows: OnRows,
 ) -> Plan:
     """Read, compare and count; then undo. Other runs are not disturbed and see nothing of it."""
@@ -75,7 +74,7 @@ def make_plan(
     with db.connect(dsn) as conn:
         try:
             with conn.transaction():
-                plan = _look(conn, source, world, allow_deletes, price_per_million_tokens, on_rows)
+                plan = _look(conn, source, world, allow_deletes, on_rows)
                 raise _RollBack
         except _RollBack:
             pass
@@ -83,9 +82,7 @@ def make_plan(
     return plan
 
 
-def _look(
-    conn: Connection, source: Source, world: Processor, allow_deletes: int, price: float, on_rows: OnRows
-) -> Plan:
+def _look(conn: Connection, source: Source, world: Processor, allow_deletes: int, on_rows: OnRows) -> Plan:
     now = world.clock()
     objects = extract(conn, source, world.catalogue, allow_deletes=allow_deletes, now=now, on_rows=on_rows)
     counts = lineage.plan(conn, recipe=world.recipe, now=now)
@@ -102,7 +99,7 @@ def _look(
         delete=counts[Decision.DELETE],
         to_embed=round(texts * scale),
         estimated_tokens=tokens,
-        estimated_cost=round(tokens / 1e6 * price, 4),
+        estimated_cost=round(tokens / 1e6 * world.preferred_price, 4),
         is_sampled=due > len(ids),
         objects=objects,
     )

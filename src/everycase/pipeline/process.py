@@ -24,13 +24,14 @@ from everycase.domain.errors import EverycaseError
 from everycase.domain.failures import POLICIES, ErrorType, Failure, FailureStage
 from everycase.domain.fingerprint import Stamps
 from everycase.domain.lineage import Stage
+from everycase.domain.providers import Prices, add_usage, provider_of
 from everycase.domain.runs import BatchResult, StageResult
 from everycase.pipeline.embed import embed
 from everycase.pipeline.join import JoinResult, check
 from everycase.pipeline.load import load
 from everycase.pipeline.redact import Redacted, redact
 from everycase.ports import Embedder, Redactor, UpsertOutcome, UpsertStatus, VectorIndex
-from everycase.store import failures, lineage, staging
+from everycase.store import failures, ledger, lineage, staging
 from everycase.store.db import Connection, Pool
 from everycase.store.failures import Healed
 from everycase.store.lineage import Event, FailedRow, JoinRow, Known, LoadedRow, Versioned
@@ -46,9 +47,6 @@ REACHED = {
 }
 """The lineage stage at which a case stands that failed in a stage."""
 
-_EMBEDDED = {True: "embedded", False: "reused"}
-"""What the trail says of a vector: computed now, or from the cache."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Processor:
@@ -61,6 +59,14 @@ class Processor:
     index: VectorIndex
     recipe: str
     clock: Callable[[], datetime]
+    prices: Prices = field(default_factory=dict)
+    half_precision: bool = True
+    """Of the vectors that are kept."""
+
+    @property
+    def preferred_price(self) -> float:
+        """Money a million tokens, where all goes well."""
+        return self.prices.get(provider_of(self.embedder.space), 0.0)
 
     def process(self, run_id: UUID, ids: Sequence[str]) -> BatchResult:
         """Bring these cases through the stages. Raises only when PostgreSQL cannot be used.
@@ -237,20 +243,24 @@ class _Batch:
     def _embed(self, clean: Sequence[Redacted], stage: StageResult) -> list[EmbeddedCase]:
         entered = self.world.clock()
         with self.world.pool.connection() as conn:
-            found = embed(conn, self.world.embedder, [(c.case, c.composite) for c in clean])
+            texts = [(c.case, c.composite) for c in clean]
+            found = embed(conn, self.world.embedder, texts, half_precision=self.world.half_precision)
             with conn.transaction():
+                ledger.book(conn, self.run_id, found.usage, self.world.prices)
                 self._passed(
                     conn,
                     [c.case.record_id for c in found.cases],
                     Stage.EMBEDDING_GENERATED,
                     entered,
-                    details={c.case.record_id: _EMBEDDED[c.text_hash in found.fresh] for c in found.cases},
+                    details={c.case.record_id: found.origins[c.text_hash] for c in found.cases},
                 )
         self.fail(found.failures)
         self.result.embedded += found.embedded
         self.result.reused += found.reused
         self.result.embedding_calls += found.calls
         self.result.tokens += found.tokens
+        self.result.cut += found.cut
+        add_usage(self.result.usage, found.usage)
         stage.read, stage.written, stage.failed = len(clean), len(found.cases), len(found.failures)
         return found.cases
 

@@ -7,13 +7,15 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 from uuid import UUID
 
+from everycase.domain import providers
 from everycase.domain.errors import ExitCode
 from everycase.domain.failures import Disposition
+from everycase.domain.providers import cost
 from everycase.domain.runs import BatchResult, ObjectResult, slowest
 from everycase.pipeline.extract import extract
 from everycase.pipeline.work import LOCK_WAIT_S, Crew
 from everycase.ports import Source
-from everycase.store import db, failures, lineage, locks, runs, state
+from everycase.store import budget, db, failures, lineage, locks, runs, state
 from everycase.store.db import Connection
 
 
@@ -24,12 +26,20 @@ class SyncReport:
     run_id: UUID
     source: str
     status: str = "completed"
-    """`completed`, `stopped` (too much failed: see `stop_reason`) or `failed` (an error ended it)."""
+    """`completed`, `deferred` (it may not spend more), `stopped` (too much failed: see `stop_reason`) or
+    `failed` (an error ended it)."""
     stop_reason: str = ""
     totals: BatchResult = field(default_factory=BatchResult)
     objects: list[ObjectResult] = field(default_factory=list)
     unchanged: int = 0
     deleted: int = 0
+    deferred: int = 0
+    """Cases that are left to the next run."""
+    cost: float = 0.0
+    providers: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """What each provider did, and what it cost."""
+    breakers: list[dict[str, Any]] = field(default_factory=list)
+    """The breakers that opened and closed meanwhile, in order."""
     open_failures: dict[str, int] = field(default_factory=dict)
     index_count: int = 0
     completeness: float = 0.0
@@ -39,6 +49,8 @@ class SyncReport:
     @property
     def problems(self) -> list[str]:
         found = [o.problem for o in self.objects if o.problem]
+        if self.deferred:
+            found.insert(0, _deferred(self.deferred, self.cost))
         return [f"the pipeline was stopped: {self.stop_reason}", *found] if self.stop_reason else found
 
     @property
@@ -50,7 +62,7 @@ class SyncReport:
     @property
     def is_clean(self) -> bool:
         """Nothing waits for a retry or a person, and all of the source could be read."""
-        return self.unresolved == 0 and not any(o.withheld for o in self.objects)
+        return self.unresolved == 0 and not self.deferred and not any(o.withheld for o in self.objects)
 
     @property
     def unresolved(self) -> int:
@@ -73,6 +85,11 @@ class SyncReport:
             "reused": totals.reused,
             "embedding_calls": totals.embedding_calls,
             "tokens": totals.tokens,
+            "cost": self.cost,
+            "cut": totals.cut,
+            "deferred": self.deferred,
+            "providers": self.providers,
+            "breakers": self.breakers,
             "index_count": self.index_count,
             "open_failures": self.open_failures,
             "redactions": totals.redactions,
@@ -88,6 +105,10 @@ class SyncReport:
         }
 
 
+def _deferred(cases: int, cost: float) -> str:
+    return f"{cases:,} cases are left to the next run: {cost:.2f} spent, and --max-cost allows no more"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Sync:
     """A sync that is ready to run."""
@@ -95,7 +116,6 @@ class Sync:
     dsn: str
     source: Source
     crew: Crew
-    price_per_million_tokens: float
 
     def run(self, run_id: UUID, *, allow_deletes: int = 0) -> SyncReport:
         """Do everything that is due.
@@ -130,8 +150,14 @@ class Sync:
         )
         world.index.prepare(world.embedder.spaces)
         report.deleted = crew.delete_gone(conn, report.run_id)
+        began = budget.clock(conn)
         worked = crew.work_off(conn, report.run_id, source=self.source.name)
-        report.totals = worked.totals
+        report.totals, report.deferred = worked.totals, worked.deferred
+        report.cost = round(cost(worked.totals.usage, world.prices), 4)
+        report.providers = providers.told(worked.totals.usage, world.prices)
+        report.breakers = budget.transitions(conn, since=began)
+        if worked.deferred:
+            report.status = "deferred"
         if worked.stop_reason:
             report.status, report.stop_reason = "stopped", worked.stop_reason
         self._summarise(conn, report)
@@ -149,7 +175,7 @@ class Sync:
             completeness=report.completeness,
             calls=report.totals.embedding_calls,
             tokens=report.totals.tokens,
-            cost=report.totals.tokens / 1e6 * self.price_per_million_tokens,
+            cost=report.cost,
             now=self.crew.processor.clock(),
         )
 

@@ -5,7 +5,7 @@ What sync and reconciliation have in common.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 from uuid import UUID
@@ -14,6 +14,7 @@ import psycopg
 import structlog
 
 from everycase.domain.errors import EverycaseError
+from everycase.domain.providers import Purse, cost
 from everycase.domain.runs import BatchResult
 from everycase.domain.thresholds import Thresholds, must_stop
 from everycase.pipeline import engine
@@ -28,6 +29,9 @@ LOCK_WAIT_S = 30.0
 """How long a run waits for the backend of a killed one to let go of the lock."""
 
 DELETE_BATCH = 1000
+
+CHARACTERS_A_CASE = 4000
+"""Of a composite text, about; for the price of a batch before one has been paid for."""
 
 Work = Callable[[Sequence[str]], BatchResult]
 
@@ -48,6 +52,8 @@ class Worked:
 
     totals: BatchResult = field(default_factory=BatchResult)
     stop_reason: str = ""
+    deferred: int = 0
+    """Cases that are left to the next run, because this one may not spend more."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +70,8 @@ class Crew:
     stall_s: float
     thresholds: Thresholds
     progress: Progress
+    max_cost: float | None = None
+    """What this run may spend on embedding, in the money of the prices."""
 
     def work_off(
         self, conn: Connection, run_id: UUID, *, source: str, only: Sequence[str] | None = None
@@ -77,8 +85,8 @@ class Crew:
             conn, run_id=run_id, source=source, recipe=world.recipe, now=world.clock(), only=only
         )
         self.progress.start(due)
-        found = Worked()
-        batches = lineage.batches(conn, run_id=run_id, size=self.batch_size)
+        found, purse = Worked(), self._purse()
+        batches = _Affordable(lineage.batches(conn, run_id=run_id, size=self.batch_size), purse)
         outcomes = engine.run(self.engine, self.work(run_id), batches, stall_s=self.stall_s)
         for outcome in outcomes:
             if outcome.value is not None:
@@ -86,12 +94,20 @@ class Crew:
             else:
                 result = self._rescue(run_id, outcome.batch, outcome.error)
             found.totals.add(result)
+            purse.pay(cost(result.usage, world.prices))
             self.progress.batch(result)
             if self._is_too_much(found.totals, due):
                 outcomes.close()
                 found.stop_reason = self._stop(conn, run_id, found.totals)
                 break
+        if not found.stop_reason and not purse.can_afford:
+            found.deferred = due - found.totals.cases
         return found
+
+    def _purse(self) -> Purse:
+        world = self.processor
+        tokens = world.embedder.estimate_tokens(self.batch_size * CHARACTERS_A_CASE)
+        return Purse(limit=self.max_cost, guess=tokens / 1e6 * world.preferred_price)
 
     def delete_gone(self, conn: Connection, run_id: UUID, *, absent: bool = False) -> int:
         """Take what the source has no longer out of the index, then say so in the lineage.
@@ -131,3 +147,23 @@ class Crew:
         state.stop(conn, reason=reason, run_id=run_id, now=self.processor.clock())
         log.warning("pipeline_stopped", failed=totals.blamed, cases=totals.cases)
         return reason
+
+
+class _Affordable:
+    """Batches while the purse allows; the others stay in progress, for the next run.
+
+    The engine asks again whenever a batch is done, and what that has cost may allow another one then.
+    """
+
+    def __init__(self, batches: Iterable[list[str]], purse: Purse) -> None:
+        self._batches, self._purse = iter(batches), purse
+
+    def __iter__(self) -> Iterator[list[str]]:
+        return self
+
+    def __next__(self) -> list[str]:
+        if not self._purse.can_afford:
+            raise StopIteration
+        batch = next(self._batches)
+        self._purse.give()
+        return batch

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from everycase.domain.failures import Disposition, ErrorType
+from everycase.domain.providers import LEAST_CALLS
 from everycase.domain.runs import BatchResult
 from everycase.domain.thresholds import Thresholds
 from everycase.pipeline.sync import SyncReport
@@ -100,16 +101,47 @@ def facts_of(
     missing: int | None,
 ) -> Facts:
     """What the alert rules judge. `missing` is None where nobody looked for any."""
-    embed, load = totals.stages.get("embed"), totals.stages.get("load")
+    load, slow = totals.stages.get("load"), _slowness(totals)
     return Facts(
         coverage=coverage,
         few_fields=few_fields,
         tried=totals.cases - totals.retries,
         failed=totals.blamed,
-        embed_tried=embed.read if embed else None,
-        timeouts=totals.failures.get(ErrorType.EMBEDDING_API_TIMEOUT, 0),
+        embed_tried=slow.tried,
+        timeouts=slow.late,
         load_tried=load.read if load else None,
         load_failed=load.failed if load else None,
         missing=missing,
         manual_review=open_failures.get(Disposition.MANUAL_REVIEW, 0),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slowness:
+    """How many of how many tries to embed came to nothing in time. None: nothing was tried."""
+
+    late: int
+    tried: int | None
+
+    @property
+    def share(self) -> float:
+        return self.late / self.tried if self.tried else 0.0
+
+
+def _slowness(totals: BatchResult) -> Slowness:
+    """The worst that can be said: of the cases that failed, or of what one provider was asked for.
+
+    A provider that times out is not asked any more, and a fallback does its work: no case fails, and yet
+    it is bad.
+    """
+    embed = totals.stages.get("embed")
+    found = [
+        Slowness(
+            late=totals.failures.get(ErrorType.EMBEDDING_API_TIMEOUT, 0), tried=embed.read if embed else None
+        )
+    ]
+    for used in totals.usage.values():
+        found.append(Slowness(late=used.late, tried=used.texts))
+        if used.calls >= LEAST_CALLS:
+            found.append(Slowness(late=used.timeouts, tried=used.calls))
+    return max(found, key=lambda s: s.share)

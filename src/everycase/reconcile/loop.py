@@ -16,6 +16,7 @@ from uuid import UUID
 from everycase.domain.errors import DependencyUnreachable
 from everycase.domain.failures import Disposition, ErrorType, FailureStage, LoadFailure
 from everycase.domain.gaps import REPAIRABLE, GapKind, RunType, Scope, scope_of
+from everycase.domain.providers import cost, told
 from everycase.domain.thresholds import Thresholds
 from everycase.pipeline.work import LOCK_WAIT_S, Crew
 from everycase.ports import Notifier, Source
@@ -26,7 +27,7 @@ from everycase.reconcile.gaps import Finder, Found
 from everycase.reconcile.identify import Pattern, Work, identify
 from everycase.reconcile.recover import Recovered, recover
 from everycase.reconcile.report import Report, count_left, count_recovered, count_withheld
-from everycase.store import db, failures, gaps, lineage, locks, runs, state
+from everycase.store import budget, db, failures, gaps, lineage, locks, runs, state, vectors
 from everycase.store.db import Connection
 from everycase.store.gaps import GapTables
 
@@ -37,6 +38,8 @@ class Retention:
 
     failures: timedelta
     runs: timedelta
+    vectors: timedelta
+    """That no case refers to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +48,7 @@ class Pruned:
 
     failures: int
     runs: int
+    vectors: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +63,6 @@ class Reconciliation:
     retention: Retention
     sample: int
     """Objects of those that nobody has touched that a thorough run reads back and probes."""
-    price_per_million_tokens: float
     subject: str
     """What the alerts are signed with."""
 
@@ -157,6 +160,7 @@ class Reconciliation:
     ) -> Work:
         due = failures.due(conn, now=report.started_at)
         report.open_before = sum(failures.by_type(conn).values())
+        report.looked_at = budget.clock(conn)
         report.due_failures = sum(n for _, _, n in due)
         report.gaps = found.by_name
         return identify(
@@ -166,8 +170,13 @@ class Reconciliation:
             cases=census.row["lineage"],
             gone_cases=tables.gone_cases(),
             allowed=allow_deletes,
-            can_upgrade=True,
+            can_upgrade=bool(found.tally.get(GapKind.DEBT)) and self._can_upgrade(),
         )
+
+    def _can_upgrade(self) -> bool:
+        """Debt is paid when the preferred provider answers again, not before."""
+        embedder = self.crew.processor.embedder
+        return embedder.is_ready(embedder.space)
 
     def _recover(
         self, conn: Connection, tables: GapTables, report: Report, work: Work, allow_deletes: int
@@ -208,7 +217,10 @@ class Reconciliation:
         )
         report.gaps_left = count_left(after, report.withheld)
         report.totals, report.stop_reason = done.worked.totals, done.worked.stop_reason
-        report.cost = round(report.totals.tokens / 1e6 * self.price_per_million_tokens, 4)
+        report.deferred = done.worked.deferred
+        report.cost = round(cost(report.totals.usage, world.prices), 4)
+        report.providers = told(report.totals.usage, world.prices)
+        report.breakers = budget.transitions(conn, since=report.looked_at or report.started_at)
         report.problems = _problems(sweeps, done)
         report.checked = {
             "read_back": found.read_back,
@@ -286,9 +298,11 @@ class Reconciliation:
 
 def prune(conn: Connection, retention: Retention, *, now: datetime) -> Pruned:
     """Remove what has been over for long enough; open failures, lineage and roll-ups stay (contract §14)."""
+    budget.prune(conn, before=now - retention.runs)
     return Pruned(
         failures=failures.prune(conn, before=now - retention.failures),
         runs=runs.prune(conn, before=now - retention.runs),
+        vectors=vectors.prune(conn, before=now - retention.vectors),
     )
 
 

@@ -54,6 +54,13 @@ class Report:
     completeness: float = 1.0
     totals: BatchResult = field(default_factory=BatchResult)
     cost: float = 0.0
+    deferred: int = 0
+    """Cases that are left to the next run, because this one may not spend more."""
+    providers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    breakers: Sequence[Mapping[str, Any]] = ()
+    """The breakers that opened and closed meanwhile, in order."""
+    looked_at: datetime | None = None
+    """When the gaps had been found, by the database's clock."""
     checked: Mapping[str, int] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     stop_reason: str = ""
@@ -70,7 +77,8 @@ class Report:
         """`completed` only when no gap is left unexplained (contract §12)."""
         if self.stop_reason:
             return STOPPED
-        return INCOMPLETE if self.unexplained or self.withheld or self.problems else COMPLETED
+        is_open = self.unexplained or self.withheld or self.problems or self.deferred
+        return INCOMPLETE if is_open else COMPLETED
 
     @property
     def is_clean(self) -> bool:
@@ -93,6 +101,11 @@ class Report:
         """What a person is to do, most pressing first."""
         found = [f"Find out why the pipeline was stopped ({self.stop_reason}), then everycase resume"]
         found = found if self.stop_reason else []
+        if self.deferred:
+            found.append(
+                f"{self.deferred:,} cases are left to the next run: {self.cost:.2f} spent, and --max-cost "
+                "allows no more"
+            )
         for kind, n in self.withheld.items():
             found.append(f"Check whether {n:,} {kind} are right; if so, approve once: --allow-deletes {n}")
         for p in self.patterns:
@@ -141,6 +154,10 @@ class Report:
             "tokens": totals.tokens,
             "reused": totals.reused,
             "cost": self.cost,
+            "cut": totals.cut,
+            "deferred": self.deferred,
+            "providers": dict(self.providers),
+            "breakers": list(self.breakers),
             "stages": {name: asdict(s) for name, s in totals.stages.items()},
             "slowest_stage": slow.stage if slow else None,
             "checked": dict(self.checked),

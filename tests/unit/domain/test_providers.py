@@ -155,13 +155,31 @@ def test_retry_after_holds_everybody() -> None:
     assert impatient.state == held
 
 
+def given(purse: Purse) -> int:
+    """How many batches are given before it says no (or a hundred)."""
+    n = 0
+    while purse.can_afford and n < 100:
+        purse.give()
+        n += 1
+    return n
+
+
 def test_a_purse_reckons_with_what_is_under_way() -> None:
     """At a guess first, then at the mean price; nothing is given where that would be too much."""
     purse = Purse(limit=1.0, guess=0.4)
-    assert [purse.take() for _ in range(3)] == [True, True, False]
+    assert given(purse) == 2
     purse.pay(0.1)
-    assert [purse.take() for _ in range(9)] == [True] * 8 + [False]
-    assert [Purse().take() for _ in range(3)] == [True] * 3
+    assert given(purse) == 8
+    for _ in range(9):
+        purse.pay(0.1)
+    assert given(purse) == 0
+    assert purse.spent == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(("limit", "expected"), [(None, 100), (0.0, 0), (0.1, 1)])
+def test_something_is_done_where_anything_may_be_spent(limit: float | None, expected: int) -> None:
+    """One batch, even where it is dearer than the limit."""
+    assert given(Purse(limit=limit, guess=0.4)) == expected
 
 
 def test_money_is_tokens_times_price() -> None:

@@ -8,3 +8,19 @@ where text_hash = any (%(hashes)s) and space = %(space)s
 insert into recon.embedding_cache (text_hash, space, vector)
 select * from unnest(%(hashes)s::text[], %(spaces)s::text[], %(vectors)s::bytea[])
 on conflict do nothing
+
+-- size --
+-- How many are kept, and what they take on disk.
+select count(*), pg_total_relation_size('recon.embedding_cache') from recon.embedding_cache
+
+-- prune --
+-- Kept before then, and of no case: neither what it is loaded with, nor what it would be loaded with in
+-- another space; a case that has not come through yet may want what it has already.
+delete from recon.embedding_cache c
+where c.created_at < %(before)s
+  and not exists (
+    select from recon.data_lineage l
+    where l.text_hash = c.text_hash and l.space = c.space and l.status <> 'deleted')
+  and not exists (
+    select from recon.failed_records f
+    where not f.resolved and f.payload ->> 'text_hash' = c.text_hash)
