@@ -103,7 +103,7 @@ class Finder:
         """A listing is no snapshot: what it seems to lack or have too many of is asked for by id."""
         if self._look_again_at(REPAIRABLE | EXTRA, look):
             self.tables.forget(REPAIRABLE | EXTRA, look)
-            self.tables.find_in_index(look)
+            self.tables.find_in_index(look, again=True)
 
     def _look_again_at(self, kinds: frozenset[GapKind], look: Look) -> bool:
         some = False
