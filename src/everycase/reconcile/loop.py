@@ -258,10 +258,7 @@ class Reconciliation:
             subject=self.subject,
         )
         report.alerts = told.alerts
-        if told.undelivered:
-            report.problems.append(
-                f"alerts that could not be delivered: {', '.join(told.undelivered)}; the next run tries again"
-            )
+        report.undelivered = told.undelivered
 
     # ── the books ────────────────────────────────────────────────────────────────────────────
 

@@ -55,7 +55,10 @@ class Report:
     totals: BatchResult = field(default_factory=BatchResult)
     cost: float = 0.0
     checked: Mapping[str, int] = field(default_factory=dict)
-    problems: list[str] = field(default_factory=list)
+    problems: Sequence[str] = ()
+    """What of the source could not be looked at, and why."""
+    undelivered: Sequence[str] = ()
+    """Alerts that reached nobody."""
     stop_reason: str = ""
     finished_at: datetime | None = None
     duration_s: float = 0.0
@@ -144,7 +147,7 @@ class Report:
             "stages": {name: asdict(s) for name, s in totals.stages.items()},
             "slowest_stage": slow.stage if slow else None,
             "checked": dict(self.checked),
-            "problems": list(self.problems),
+            "problems": [*self.problems, *_undelivered(self.undelivered)],
             "actions": self.actions,
         }
 
@@ -181,6 +184,12 @@ def count_left(after: Mapping[GapKind, int], withheld: Mapping[str, int]) -> dic
     """What the post-check found, less what waits for a person's word."""
     left = {k.value: n - withheld.get(k.value, 0) for k, n in after.items()}
     return {k: n for k, n in left.items() if n > 0}
+
+
+def _undelivered(rules: Sequence[str]) -> list[str]:
+    if not rules:
+        return []
+    return [f"alerts that could not be delivered: {', '.join(rules)}; the next run tries again"]
 
 
 def _is_late(p: Pattern, now: datetime) -> bool:
