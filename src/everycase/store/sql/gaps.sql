@@ -308,10 +308,11 @@ select %(run_id)s, kind, object, record_id, case_number, object_id,
 from gap
 
 -- recovered_failures --
--- How the failures that this run closed were closed; cases that were gaps as well are counted as those.
+-- How the failures that this run closed were closed; cases that were gaps as well are counted as those, but
+-- not the children that waited for one.
 select f.recovery_method, count(*) from recon.failed_records f
 where f.resolved and f.resolution_time >= %(since)s and f.recovery_method is not null
-  and not exists (select from gap g where g.record_id = f.record_id)
+  and (f.error_type = 'MissingChildData' or not exists (select from gap g where g.record_id = f.record_id))
 group by f.recovery_method
 
 -- kept --
