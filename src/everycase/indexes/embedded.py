@@ -10,8 +10,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from importlib import resources
-from typing import Any, LiteralString, cast
+from typing import Any, LiteralString
 from uuid import UUID
 
 import numpy as np
@@ -28,9 +27,9 @@ from everycase.domain.failures import ErrorType, LoadFailure
 from everycase.domain.fingerprint import Stamps
 from everycase.domain.ranking import fuse
 from everycase.indexes.embedded_search import Filter, score, telling
+from everycase.named_sql import read_blocks
 from everycase.ports import Condition, Hit, IndexHealth, UpsertOutcome, UpsertStatus
 
-_NAME = re.compile(r"^-- ([a-z_]+) --$", re.MULTILINE)
 _STAMPS = (
     "checksum",
     "children_checksum",
@@ -54,13 +53,7 @@ _EFFORTS = (100, 1000)
 _PAGE = 2000
 
 
-def _load_sql() -> dict[str, LiteralString]:
-    text = resources.files(__package__).joinpath("embedded.sql").read_text(encoding="utf-8")
-    parts = _NAME.split(text)[1:]
-    return {n: cast(LiteralString, b.strip()) for n, b in zip(parts[::2], parts[1::2], strict=True)}
-
-
-SQL = _load_sql()
+SQL = read_blocks("everycase.indexes", "embedded.sql")
 
 
 class EmbeddedIndex:
