@@ -62,6 +62,9 @@ class GapTables:
             for s in stamps:
                 copy.write_row(_manifest_row(s))
 
+    def clear_manifest(self) -> None:
+        self._conn.execute(SQL["clear_manifest"])
+
     def index_manifest(self) -> None:
         self._conn.execute(SQL["index_manifest"])
 

@@ -16,6 +16,10 @@ create temp table to_read (object_id uuid primary key, record_id text, case_numb
 -- What the index says it holds, in bulk.
 copy manifest (object_id, case_id, case_number, space, generation, seal) from stdin
 
+-- clear_manifest --
+-- Before the index is listed.
+truncate manifest
+
 -- index_manifest --
 -- The planner must know how many there are.
 create index if not exists manifest_id on manifest (object_id);
