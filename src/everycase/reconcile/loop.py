@@ -20,12 +20,12 @@ from everycase.domain.thresholds import Thresholds
 from everycase.pipeline.work import LOCK_WAIT_S, Crew
 from everycase.ports import Notifier, Source
 from everycase.reconcile import alerting
-from everycase.reconcile.alerts import Facts
 from everycase.reconcile.count import Census, Sweep, count, sweep
 from everycase.reconcile.gaps import Finder, Found
 from everycase.reconcile.identify import Pattern, Work, identify
 from everycase.reconcile.recover import Recovered, recover
 from everycase.reconcile.report import Report, count_left, count_recovered, count_withheld
+from everycase.reconcile.rules import Facts
 from everycase.store import db, failures, gaps, lineage, locks, runs, state
 from everycase.store.db import Connection
 from everycase.store.gaps import GapTables
