@@ -46,6 +46,7 @@ def recover(
     for kind in sorted(work.remove):
         for ids in tables.object_ids({kind}):
             crew.processor.index.delete(ids)
+    tables.adopt_failed()
     if work.process:
         tables.open_repairs(run_id=run_id, source=source.name, now=crew.processor.clock())
         if work.upgrade:

@@ -176,6 +176,10 @@ class GapTables:
             self._conn.execute(SQL["resume"])
             self._conn.execute(SQL["adopt"], {"source": source})
 
+    def adopt_failed(self) -> None:
+        """Let lineage know of the objects of cases that failed, so that they go when their cases go."""
+        self._conn.execute(SQL["adopt_failed"])
+
     def open_debt(self) -> None:
         """Let the cases of a fallback space be worked on again; their old vectors serve meanwhile."""
         self._conn.execute(SQL["open_debt"])

@@ -12,11 +12,28 @@ from everycase.store.queries import queries
 
 SQL = queries("vectors")
 
+_ROUNDING = 0.01
+"""How far from 1 half precision may bring the length of a unit vector."""
+
 
 def cached(conn: Connection, hashes: Sequence[str], space: str) -> dict[str, Vector]:
-    """The vectors that are kept of these texts in `space`."""
+    """The vectors that are kept of these texts in `space`.
+
+    What is no unit vector of the space (it was altered behind our back) is forgotten, and embedded anew.
+    """
     rows = conn.execute(SQL["cached"], {"hashes": list(hashes), "space": space}, binary=True)
-    return {h: np.frombuffer(v, dtype="<f2").astype(np.float32) for h, v in rows}
+    read = {h: _vector(raw, space) for h, raw in rows}
+    if spoilt := [h for h, vector in read.items() if vector is None]:
+        conn.execute(SQL["forget"], {"hashes": spoilt, "space": space})
+    return {h: vector for h, vector in read.items() if vector is not None}
+
+
+def _vector(raw: bytes, space: str) -> Vector | None:
+    if len(raw) != 2 * int(space.rpartition("@")[2]):
+        return None
+    vector = np.frombuffer(raw, dtype="<f2").astype(np.float32)
+    is_unit = bool(np.isfinite(vector).all()) and abs(float(np.linalg.norm(vector)) - 1) < _ROUNDING
+    return vector if is_unit else None
 
 
 def keep(conn: Connection, vectors: Iterable[tuple[str, str, Vector]]) -> None:

@@ -247,6 +247,13 @@ where g.kind in ('untracked', 'stuck')
 on conflict (record_id) do update
 set object_id = excluded.object_id, status = 'in_progress', weaviate_timestamp = null
 
+-- adopt_failed --
+-- A case that failed, and that the index has an object of, though lineage forgot: it is not to be trusted.
+update recon.data_lineage l set object_id = m.object_id
+from manifest m
+where m.is_canonical and l.record_id = m.case_id and l.case_number = m.case_number
+  and l.object_id is null and l.status = 'failed'
+
 -- open_debt --
 -- The old vector serves until it is replaced.
 update recon.data_lineage l set status = 'in_progress', updated_at = now()
@@ -315,7 +322,7 @@ from gap
 -- How the failures that this run closed were closed; cases that were gaps as well are counted as those, but
 -- not the children that waited for one.
 select f.recovery_method, count(*) from recon.failed_records f
-where f.resolved and f.resolution_time >= %(since)s and f.recovery_method is not null
+where f.resolved and f.resolution_time >= %(since)s and f.recovery_method <> 'superseded'
   and (f.error_type = 'MissingChildData' or not exists (select from gap g where g.record_id = f.record_id))
 group by f.recovery_method
 
