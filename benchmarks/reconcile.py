@@ -93,7 +93,9 @@ def everycase(home: Path, source: Path, *words: str, **settings: str) -> Run:
 def healthy(home: Path, cases: int) -> None:
     write_sample(home / "export", cases=cases, seed=1)
     everycase(home, home / "export", "sync", ENGINE="processes:2")
-    print(f"{cases:,} healthy cases  {'s':>8} {'its work':>9} {'of the seed':>12} {'MB':>6}  read back and probed")
+    print(
+        f"{cases:,} healthy cases  {'s':>8} {'its work':>9} {'of the seed':>12} {'MB':>6}  read back and probed"
+    )
     for name, words in (
         ("first daily, all new", ("--type", "daily")),
         ("daily", ("--type", "daily")),

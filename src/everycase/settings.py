@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -23,6 +23,17 @@ from everycase.domain.errors import WrongUse
 from everycase.domain.thresholds import Thresholds
 
 Share = Annotated[float, Field(ge=0, le=1)]
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def _period(value: object) -> object:
+    """`90`, `90s`, `15m`, `6h`, `30d`; what else there is (ISO 8601) pydantic knows."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd]?)", value.strip()) if isinstance(value, str) else None
+    return timedelta(**{_UNITS[found[2] or "s"]: float(found[1])}) if found else value
+
+
+Period = Annotated[timedelta, BeforeValidator(_period), Field(ge=timedelta(0))]
 
 CONFIG_FILE = "everycase.toml"
 
@@ -87,11 +98,11 @@ class Settings(BaseSettings):
     keep_hardware_addresses: bool = Field(
         default=True, description="Keep MAC addresses and WWNs, which are technical, in the text."
     )
-    sync_every: timedelta = Field(default=timedelta(hours=1), description="How often `serve` syncs; 0: off.")
-    reconcile_every: timedelta = Field(
+    sync_every: Period = Field(default=timedelta(hours=1), description="How often `serve` syncs; 0: off.")
+    reconcile_every: Period = Field(
         default=timedelta(hours=6), description="How often `serve` reconciles (type hourly); 0: off."
     )
-    deep_every: timedelta = Field(
+    deep_every: Period = Field(
         default=timedelta(days=1),
         description="How often `serve` reconciles (type daily); 0: off.",
     )
@@ -100,11 +111,11 @@ class Settings(BaseSettings):
         ge=0,
         description="Untouched objects that a reconciliation reads back and probes.",
     )
-    stall_after: timedelta = Field(
+    stall_after: Period = Field(
         default=timedelta(minutes=15), description="No batch finished for so long: the run gives up."
     )
-    keep_failures: timedelta = Field(default=timedelta(days=90), description="Of resolved failures.")
-    keep_runs: timedelta = Field(default=timedelta(days=30), description="Of runs and their reports.")
+    keep_failures: Period = Field(default=timedelta(days=90), description="Of resolved failures.")
+    keep_runs: Period = Field(default=timedelta(days=30), description="Of runs and their reports.")
     alerts: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         default=(), description="Apprise URLs, separated by commas or blanks. They hold secrets."
     )

@@ -73,7 +73,7 @@ from (
   select c.id, c.case_number,
     case when l.record_id is null or l.status = 'deleted' then 'untracked'
          when l.status = 'in_progress' then 'stuck'
-         when c.generation > l.generation or l.tried_recipe is distinct from %(recipe)s then 'outdated'
+         when c.generation <> l.generation or l.tried_recipe is distinct from %(recipe)s then 'outdated'
          when l.status = 'failed' and not exists (
            select from recon.failed_records f
            where f.record_id = c.id and not f.resolved and f.stage <> 'extraction' and f.disposition <> 'skip')
@@ -228,12 +228,16 @@ order by l.record_id
 update recon.data_lineage l
 set status = 'in_progress', current_stage = 'extracted', weaviate_timestamp = null, updated_at = now()
 from gap g
-where g.kind = any (%(kinds)s) and l.record_id = g.record_id and l.object_id is not null
+where g.kind = any (%(kinds)s) and l.record_id = g.record_id
 
 -- resume --
--- Failed, and no failure that would be tried says so: nobody would come back to it.
-update recon.data_lineage l set status = 'in_progress', updated_at = now()
-from gap g where g.kind = 'stuck' and l.record_id = g.record_id and l.status = 'failed'
+-- Cases that nothing else brings back: failed and no failure says so, or ahead of what is staged, so that
+-- nothing newer would ever seem to come.
+update recon.data_lineage l
+set status = 'in_progress', generation = least(l.generation, c.generation), updated_at = now()
+from gap g join udp.case c on c.id = g.record_id
+where l.record_id = g.record_id
+  and ((g.kind = 'stuck' and l.status = 'failed') or (g.kind = 'outdated' and l.generation > c.generation))
 
 -- adopt --
 -- Cases that lineage lost or left half-way, and that the index has an object of: it is not to be trusted.
