@@ -9,20 +9,14 @@ embedded index's table on the other; what is measured is the whole of `reconcile
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import shutil
-import subprocess
 import sys
 import tempfile
-import threading
-import time
-from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
 import psycopg
 
+from benchmarks.measured import everycase
 from everycase.sources.sample import write_sample
 from everycase.store import embedded
 
@@ -53,41 +47,6 @@ insert into recon.reconciliation_runs (run_id, run_type, start_time, status)
 values (gen_random_uuid(), 'daily', now(), 'completed');
 analyze
 """
-
-
-@dataclass
-class Run:
-    seconds: float
-    peak_mb: float
-    report: dict
-
-
-def everycase(home: Path, source: Path, *words: str, **settings: str) -> Run:
-    """A command in a process of its own, and the most memory that it had."""
-    given = {"HOME": str(home), "SOURCE": str(source), **settings}
-    started = time.perf_counter()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "everycase.cli", *words, "--json"],
-        env={**os.environ, **{f"EVERYCASE_{k}": v for k, v in given.items()}},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-    )
-    peak, done = 0.0, threading.Event()
-
-    def watch() -> None:
-        nonlocal peak
-        while not done.wait(0.1):
-            try:
-                peak = max(peak, psutil.Process(process.pid).memory_info().rss / 2**20)
-            except psutil.Error:
-                return
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    out, _ = process.communicate()
-    done.set()
-    watcher.join()
-    return Run(time.perf_counter() - started, peak, json.loads(out))
 
 
 def healthy(home: Path, cases: int) -> None:
