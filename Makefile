@@ -7,7 +7,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	if $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' >/dev/null 2>&1; then echo $$p; break; fi; done)
 PIP_QUIET := --quiet --disable-pip-version-check --no-input
 
-.PHONY: help setup run test check bench clean
+.PHONY: help setup run test check bench soak clean
 
 help: ## What there is to make
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -36,6 +36,10 @@ check: setup
 
 bench: setup ## The benchmarks, as tables
 	@$(BIN)/python -m benchmarks
+
+SEEDS ?= 200
+soak: setup ## Break a world by seed, kill processes, heal, judge: SEEDS=200 FROM=1
+	@$(BIN)/python -m tests.soak --seeds $(SEEDS) --from $(or $(FROM),1)
 
 clean: ## Remove what setup and tests made (not your data in .everycase)
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

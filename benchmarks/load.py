@@ -8,66 +8,16 @@ largest size within 1.3 times that of the next smaller one (10,000 and 50,000 in
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import shutil
-import subprocess
 import sys
 import tempfile
-import threading
-import time
-from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
-
+from benchmarks.measured import everycase
 from everycase.sources.sample import write_sample
 from everycase.store import embedded
 
 FLOOR_PER_S = 300 / 60
-
-
-@dataclass
-class Run:
-    seconds: float
-    peak_mb: float
-    report: dict
-
-
-def sync(home: Path, source: Path, engine: str) -> Run:
-    """One sync in a process of its own; the peak is the sum over its Python processes."""
-    env = {
-        **os.environ,
-        "EVERYCASE_HOME": str(home),
-        "EVERYCASE_SOURCE": str(source),
-        "EVERYCASE_ENGINE": engine,
-    }
-    started = time.perf_counter()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "everycase.cli", "sync", "--json"],
-        env=env,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-    )
-    peak = 0.0
-    done = threading.Event()
-
-    def watch() -> None:
-        nonlocal peak
-        family = psutil.Process(process.pid)
-        while not done.wait(0.2):
-            try:
-                members = [family, *(c for c in family.children(recursive=True) if "python" in c.name())]
-                peak = max(peak, sum(m.memory_info().rss for m in members) / 2**20)
-            except psutil.Error:
-                pass
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    out, _ = process.communicate()
-    done.set()
-    watcher.join()
-    return Run(time.perf_counter() - started, peak, json.loads(out))
 
 
 def main(args: list[str]) -> None:
@@ -81,8 +31,8 @@ def main(args: list[str]) -> None:
         try:
             write_sample(home / "export", cases=size, seed=1)
             embedded.start(home)
-            first = sync(home, home / "export", given.engine)
-            again = sync(home, home / "export", given.engine)
+            first = everycase(home, home / "export", "sync", ENGINE=given.engine)
+            again = everycase(home, home / "export", "sync", ENGINE=given.engine)
         finally:
             embedded.stop(home)
             shutil.rmtree(home, ignore_errors=True)

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
 import signal
 import sys
 import threading
-import traceback
-from collections.abc import Callable
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
-import psycopg
 import structlog
 import typer
 
-from everycase import console, settings, show, telemetry
+from everycase import console, settings, show
 from everycase.app import App
-from everycase.domain.errors import EverycaseError, ExitCode, WrongUse
+from everycase.command import Result, app, command
+from everycase.domain.errors import ExitCode, WrongUse
 from everycase.domain.failures import Disposition, ErrorType, FailureStage
 from everycase.domain.gaps import RunType
 from everycase.overview import case_journey, case_keys, diagnose, look
@@ -34,94 +30,15 @@ from everycase.service.scheduler import serve as run_schedule
 from everycase.sources.sample import write_sample
 from everycase.store import db, embedded, failures, gaps, migrate, runs, state
 
-app = typer.Typer(
-    name="everycase",
-    help="Every support case, accounted for: a vector index of Salesforce cases that is complete, current "
-    "and free of personal data.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-)
-
 POLL_S = 15.0
 """How often `serve` looks whether a job is due."""
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Log every event to stderr; tracebacks on errors.")]
 AllowDeletes = Annotated[
     int,
     typer.Option(
         "--allow-deletes", min=0, metavar="N", help="Approve, for this run, up to N vanished rows an object."
     ),
 ]
-
-
-class Result:
-    """What a command found: for a program, for a person, and as an exit code."""
-
-    def __init__(
-        self, found: dict[str, Any], show: Callable[[], None], code: ExitCode = ExitCode.CLEAN
-    ) -> None:
-        self.found, self.show, self.code = found, show, code
-
-
-_OPTIONS = (
-    inspect.Parameter("json", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Json),
-    inspect.Parameter("debug", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Debug),
-)
-
-
-def command(name: str | None = None) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
-    """Register a function that returns a `Result` as a command that has --json and --debug.
-
-    Its errors become one sentence and an exit code. A parameter `quiet` is told whether the output is
-    for a program.
-    """
-
-    def wrap(function: Callable[..., Result]) -> Callable[..., Result]:
-        own = inspect.signature(function, eval_str=True).parameters
-
-        @functools.wraps(function)
-        def call(*, json: bool, debug: bool, **given: Any) -> None:
-            telemetry.configure(debug=debug)
-            if "quiet" in own:
-                given["quiet"] = json
-            try:
-                result = function(**given)
-            except Exception as e:
-                raise typer.Exit(_explain(e, as_json=json, debug=debug)) from None
-            if json:
-                console.print_json(result.found)
-            else:
-                result.show()
-            raise typer.Exit(result.code)
-
-        shown = [p for n, p in own.items() if n != "quiet"]
-        call.__signature__ = inspect.Signature([*shown, *_OPTIONS])  # type: ignore[attr-defined]
-        call.__annotations__ = {p.name: p.annotation for p in (*shown, *_OPTIONS)}
-        app.command(name)(call)
-        return function
-
-    return wrap
-
-
-def _explain(error: Exception, *, as_json: bool, debug: bool) -> ExitCode:
-    """One sentence on stderr (and as JSON); where it happened only with --debug."""
-    if isinstance(error, EverycaseError):
-        code, sentence = error.exit_code, str(error)
-    elif isinstance(error, psycopg.OperationalError):
-        code = ExitCode.UNREACHABLE
-        sentence = "the connection to PostgreSQL was lost: nothing is lost, the next run finishes the work"
-    else:
-        code = ExitCode.UNRESOLVED
-        sentence = f"unexpected {type(error).__name__}: run again with --debug and report what it prints"
-    if as_json:
-        console.print_json({"error": sentence, "exit_code": int(code)})
-    console.complain(f"everycase: {sentence}")
-    if debug:
-        sys.stderr.writelines(traceback.format_tb(error.__traceback__))
-        sys.stderr.write(f"{type(error).__name__}\n")
-    return code
 
 
 @command()

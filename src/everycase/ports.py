@@ -228,7 +228,7 @@ class VectorIndex(Protocol):
         """Read vectors back as they are stored."""
 
     def objects(self, object_ids: Sequence[UUID]) -> Iterator[IndexObject]:
-        """Read whole objects back; one without a vector comes with an empty one."""
+        """Read whole objects back; without exactly one vector, in its own space, with an empty one."""
 
     def probe(self, object_ids: Sequence[UUID]) -> set[UUID]:
         """Which of these does the vector index itself find by their own vectors."""

@@ -10,7 +10,15 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -24,6 +32,17 @@ from everycase.domain.errors import WrongUse
 from everycase.domain.thresholds import Thresholds
 
 Share = Annotated[float, Field(ge=0, le=1)]
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def _period(value: object) -> object:
+    """`90`, `90s`, `15m`, `6h`, `30d`; what else there is (ISO 8601) pydantic knows."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd]?)", value.strip()) if isinstance(value, str) else None
+    return timedelta(**{_UNITS[found[2] or "s"]: float(found[1])}) if found else value
+
+
+Period = Annotated[timedelta, BeforeValidator(_period), Field(ge=timedelta(0))]
 
 CONFIG_FILE = "everycase.toml"
 SECRETS = ("DATABASE_URL", "CHATHPE__API_KEY", "NOMIC__API_KEY")
@@ -67,11 +86,11 @@ class ProviderSettings(BaseModel):
     model: str
     dimensions: int = Field(ge=1, le=16_000)
     batch_size: int = Field(default=64, ge=1, le=2048, description="Texts a request.")
-    timeout: timedelta = Field(default=timedelta(seconds=60), description="Of a request.")
+    timeout: Period = Field(default=timedelta(seconds=60), gt=timedelta(0), description="Of a request.")
     requests_per_minute: float = Field(default=0, ge=0, description="0: no limit.")
     tokens_per_minute: float = Field(default=0, ge=0, description="0: no limit.")
     price: float = Field(ge=0, description="Money a million tokens.")
-    cool_down: timedelta = Field(
+    cool_down: Period = Field(
         default=timedelta(seconds=30), description="How long it is left alone after too many failures."
     )
     encoding: Literal["base64", "float"] = Field(default="base64", description="How vectors are sent.")
@@ -127,7 +146,7 @@ class Settings(BaseSettings):
     chathpe: ChatHPESettings = Field(default_factory=ChatHPESettings, description="The primary provider.")
     nomic: NomicSettings = Field(default_factory=NomicSettings, description="The fallback.")
     cache_precision: Literal["half", "full"] = Field(default="half", description="Of kept vectors.")
-    keep_vectors: timedelta = Field(
+    keep_vectors: Period = Field(
         default=timedelta(days=30), description="Of kept vectors that no case refers to."
     )
     secrets: Path | None = Field(default=None, description="Folder with a file for each secret setting.")
@@ -141,11 +160,11 @@ class Settings(BaseSettings):
     keep_hardware_addresses: bool = Field(
         default=True, description="Keep MAC addresses and WWNs, which are technical, in the text."
     )
-    sync_every: timedelta = Field(default=timedelta(hours=1), description="How often `serve` syncs; 0: off.")
-    reconcile_every: timedelta = Field(
+    sync_every: Period = Field(default=timedelta(hours=1), description="How often `serve` syncs; 0: off.")
+    reconcile_every: Period = Field(
         default=timedelta(hours=6), description="How often `serve` reconciles (type hourly); 0: off."
     )
-    deep_every: timedelta = Field(
+    deep_every: Period = Field(
         default=timedelta(days=1),
         description="How often `serve` reconciles (type daily); 0: off.",
     )
@@ -154,11 +173,11 @@ class Settings(BaseSettings):
         ge=0,
         description="Untouched objects that a reconciliation reads back and probes.",
     )
-    stall_after: timedelta = Field(
+    stall_after: Period = Field(
         default=timedelta(minutes=15), description="No batch finished for so long: the run gives up."
     )
-    keep_failures: timedelta = Field(default=timedelta(days=90), description="Of resolved failures.")
-    keep_runs: timedelta = Field(default=timedelta(days=30), description="Of runs and their reports.")
+    keep_failures: Period = Field(default=timedelta(days=90), description="Of resolved failures.")
+    keep_runs: Period = Field(default=timedelta(days=30), description="Of runs and their reports.")
     alerts: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         default=(), description="Apprise URLs, separated by commas or blanks. They hold secrets."
     )

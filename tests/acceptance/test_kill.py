@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from everycase.sources.sample import write_sample
+from tests.support.damage import Damage
 from tests.support.world import World
 
 CASES = 400
@@ -29,7 +30,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def start_sync(world: World, source: Path, engine: str) -> subprocess.Popen[bytes]:
+def start(world: World, source: Path, engine: str, *words: str) -> subprocess.Popen[bytes]:
     env = {
         **os.environ,
         "EVERYCASE_HOME": str(world.home),
@@ -39,7 +40,7 @@ def start_sync(world: World, source: Path, engine: str) -> subprocess.Popen[byte
         "EVERYCASE_BATCH_SIZE": str(BATCH),
     }
     return subprocess.Popen(
-        [sys.executable, "-m", "everycase.cli", "sync", "--json"],
+        [sys.executable, "-m", "everycase.cli", *words, "--json"],
         env=env,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -69,7 +70,7 @@ def test_a_load_that_is_killed_again_and_again_is_finished(
     """
     rng = random.Random(seed)
     for _ in range(5):
-        process = start_sync(world, source, engine)
+        process = start(world, source, engine, "sync")
         time.sleep(rng.uniform(0.5, 5.0))
         kill_tree(process)
     final = world.sync(source, batch_size=BATCH)
@@ -84,6 +85,37 @@ def test_a_load_that_is_killed_again_and_again_is_finished(
     kept = world.rows("select count(*) as n from recon.embedding_cache")[0]["n"]
     assert kept == CASES
     assert world.sync(source).totals.cases == 0
+
+
+def test_a_reconciliation_that_is_killed_again_and_again_is_completed(world: World, source: Path) -> None:
+    """Ten kills at random instants in the repair of every kind of damage: completed, nothing repaired twice.
+
+    A repair that was recorded is never done again: no case has more recoveries than damages.
+    """
+    rng = random.Random(3)
+    world.sync(source, batch_size=BATCH)
+    damage = Damage(world)
+    lost = damage.lose(150)
+    damage.overwrite_vectors(30)
+    damage.alter_stamps(30)
+    damage.drop_lineage(20)
+    damage.leave_in_progress(20)
+    damage.duplicate(10)
+    damage.insert_foreign(10)
+    for _ in range(10):
+        process = start(world, source, "threads:2", "reconcile", "--type", "daily", "--deep")
+        time.sleep(rng.uniform(0.6, 2.6))
+        kill_tree(process)
+    final = world.reconcile(source, deep=True, batch_size=BATCH)
+    assert (final["status"], final["gaps_left"]) == ("completed", {})
+    assert world.reconcile(source, deep=True)["gaps"] == {}
+    assert len({r["case_id"] for r in world.index()}) == len(world.index()) == CASES
+    lineage = world.lineage()
+    assert {(r["current_stage"], r["status"]) for r in lineage.values()} == {("weaviate_loaded", "completed")}
+    assert max(r["recovery_count"] for r in lineage.values()) == 1
+    assert all(lineage[i]["recovery_count"] == 1 for i in lost)
+    runs = [r["status"] for r in world.rows("select status from recon.reconciliation_runs")]
+    assert "running" not in runs
 
 
 def test_killed_servers_come_back(tmp_path: Path) -> None:

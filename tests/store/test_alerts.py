@@ -11,7 +11,7 @@ import pytest
 from everycase.domain.thresholds import Standing, Thresholds
 from everycase.notify import AppriseNotifier
 from everycase.reconcile.alerting import Told, tell
-from everycase.reconcile.alerts import RULES, Facts
+from everycase.reconcile.rules import RULES, Facts
 from everycase.store import alerts, db, migrate
 from tests.support.receiver import Receiver, receiving
 

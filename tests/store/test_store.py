@@ -165,3 +165,46 @@ def test_a_path_too_long_for_a_socket_is_said_so(tmp_path: Path) -> None:
     """With the setting that helps."""
     with pytest.raises(WrongUse, match="EVERYCASE_HOME"):
         embedded.start(tmp_path / ("x" * 120))
+
+
+def test_the_first_releases_schema_is_upgraded_to_what_a_new_one_is(
+    database_url: str, postgres: str, tmp_path: Path
+) -> None:
+    """With its data: column by column, constraint by constraint, index by index."""
+    from alembic import command
+
+    command.upgrade(migrate._config(database_url), "0001")
+    with db.connect(database_url) as conn:
+        conn.execute(
+            "insert into recon.sync_runs (run_id, source, start_time, status) "
+            "values (gen_random_uuid(), 'export', now(), 'completed')"
+        )
+        conn.execute("insert into recon.watermarks values ('export', 'Case', 'v', 3, now())")
+    assert migrate.upgrade(database_url)
+    fresh = database_url.replace("?", "n?")
+    name = psycopg.conninfo.conninfo_to_dict(fresh)["dbname"]
+    with db.connect(postgres) as conn:
+        conn.execute(psycopg.sql.SQL("create database {}").format(psycopg.sql.Identifier(str(name))))
+    try:
+        migrate.upgrade(fresh)
+        assert schema(database_url) == schema(fresh)
+        with db.connect(database_url) as conn:
+            row = conn.execute("select version, row_count, digest from recon.watermarks").fetchone()
+            assert row == ("v", 3, None)
+    finally:
+        with db.connect(postgres) as conn:
+            conn.execute(psycopg.sql.SQL("drop database {}").format(psycopg.sql.Identifier(str(name))))
+
+
+def schema(dsn: str) -> list[tuple[str, ...]]:
+    """Everything that describes the tables, as texts."""
+    with db.connect(dsn) as conn:
+        return conn.execute(
+            "select 'column', table_schema || '.' || table_name, column_name || ' ' || data_type || ' ' "
+            "|| is_nullable || coalesce(column_default, '') from information_schema.columns "
+            "where table_schema in ('udp', 'recon') "
+            "union all select 'constraint', conrelid::regclass::text, conname || pg_get_constraintdef(oid) "
+            "from pg_constraint where connamespace in ('udp'::regnamespace, 'recon'::regnamespace) "
+            "union all select 'index', tablename::text, indexdef from pg_indexes "
+            "where schemaname in ('udp', 'recon') order by 1, 2, 3"
+        ).fetchall()

@@ -186,7 +186,7 @@ class Trial:
     def _app(self, mortality: Mortality) -> App:
         app = self.world.app(self.export.folder, engine="inline", batch_size=self.batch_size)
         providers = [Provider(MODEL, self.weather, self.ledger)]
-        backup = [Half(MODEL, self.ledger)] if self.has_fallback else []
+        backup = [Half(MODEL)] if self.has_fallback else []
 
         def mortal(part: object) -> Any:
             return Mortal(part, mortality)

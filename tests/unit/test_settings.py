@@ -61,3 +61,32 @@ def test_an_empty_variable_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     """`EVERYCASE_HOME=` does not put a database into the working directory."""
     monkeypatch.setenv("EVERYCASE_HOME", "")
     assert settings.load().home == settings.default_home()
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("0", 0), ("90", 90), ("15m", 900), ("6h", 21600), ("1.5d", 129600), ("PT1H", 3600)]
+)
+def test_periods_are_written_as_people_write_them(
+    monkeypatch: pytest.MonkeyPatch, text: str, seconds: float
+) -> None:
+    """Seconds, with a unit, or as ISO 8601."""
+    monkeypatch.setenv("EVERYCASE_SYNC_EVERY", text)
+    assert settings.load().sync_every.total_seconds() == seconds
+
+
+@pytest.mark.parametrize("text", ["soon", "-5", "-PT1H"])
+def test_what_is_no_period_is_refused(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    """By the setting's name."""
+    monkeypatch.setenv("EVERYCASE_KEEP_RUNS", text)
+    with pytest.raises(WrongUse, match="EVERYCASE_KEEP_RUNS"):
+        settings.load()
+
+
+def test_alert_urls_are_a_list_that_is_never_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Separated by commas or blanks, also where a URL holds a comma; thresholds are nested."""
+    monkeypatch.setenv("EVERYCASE_ALERTS", "json://h/a?to=x,y, mailto://u:secret@h")
+    monkeypatch.setenv("EVERYCASE_THRESHOLDS__TASK_COVERAGE", "0.5")
+    found = settings.load()
+    assert [u.get_secret_value() for u in found.alerts] == ["json://h/a?to=x,y", "mailto://u:secret@h"]
+    assert "secret" not in repr(found)
+    assert found.thresholds.as_thresholds().task_coverage == 0.5

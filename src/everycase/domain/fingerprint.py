@@ -39,6 +39,21 @@ class Stamps:
     generation: int
     loaded_at: datetime
 
+    def seal(self) -> bytes:
+        """SHA-256 of all that lineage must agree with, but for the generation: 32 bytes instead of 500."""
+        parts = (
+            self.case_id,
+            self.case_number,
+            self.checksum,
+            self.children_checksum,
+            self.text_hash,
+            self.space,
+            self.recipe,
+            self.vector_hash,
+            self.object_hash,
+        )
+        return hashlib.sha256("\x1f".join(parts).encode("utf-8", "surrogatepass")).digest()
+
 
 def canonical(parts: Iterable[str | None]) -> bytes:
     """An unambiguous byte form of a sequence of texts: JSON, blank as null."""

@@ -10,8 +10,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from importlib import resources
-from typing import Any, LiteralString, cast
+from typing import Any, LiteralString
 from uuid import UUID
 
 import numpy as np
@@ -28,9 +27,9 @@ from everycase.domain.failures import ErrorType, LoadFailure
 from everycase.domain.fingerprint import Stamps
 from everycase.domain.ranking import fuse
 from everycase.indexes.embedded_search import Filter, score, telling
+from everycase.named_sql import read_blocks
 from everycase.ports import Condition, Hit, IndexHealth, UpsertOutcome, UpsertStatus
 
-_NAME = re.compile(r"^-- ([a-z_]+) --$", re.MULTILINE)
 _STAMPS = (
     "checksum",
     "children_checksum",
@@ -54,13 +53,7 @@ _EFFORTS = (100, 1000)
 _PAGE = 2000
 
 
-def _load_sql() -> dict[str, LiteralString]:
-    text = resources.files(__package__).joinpath("embedded.sql").read_text(encoding="utf-8")
-    parts = _NAME.split(text)[1:]
-    return {n: cast(LiteralString, b.strip()) for n, b in zip(parts[::2], parts[1::2], strict=True)}
-
-
-SQL = _load_sql()
+SQL = read_blocks("everycase.indexes", "embedded.sql")
 
 
 class EmbeddedIndex:
@@ -219,13 +212,20 @@ class EmbeddedIndex:
         return map(_stamps, rows)
 
     def vectors(self, object_ids: Sequence[UUID]) -> Iterator[tuple[UUID, Vector]]:
+        for _, object_id, vector in self._vectors(object_ids):
+            yield object_id, vector
+
+    def _vectors(self, object_ids: Sequence[UUID]) -> Iterator[tuple[str, UUID, Vector]]:
+        """With the table that each is in."""
         with self._connection() as conn:
             for table in sorted(self._tables(conn)):
                 for object_id, vector in self._in(conn, "vectors", table, ids=list(object_ids)):
-                    yield object_id, vector.to_numpy().astype(np.float32)
+                    yield table, object_id, vector.to_numpy().astype(np.float32)
 
     def objects(self, object_ids: Sequence[UUID]) -> Iterator[IndexObject]:
-        vectors = dict(self.vectors(object_ids))
+        vectors: dict[UUID, list[tuple[str, Vector]]] = {}
+        for table, object_id, vector in self._vectors(object_ids):
+            vectors.setdefault(object_id, []).append((table, vector))
         columns = sql.SQL(", ").join(map(sql.Identifier, self._columns))
         with self._connection() as conn:
             statement = sql.SQL(SQL["objects"]).format(columns=columns)
@@ -236,7 +236,7 @@ class EmbeddedIndex:
                     stamps=Stamps(object_id=found["id"], **stamps),
                     properties={p: found[p] for p in self._properties if found[p]},
                     composite=found["composite"],
-                    vector=vectors.get(found["id"], np.zeros(0, dtype=np.float32)),
+                    vector=_only(vectors.get(found["id"], []), _table_name(found["space"])),
                 )
 
     def probe(self, object_ids: Sequence[UUID]) -> set[UUID]:
@@ -374,6 +374,13 @@ def _table_name(space: str) -> str:
 
 def _table(space: str) -> sql.Identifier:
     return sql.Identifier("vector_index", _table_name(space))
+
+
+def _only(vectors: Sequence[tuple[str, Vector]], table: str) -> Vector:
+    """The one vector that an object has, in its own space; none where it has several, or a stranger's."""
+    if [t for t, _ in vectors] == [table]:
+        return vectors[0][1]
+    return np.zeros(0, dtype=np.float32)
 
 
 def _stamps(row: Sequence[Any]) -> Stamps:

@@ -47,6 +47,9 @@ REACHED = {
 }
 """The lineage stage at which a case stands that failed in a stage."""
 
+_DOUBTFUL = (ErrorType.WEAVIATE_TIMEOUT, ErrorType.WEAVIATE_UNAVAILABLE)
+"""After these nobody knows what of an object was written: it is deleted before it is inserted again."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Processor:
@@ -421,6 +424,9 @@ class _Batch:
                 generation=self.joins[f.record_id].case.generation if f.record_id in self.joins else None,
                 stage=REACHED[f.stage],
                 message=f.message,
+                doubtful=fingerprint.object_id(f.case_number)
+                if f.case_number and f.error_type in _DOUBTFUL
+                else None,
             )
             for f in found
         ]
@@ -430,6 +436,7 @@ class _Batch:
         ]
         with self.world.pool.connection() as conn, conn.transaction():
             failures.record(conn, found, now=now)
+            failures.supersede_others(conn, found, now=now)
             lineage.record_failed(conn, rows, recipe=self.world.recipe, at=now)
             lineage.append_events(conn, events, run_id=self.run_id)
         self.result.failed += len(found)

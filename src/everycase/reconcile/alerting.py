@@ -14,7 +14,6 @@ from everycase.pipeline.sync import SyncReport
 from everycase.ports import Notifier
 from everycase.reconcile.alerts import (
     Alert,
-    Facts,
     Notice,
     NoticeKind,
     Reading,
@@ -24,6 +23,7 @@ from everycase.reconcile.alerts import (
     heartbeat,
 )
 from everycase.reconcile.count import coverage
+from everycase.reconcile.rules import Facts
 from everycase.store import alerts as memory
 from everycase.store import lineage
 from everycase.store.db import Connection

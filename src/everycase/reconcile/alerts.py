@@ -1,219 +1,23 @@
-"""Alerts: eleven rules as data, and when one is worth a message (contract §13). Pure: no I/O, no clock.
+"""Alerts: what the rules say now, and when that is worth a message (contract §13). Pure: no I/O, no clock.
 
 Everything said here is made of rule names, counts and shares, so that it may leave the house.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from everycase.domain.catalogue import FEW_FIELDS
 from everycase.domain.thresholds import Severity, Standing, Thresholds
+from everycase.reconcile.rules import RULES, Facts, Rule
 
 WORSE_BY = 1.5
 REMIND_AFTER = timedelta(hours=24)
 HEARTBEAT = "heartbeat"
 _ROUNDING = 1e-9
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
-    """What is known now. None, or an object without coverage: no evidence, for better or worse."""
-
-    coverage: Mapping[str, float] = field(default_factory=dict)
-    """The share of cases that have rows of a child object, by object."""
-    few_fields: int | None = None
-    """Cases under 30 fields that are not noted as complete with limited data."""
-    tried: int | None = None
-    """Cases that this run worked on."""
-    failed: int | None = None
-    embed_tried: int | None = None
-    timeouts: int | None = None
-    load_tried: int | None = None
-    load_failed: int | None = None
-    missing: int | None = None
-    """Cases that were found missing from the index."""
-    manual_review: int | None = None
-    """Open failures that wait for a person."""
-
-
-# ── rules ────────────────────────────────────────────────────────────────────────────────────────
-
-
-class Measure(StrEnum):
-    """What a rule's numbers are."""
-
-    COVERAGE = "coverage"
-    """A share that must not be low; how bad it is, is what lacks."""
-    RATE = "rate"
-    COUNT = "count"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
-    """One condition worth an alert, and what to do about it (seed, "Alert Thresholds and Actions")."""
-
-    name: str
-    severity: Severity
-    measure: Measure
-    value: Callable[[Facts, Thresholds], float | None]
-    """The measured number; None without evidence."""
-    limit: Callable[[Thresholds], float]
-    sentence: str
-    action: str
-
-    def is_over(self, value: float, limit: float) -> bool:
-        return value < limit if self.measure is Measure.COVERAGE else value > limit
-
-    def badness(self, value: float) -> float:
-        """A number that grows as things get worse, so that "worse by half" has a sense. Its own inverse."""
-        return 1 - value if self.measure is Measure.COVERAGE else value
-
-    def say(self, value: float, limit: float) -> str:
-        """The number in words: `WorkOrder coverage is 65 %`."""
-        return self.sentence.format(value=self._number(value, limit))
-
-    def compare(self, limit: float) -> str:
-        """The limit in words: `below 70 %`; empty where one is too many."""
-        if not limit:
-            return ""
-        return f"{'below' if self.measure is Measure.COVERAGE else 'more than'} {self._number(limit, limit)}"
-
-    def _number(self, value: float, limit: float) -> str:
-        return f"{value:,.0f}" if self.measure is Measure.COUNT else _percent(value, limit)
-
-
-def _percent(share: float, limit: float) -> str:
-    """With as few decimals as tell it from the limit: 69.6 % is not "70 %, below 70 %"."""
-    if share == limit:
-        return f"{100 * share:.6g} %"
-    decimals = next((d for d in range(4) if round(100 * share, d) != round(100 * limit, d)), 4)
-    return f"{100 * share:.{decimals}f} %"
-
-
-def _coverage(
-    name: str, severity: Severity, obj: str, limit: Callable[[Thresholds], float], action: str
-) -> Rule:
-    return Rule(
-        name=name,
-        severity=severity,
-        measure=Measure.COVERAGE,
-        value=lambda facts, _: facts.coverage.get(obj),
-        limit=limit,
-        sentence=f"{obj} coverage is {{value}}",
-        action=action,
-    )
-
-
-def _rate(
-    bad: Callable[[Facts], int | None], tried: Callable[[Facts], int | None]
-) -> Callable[[Facts, Thresholds], float | None]:
-    """A rate is evidence from `least_cases` tries on; none bad of any tries is evidence that it is over."""
-
-    def value(facts: Facts, thresholds: Thresholds) -> float | None:
-        part, whole = bad(facts), tried(facts)
-        if part is None or not whole or (part and whole < thresholds.least_cases):
-            return None
-        return part / whole
-
-    return value
-
-
-RULES: tuple[Rule, ...] = (
-    _coverage(
-        "task_coverage",
-        Severity.HIGH,
-        "Task",
-        lambda t: t.task_coverage,
-        "Check SFDC Task table availability",
-    ),
-    _coverage(
-        "workorder_coverage",
-        Severity.HIGH,
-        "WorkOrder",
-        lambda t: t.workorder_coverage,
-        "Check SFDC WorkOrder permissions",
-    ),
-    _coverage(
-        "email_coverage",
-        Severity.WARNING,
-        "EmailMessage",
-        lambda t: t.email_coverage,
-        "Check SFDC EmailMessage table availability",
-    ),
-    _coverage(
-        "feed_coverage",
-        Severity.WARNING,
-        "WorkOrderFeed",
-        lambda t: t.feed_coverage,
-        "Check SFDC WorkOrderFeed table availability",
-    ),
-    _coverage(
-        "comment_coverage",
-        Severity.MEDIUM,
-        "CaseComment",
-        lambda t: t.comment_coverage,
-        "Normal (comments are optional)",
-    ),
-    Rule(
-        name="few_fields",
-        severity=Severity.MEDIUM,
-        measure=Measure.COUNT,
-        value=lambda f, _: f.few_fields,
-        limit=lambda _: 0,
-        sentence=f"Cases with fewer than {FEW_FIELDS} fields: {{value}}",
-        action="Flag for review, but continue processing",
-    ),
-    Rule(
-        name="failure_rate",
-        severity=Severity.CRITICAL,
-        measure=Measure.RATE,
-        value=_rate(lambda f: f.failed, lambda f: f.tried),
-        limit=lambda t: t.failure_rate,
-        sentence="{value} of the cases failed",
-        action="Stop pipeline, investigate root cause; everycase resume lets it go on",
-    ),
-    Rule(
-        name="embedding_timeouts",
-        severity=Severity.HIGH,
-        measure=Measure.RATE,
-        value=_rate(lambda f: f.timeouts, lambda f: f.embed_tried),
-        limit=lambda t: t.timeout_rate,
-        sentence="{value} of the embeddings timed out",
-        action="Switch to Nomic fallback, alert ChatHPE team",
-    ),
-    Rule(
-        name="load_failures",
-        severity=Severity.CRITICAL,
-        measure=Measure.RATE,
-        value=_rate(lambda f: f.load_failed, lambda f: f.load_tried),
-        limit=lambda t: t.load_failure_rate,
-        sentence="{value} of the loads into the index failed",
-        action="Check Weaviate cluster health",
-    ),
-    Rule(
-        name="missing_cases",
-        severity=Severity.HIGH,
-        measure=Measure.COUNT,
-        value=lambda f, _: f.missing,
-        limit=lambda t: t.missing_cases,
-        sentence="Cases missing from the index: {value}",
-        action="Run manual recovery, investigate data loss",
-    ),
-    Rule(
-        name="manual_review",
-        severity=Severity.HIGH,
-        measure=Measure.COUNT,
-        value=lambda f, _: f.manual_review,
-        limit=lambda _: 0,
-        sentence="Failures that wait for a person: {value}",
-        action="Look at everycase failures --disposition manual_review",
-    ),
-)
 
 
 # ── evaluating ───────────────────────────────────────────────────────────────────────────────────

@@ -76,6 +76,8 @@ class Finder:
             for ids in self.tables.touched_object_ids(run_id):
                 self.tables.look_again(ids, self.index.stamps(ids))
             self._look_again_at(_OF_OBJECTS, Look.BEFORE)
+            if self.tables.manifest_size() != self.index.count():
+                self._gather_manifest()
             self.tables.find_in_index(Look.AFTER)
             self._confirm(Look.AFTER)
         self.tables.find_debt(space=self.space, look=Look.AFTER)
@@ -96,6 +98,8 @@ class Finder:
     # ── sets ─────────────────────────────────────────────────────────────────────────────────
 
     def _gather_manifest(self) -> None:
+        """All of it; the second time where more has changed than what was looked at again."""
+        self.tables.clear_manifest()
         self.tables.add_manifest(self.index.manifest())
         self.tables.index_manifest()
 
@@ -103,7 +107,7 @@ class Finder:
         """A listing is no snapshot: what it seems to lack or have too many of is asked for by id."""
         if self._look_again_at(REPAIRABLE | EXTRA, look):
             self.tables.forget(REPAIRABLE | EXTRA, look)
-            self.tables.find_in_index(look)
+            self.tables.find_in_index(look, again=True)
 
     def _look_again_at(self, kinds: frozenset[GapKind], look: Look) -> bool:
         some = False

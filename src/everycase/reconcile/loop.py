@@ -21,12 +21,12 @@ from everycase.domain.thresholds import Thresholds
 from everycase.pipeline.work import LOCK_WAIT_S, Crew
 from everycase.ports import Notifier, Source
 from everycase.reconcile import alerting
-from everycase.reconcile.alerts import Facts
 from everycase.reconcile.count import Census, Sweep, count, sweep
 from everycase.reconcile.gaps import Finder, Found
 from everycase.reconcile.identify import Pattern, Work, identify
 from everycase.reconcile.recover import Recovered, recover
 from everycase.reconcile.report import Report, count_left, count_recovered, count_withheld
+from everycase.reconcile.rules import Facts
 from everycase.store import budget, db, failures, gaps, lineage, locks, runs, state, vectors
 from everycase.store.db import Connection
 from everycase.store.gaps import GapTables
@@ -270,10 +270,7 @@ class Reconciliation:
             subject=self.subject,
         )
         report.alerts = told.alerts
-        if told.undelivered:
-            report.problems.append(
-                f"alerts that could not be delivered: {', '.join(told.undelivered)}; the next run tries again"
-            )
+        report.undelivered = told.undelivered
 
     # ── the books ────────────────────────────────────────────────────────────────────────────
 

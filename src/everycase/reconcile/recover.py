@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from everycase.domain.gaps import GapKind
+from everycase.domain.gaps import AT_SOURCE, GapKind
 from everycase.domain.runs import ObjectResult
 from everycase.pipeline.extract import extract
 from everycase.pipeline.work import Crew, Worked
 from everycase.ports import Source
 from everycase.reconcile.identify import Work
+from everycase.store import staging
 from everycase.store.db import Connection
 from everycase.store.gaps import GapTables
 
@@ -45,6 +46,7 @@ def recover(
     for kind in sorted(work.remove):
         for ids in tables.object_ids({kind}):
             crew.processor.index.delete(ids)
+    tables.adopt_failed()
     if work.process:
         tables.open_repairs(run_id=run_id, source=source.name, now=crew.processor.clock())
         if work.upgrade:
@@ -56,8 +58,15 @@ def recover(
 def _restage(
     conn: Connection, tables: GapTables, crew: Crew, source: Source, allow_deletes: int
 ) -> list[ObjectResult]:
-    """Read the source again, with all the guards that a sync has."""
+    """Read the source again, with all the guards that a sync has.
+
+    Whatever the watermark says of an object that was found to differ, it is not what staging holds.
+    """
     world = crew.processor
+    doubtful = tables.source_objects(AT_SOURCE)
+    for obj in world.catalogue.objects:
+        if obj.name in doubtful:
+            staging.set_version(conn, obj, source.name, "")
     results = extract(
         conn,
         source,

@@ -62,7 +62,10 @@ class Report:
     looked_at: datetime | None = None
     """When the gaps had been found, by the database's clock."""
     checked: Mapping[str, int] = field(default_factory=dict)
-    problems: list[str] = field(default_factory=list)
+    problems: Sequence[str] = ()
+    """What of the source could not be looked at, and why."""
+    undelivered: Sequence[str] = ()
+    """Alerts that reached nobody."""
     stop_reason: str = ""
     finished_at: datetime | None = None
     duration_s: float = 0.0
@@ -161,7 +164,7 @@ class Report:
             "stages": {name: asdict(s) for name, s in totals.stages.items()},
             "slowest_stage": slow.stage if slow else None,
             "checked": dict(self.checked),
-            "problems": list(self.problems),
+            "problems": [*self.problems, *_undelivered(self.undelivered)],
             "actions": self.actions,
         }
 
@@ -198,6 +201,12 @@ def count_left(after: Mapping[GapKind, int], withheld: Mapping[str, int]) -> dic
     """What the post-check found, less what waits for a person's word."""
     left = {k.value: n - withheld.get(k.value, 0) for k, n in after.items()}
     return {k: n for k, n in left.items() if n > 0}
+
+
+def _undelivered(rules: Sequence[str]) -> list[str]:
+    if not rules:
+        return []
+    return [f"alerts that could not be delivered: {', '.join(rules)}; the next run tries again"]
 
 
 def _is_late(p: Pattern, now: datetime) -> bool:

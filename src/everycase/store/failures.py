@@ -57,6 +57,12 @@ def record(conn: Connection, failures: Sequence[Failure], *, now: datetime) -> N
     )
 
 
+def supersede_others(conn: Connection, failures: Sequence[Failure], *, now: datetime) -> None:
+    """Close the failures of these cases at other stages: one reason at a time keeps a case."""
+    ids, stages = [f.record_id for f in failures], [f.stage for f in failures]
+    conn.execute(SQL["supersede"], {"record_ids": ids, "stages": stages, "now": now})
+
+
 def _is_known(failure: Failure, seen: tuple[int, str, Mapping[str, object], str] | None) -> bool:
     unattended = (
         ErrorType.MALFORMED_RECORD,
@@ -182,7 +188,7 @@ def rearm(
 
 
 def open_among(conn: Connection, ids: Sequence[UUID]) -> list[UUID]:
-    """Which of these failures are still open."""
+    """Which of these failures are still open, or have made room for another of their case."""
     return [r[0] for r in conn.execute(SQL["open_among"], {"ids": list(ids)})]
 
 

@@ -62,12 +62,16 @@ class GapTables:
             for s in stamps:
                 copy.write_row(_manifest_row(s))
 
+    def clear_manifest(self) -> None:
+        self._conn.execute(SQL["clear_manifest"])
+
     def index_manifest(self) -> None:
         self._conn.execute(SQL["index_manifest"])
 
     def look_again(self, ids: Sequence[UUID], stamps: Iterable[Stamps]) -> None:
         """Put what the index says of these objects now in the place of what it said before."""
         self._conn.execute(SQL["forget_manifest"], {"ids": list(ids)})
+        self._conn.execute(SQL["add_suspects"], {"ids": list(ids)})
         self.add_manifest(stamps)
 
     def manifest_size(self) -> int:
@@ -100,10 +104,13 @@ class GapTables:
         self._find("find_undeleted", look)
         self._find("find_untracked", look, recipe=recipe)
 
-    def find_in_index(self, look: Look) -> None:
-        """Lineage against the manifest, both ways."""
-        self._find("find_in_index", look)
-        self._find("find_extra", look)
+    def find_in_index(self, look: Look, *, again: bool = False) -> None:
+        """Lineage against the manifest, both ways; `again`: only the objects that were looked at again."""
+        if again:
+            self._conn.execute(SQL["analyze_suspects"])
+        self._find("find_in_index", look, again=again)
+        self._mark_canonical()
+        self._find("find_extra", look, again=again)
 
     def find_debt(self, *, space: str, look: Look) -> None:
         """Cases in another space than the preferred one."""
@@ -131,6 +138,10 @@ class GapTables:
         """The index objects that gaps of these kinds are about, page by page."""
         statement = self._statement("object_ids", look)
         return self._pages(statement, kinds=list(kinds))
+
+    def source_objects(self, kinds: Collection[GapKind]) -> set[str]:
+        """The source objects that gaps of these kinds are about."""
+        return {r[0] for r in self._conn.execute(SQL["source_objects"], {"kinds": list(kinds)})}
 
     def touched_object_ids(self, run_id: UUID) -> Iterator[list[UUID]]:
         """The objects of the cases that a run has worked on or found a gap about, page by page."""
@@ -162,7 +173,12 @@ class GapTables:
         with self._conn.transaction():
             self._conn.execute(SQL["events"], {"run_id": run_id, "now": now})
             self._conn.execute(SQL["open_repairs"], {"kinds": sorted(REPAIRABLE)})
+            self._conn.execute(SQL["resume"])
             self._conn.execute(SQL["adopt"], {"source": source})
+
+    def adopt_failed(self) -> None:
+        """Let lineage know of the objects of cases that failed, so that they go when their cases go."""
+        self._conn.execute(SQL["adopt_failed"])
 
     def open_debt(self) -> None:
         """Let the cases of a fallback space be worked on again; their old vectors serve meanwhile."""
@@ -206,6 +222,14 @@ class GapTables:
 
     # ── inside ───────────────────────────────────────────────────────────────────────────────
 
+    def _mark_canonical(self) -> None:
+        """An object that no lineage names, where its case's object belongs, is no stranger: UUIDv5 tells."""
+        after = _LOWEST
+        while rows := self._conn.execute(SQL["unclaimed"], {"after": after, "limit": PAGE}).fetchall():
+            after = rows[-1][0]
+            own = [i for i, number in rows if fingerprint.object_id(number or "") == i]
+            self._conn.execute(SQL["mark_canonical"], {"ids": own})
+
     def _find(self, name: str, look: Look, *, obj: SourceObject | None = None, **given: object) -> None:
         self._conn.execute(self._statement(name, look, obj), given)
 
@@ -239,20 +263,7 @@ def kept(conn: Connection, run_id: UUID, *, limit: int) -> list[dict[str, Any]]:
 
 
 def _manifest_row(s: Stamps) -> tuple[object, ...]:
-    return (
-        s.object_id,
-        s.case_id,
-        s.case_number,
-        s.checksum,
-        s.children_checksum,
-        s.text_hash,
-        s.space,
-        s.recipe,
-        s.vector_hash,
-        s.object_hash,
-        s.generation,
-        fingerprint.object_id(s.case_number or "") == s.object_id,
-    )
+    return (s.object_id, s.case_id, s.case_number, s.space, s.generation, s.seal())
 
 
 def named(tally: Mapping[GapKind, int]) -> dict[str, int]:

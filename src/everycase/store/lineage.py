@@ -77,6 +77,8 @@ class FailedRow:
     """None when it failed before it was read."""
     stage: Stage
     message: str
+    doubtful: UUID | None = None
+    """An object that may or may not have been written."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,6 +236,7 @@ def record_failed(conn: Connection, rows: Sequence[FailedRow], *, recipe: str, a
         "generations": [r.generation for r in rows],
         "stages": [r.stage for r in rows],
         "messages": [r.message for r in rows],
+        "doubtful": [r.doubtful for r in rows],
     }
     conn.execute(SQL["failed"], given)
 

@@ -1,25 +1,12 @@
-"""SQL by name: every `.sql` file under `sql/` holds named blocks, one question each (style §10).
-
--- due --
--- Failures whose retry time has come, oldest first.
-select …
-"""
+"""The store's SQL: every file under `sql/` holds the named blocks of one module."""
 
 from __future__ import annotations
 
-import re
-from functools import cache
-from importlib import resources
-from typing import LiteralString, cast
+from typing import LiteralString
 
-_NAME = re.compile(r"^-- ([a-z_]+) --$", re.MULTILINE)
+from everycase.named_sql import read_blocks
 
 
-@cache
 def queries(module: str) -> dict[str, LiteralString]:
-    """The named blocks of `sql/{module}.sql`. They are our own text: literal by construction."""
-    text = resources.files(__package__).joinpath("sql", f"{module}.sql").read_text(encoding="utf-8")
-    parts = _NAME.split(text)[1:]
-    return {
-        name: cast(LiteralString, body.strip()) for name, body in zip(parts[::2], parts[1::2], strict=True)
-    }
+    """The named blocks of `sql/{module}.sql`."""
+    return read_blocks("everycase.store", f"sql/{module}.sql")

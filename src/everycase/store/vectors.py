@@ -14,16 +14,30 @@ from everycase.store.queries import queries
 
 SQL = queries("vectors")
 
+_ROUNDING = 0.01
+"""How far from 1 half precision may bring the length of a unit vector."""
+
 
 def cached(conn: Connection, hashes: Sequence[str], space: str) -> dict[str, Vector]:
-    """The vectors that are kept of these texts in `space`."""
+    """The vectors that are kept of these texts in `space`.
+
+    What is no unit vector of the space (it was altered behind our back) is forgotten, and embedded anew.
+    """
     rows = conn.execute(SQL["cached"], {"hashes": list(hashes), "space": space}, binary=True)
+    read = {h: _vector(raw, space) for h, raw in rows}
+    if spoilt := [h for h, vector in read.items() if vector is None]:
+        conn.execute(SQL["forget"], {"hashes": spoilt, "space": space})
+    return {h: vector for h, vector in read.items() if vector is not None}
+
+
+def _vector(raw: bytes, space: str) -> Vector | None:
     width = int(space.rpartition("@")[2])
-    return {h: np.frombuffer(v, dtype=_dtype(v, width)).astype(np.float32) for h, v in rows}
-
-
-def _dtype(kept: bytes, width: int) -> str:
-    return "<f2" if len(kept) == 2 * width else "<f4"
+    dtype = {2 * width: "<f2", 4 * width: "<f4"}.get(len(raw))
+    if dtype is None:
+        return None
+    vector = np.frombuffer(raw, dtype=dtype).astype(np.float32)
+    is_unit = bool(np.isfinite(vector).all()) and abs(float(np.linalg.norm(vector)) - 1) < _ROUNDING
+    return vector if is_unit else None
 
 
 def keep(

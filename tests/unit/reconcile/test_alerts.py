@@ -10,14 +10,16 @@ from hypothesis import strategies as st
 
 from everycase.domain.thresholds import Standing, Thresholds
 from everycase.reconcile.alerts import (
-    RULES,
-    Facts,
     Notice,
     NoticeKind,
     alerts,
     decide,
     evaluate,
     heartbeat,
+)
+from everycase.reconcile.rules import (
+    RULES,
+    Facts,
 )
 
 NOW = datetime(2024, 11, 4, 6, 0, tzinfo=UTC)

@@ -18,6 +18,14 @@ set case_number = excluded.case_number, error_type = excluded.error_type, error_
     payload = excluded.payload, retry_count = excluded.retry_count, next_retry_time = excluded.next_retry_time,
     disposition = excluded.disposition, last_failed_at = excluded.last_failed_at
 
+-- supersede --
+-- A case fails at one stage at a time: what ailed it at another is not what keeps it now.
+update recon.failed_records f
+set resolved = true, resolution_time = %(now)s, recovery_method = 'superseded'
+from unnest(%(record_ids)s::text[], %(stages)s::text[]) as b (id, stage)
+where f.record_id = b.id and f.stage <> b.stage and f.stage <> 'extraction' and not f.resolved
+  and f.source_object = 'Case' and f.disposition <> 'skip' and f.error_type <> 'MissingChildData'
+
 -- resolve --
 -- What ails these records is over, save at the stages that still fail.
 update recon.failed_records
@@ -76,7 +84,8 @@ select stage, error_type, disposition,
        count(*) filter (where not resolved) as open,
        count(*) filter (where resolved) as resolved,
        min(failed_at) as first_seen, max(last_failed_at) as last_seen,
-       extract(epoch from avg(resolution_time - failed_at) filter (where resolved))::float as mttr_s
+       extract(epoch from avg(resolution_time - failed_at)
+         filter (where resolved and recovery_method <> 'superseded'))::float as mttr_s
 from recon.failed_records
 group by stage, error_type, disposition
 having %(all)s or count(*) filter (where not resolved) > 0
@@ -93,8 +102,9 @@ where not resolved and disposition <> 'skip'
 returning failure_id, record_id, stage, source_object, error_type
 
 -- open_among --
--- Which of these failures are still open.
-select failure_id from recon.failed_records where failure_id = any (%(ids)s) and not resolved
+-- Which of these failures are still open, or have made room for another of their case.
+select failure_id from recon.failed_records
+where failure_id = any (%(ids)s) and (not resolved or recovery_method = 'superseded')
 
 -- due --
 -- Failures whose retry time has come, by stage and type.

@@ -1,21 +1,24 @@
 -- create --
 -- Where a look at things is put together; of this session alone.
-drop table if exists pg_temp.manifest, pg_temp.swept, pg_temp.gap, pg_temp.gap_after, pg_temp.to_read;
+drop table if exists pg_temp.manifest, pg_temp.swept, pg_temp.gap, pg_temp.gap_after, pg_temp.to_read, pg_temp.suspect;
 create temp table manifest (
-  object_id uuid not null, case_id text, case_number text, checksum text, children_checksum text,
-  text_hash text, space text, recipe text, vector_hash text, object_hash text, generation bigint,
-  is_canonical boolean not null);
+  object_id uuid not null, case_id text, case_number text, space text, generation bigint, seal bytea,
+  is_canonical boolean not null default false);
 create temp table swept (object text not null, id text not null, row_hash text not null, is_deleted boolean not null);
 create temp table gap (
   kind text not null, object text not null, record_id text, case_number text, object_id uuid,
   method text, outcome text not null default 'open');
 create temp table gap_after (like gap including defaults);
+create temp table suspect (object_id uuid primary key);
 create temp table to_read (object_id uuid primary key, record_id text, case_number text, vector_hash text, object_hash text)
 
 -- add_manifest --
 -- What the index says it holds, in bulk.
-copy manifest (object_id, case_id, case_number, checksum, children_checksum, text_hash, space, recipe,
-               vector_hash, object_hash, generation, is_canonical) from stdin
+copy manifest (object_id, case_id, case_number, space, generation, seal) from stdin
+
+-- clear_manifest --
+-- Before the index is listed.
+truncate manifest
 
 -- index_manifest --
 -- The planner must know how many there are.
@@ -62,14 +65,19 @@ where l.status <> 'deleted' and (c.is_deleted or c.id is null)
   and not exists (select from {gaps} g where g.object = 'Case' and g.record_id = l.record_id)
 
 -- find_untracked --
--- Staged cases that lineage does not know, has left half-way, or has loaded from older content.
+-- Staged cases that lineage does not know, has left half-way (or failed, and no failure says why), or has
+-- loaded from older content.
 insert into {gaps} (kind, object, record_id, case_number)
 select f.kind, 'Case', f.id, f.case_number
 from (
   select c.id, c.case_number,
     case when l.record_id is null or l.status = 'deleted' then 'untracked'
          when l.status = 'in_progress' then 'stuck'
-         when c.generation > l.generation or l.tried_recipe is distinct from %(recipe)s then 'outdated'
+         when c.generation <> l.generation or l.tried_recipe is distinct from %(recipe)s then 'outdated'
+         when l.status = 'failed' and not exists (
+           select from recon.failed_records f
+           where f.record_id = c.id and not f.resolved and f.stage <> 'extraction' and f.disposition <> 'skip')
+         then 'stuck'
     end as kind
   from udp.case c left join recon.data_lineage l on l.record_id = c.id
   where not c.is_deleted
@@ -87,12 +95,23 @@ from recon.data_lineage l
 join udp.case c on c.id = l.record_id and not c.is_deleted
 left join manifest m on m.object_id = l.object_id
 where l.status = 'completed'
+  and (not %(again)s or exists (select from suspect s where s.object_id = l.object_id))
   and (m.object_id is null or m.generation > l.generation
-    or (m.case_id, m.case_number, m.checksum, m.children_checksum, m.text_hash, m.space, m.recipe,
-        m.vector_hash, m.object_hash)
-      is distinct from (l.record_id, l.case_number, l.checksum, l.children_checksum, l.text_hash, l.space,
-                        l.recipe, l.vector_hash, l.object_hash))
+    or m.seal is distinct from sha256(convert_to(concat_ws(E'\x1f', l.record_id, l.case_number, l.checksum,
+      l.children_checksum, l.text_hash, l.space, l.recipe, l.vector_hash, l.object_hash), 'UTF8')))
   and not exists (select from {gaps} g where g.object = 'Case' and g.record_id = l.record_id)
+
+-- unclaimed --
+-- Objects that no lineage row names, a page at a time.
+select m.object_id, m.case_number
+from manifest m
+where m.object_id > %(after)s and not m.is_canonical
+  and not exists (select from recon.data_lineage l where l.object_id = m.object_id and l.status <> 'deleted')
+order by m.object_id limit %(limit)s
+
+-- mark_canonical --
+-- Those of them that are where the object of their case number belongs.
+update manifest set is_canonical = true where object_id = any (%(ids)s)
 
 -- find_extra --
 -- Objects of no case, or second objects of one. What a case that is not loaded yet would be stored as is its own.
@@ -106,6 +125,7 @@ left join lateral (
   order by c.id = m.case_id desc limit 1
 ) c on true
 where l.record_id is null
+  and (not %(again)s or exists (select from suspect s where s.object_id = m.object_id))
   and not (m.is_canonical and exists (
     select from udp.case o where o.id = m.case_id and o.case_number = m.case_number and not o.is_deleted))
 
@@ -150,12 +170,16 @@ where object_id > %(after)s order by object_id limit %(limit)s
 
 -- clear --
 -- Before the last look.
-truncate to_read, gap_after
+truncate to_read, gap_after, suspect
 
 -- object_ids --
 -- Index objects that gaps of these kinds are about, a page at a time.
 select distinct object_id from {gaps}
 where kind = any (%(kinds)s) and object_id > %(after)s order by object_id limit %(limit)s
+
+-- source_objects --
+-- Which source objects gaps of these kinds are about.
+select distinct object from gap where kind = any (%(kinds)s)
 
 -- own_object_ids --
 -- Where cases that are worked on now have or should have their objects, a page at a time.
@@ -163,6 +187,14 @@ select distinct l.object_id from recon.data_lineage l
 where l.object_id > %(after)s
   and (l.run_id = %(run_id)s or exists (select from gap g where g.record_id = l.record_id))
 order by l.object_id limit %(limit)s
+
+-- add_suspects --
+-- Objects that are looked at a second time.
+insert into suspect select unnest(%(ids)s::uuid[]) on conflict do nothing
+
+-- analyze_suspects --
+-- The planner must know how few there are.
+analyze suspect
 
 -- drop_kinds --
 -- Forget what is about to be looked at a second time.
@@ -196,16 +228,35 @@ order by l.record_id
 update recon.data_lineage l
 set status = 'in_progress', current_stage = 'extracted', weaviate_timestamp = null, updated_at = now()
 from gap g
-where g.kind = any (%(kinds)s) and l.record_id = g.record_id and l.object_id is not null
+where g.kind = any (%(kinds)s) and l.record_id = g.record_id
+
+-- resume --
+-- Cases that nothing else brings back: failed and no failure says so, or ahead of what is staged, so that
+-- nothing newer would ever seem to come.
+update recon.data_lineage l
+set status = 'in_progress', generation = least(l.generation, c.generation), updated_at = now()
+from gap g join udp.case c on c.id = g.record_id
+where l.record_id = g.record_id
+  and ((g.kind = 'stuck' and l.status = 'failed') or (g.kind = 'outdated' and l.generation > c.generation))
 
 -- adopt --
 -- Cases that lineage lost or left half-way, and that the index has an object of: it is not to be trusted.
 insert into recon.data_lineage as l (record_id, case_number, source_system, current_stage, status, object_id)
 select g.record_id, g.case_number, %(source)s, 'extracted', 'in_progress', m.object_id
-from gap g join manifest m on m.case_id = g.record_id and m.case_number = g.case_number and m.is_canonical
+from gap g
+left join recon.data_lineage own on own.record_id = g.record_id
+join manifest m on m.case_id = g.record_id and (m.object_id = own.object_id
+  or (own.object_id is null and m.is_canonical and m.case_number = g.case_number))
 where g.kind in ('untracked', 'stuck')
 on conflict (record_id) do update
 set object_id = excluded.object_id, status = 'in_progress', weaviate_timestamp = null
+
+-- adopt_failed --
+-- A case that failed, and that the index has an object of, though lineage forgot: it is not to be trusted.
+update recon.data_lineage l set object_id = m.object_id
+from manifest m
+where m.is_canonical and l.record_id = m.case_id and l.case_number = m.case_number
+  and l.object_id is null and l.status = 'failed'
 
 -- open_debt --
 -- The old vector serves until it is replaced.
@@ -272,10 +323,11 @@ select %(run_id)s, kind, object, record_id, case_number, object_id,
 from gap
 
 -- recovered_failures --
--- How the failures that this run closed were closed; cases that were gaps as well are counted as those.
+-- How the failures that this run closed were closed; cases that were gaps as well are counted as those, but
+-- not the children that waited for one.
 select f.recovery_method, count(*) from recon.failed_records f
-where f.resolved and f.resolution_time >= %(since)s and f.recovery_method is not null
-  and not exists (select from gap g where g.record_id = f.record_id)
+where f.resolved and f.resolution_time >= %(since)s and f.recovery_method <> 'superseded'
+  and (f.error_type = 'MissingChildData' or not exists (select from gap g where g.record_id = f.record_id))
 group by f.recovery_method
 
 -- kept --

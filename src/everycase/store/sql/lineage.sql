@@ -110,12 +110,15 @@ from unnest(%(ids)s::text[], %(generations)s::bigint[]) as b (id, generation)
 where l.record_id = b.id and l.generation <= b.generation
 
 -- failed --
--- The case could not pass; its failure row says why. What is in the index of it stays there.
+-- The case could not pass; its failure row says why. What is in the index of it stays there; where nobody knows
+-- what that is (a time-out while writing), it is not trusted any more.
 update recon.data_lineage l
 set status = 'failed', current_stage = b.stage, error_message = b.message, updated_at = %(at)s,
+    object_id = coalesce(b.doubtful, l.object_id),
+    weaviate_timestamp = case when b.doubtful is null then l.weaviate_timestamp end,
     generation = greatest(l.generation, b.generation), tried_recipe = %(recipe)s, retry_count = l.retry_count + 1
-from unnest(%(ids)s::text[], %(generations)s::bigint[], %(stages)s::text[], %(messages)s::text[])
-  as b (id, generation, stage, message)
+from unnest(%(ids)s::text[], %(generations)s::bigint[], %(stages)s::text[], %(messages)s::text[], %(doubtful)s::uuid[])
+  as b (id, generation, stage, message, doubtful)
 where l.record_id = b.id and (b.generation is null or l.generation <= b.generation)
 
 -- add_events --

@@ -3,6 +3,10 @@
 select text_hash, vector from recon.embedding_cache
 where text_hash = any (%(hashes)s) and space = %(space)s
 
+-- forget --
+-- What is not what was kept.
+delete from recon.embedding_cache where text_hash = any (%(hashes)s) and space = %(space)s
+
 -- keep --
 -- What was embedded is kept before it is used, so that nothing is paid for twice.
 insert into recon.embedding_cache (text_hash, space, vector)
@@ -14,8 +18,7 @@ on conflict do nothing
 select count(*), pg_total_relation_size('recon.embedding_cache') from recon.embedding_cache
 
 -- prune --
--- Kept before then, and of no case: neither what it is loaded with, nor what it would be loaded with in
--- another space; a case that has not come through yet may want what it has already.
+-- Kept before then, and of no case: neither is one loaded with it, nor has one failed that waits for it.
 delete from recon.embedding_cache c
 where c.created_at < %(before)s
   and not exists (

@@ -1,0 +1,97 @@
+"""A world that is broken at every boundary heals: whatever happened, every case is accounted for.
+
+`make soak SEEDS=200` lives through longer histories, with real processes that are killed.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+
+from tests.support.trial import Databases, Trial, live_through
+
+
+@pytest.fixture(scope="module")
+def databases(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
+    found = Databases(postgres, tmp_path_factory.mktemp("template"))
+    yield found
+    found.close()
+
+
+@pytest.mark.parametrize("seed", [7, 33, 109])
+def test_a_history_of_faults_heals(databases: Databases, tmp_path: Path, seed: int) -> None:
+    """Histories of the soak, by seed: loaded and equal, deleted, or openly failed; nothing paid twice."""
+    with databases.fresh() as dsn:
+        live_through(Trial(dsn, tmp_path, seed), steps=8, kills=0)
+
+
+class WorldToBreak(RuleBasedStateMachine):
+    """Whatever order faults and runs come in, in the end everything is in order."""
+
+    databases: Databases
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open = ExitStack()
+
+    @initialize(seed=st.integers(0, 10_000))
+    def begin(self, seed: int) -> None:
+        home = Path(tempfile.mkdtemp(prefix="world-"))
+        self.open.callback(shutil.rmtree, home, ignore_errors=True)
+        self.trial = Trial(self.open.enter_context(self.databases.fresh()), home, seed)
+
+    @rule()
+    def change_source(self) -> None:
+        self.trial.change_source()
+
+    @rule()
+    def damage_source(self) -> None:
+        self.trial.damage_source()
+
+    @rule()
+    def mend_source(self) -> None:
+        self.trial.mend_source()
+
+    @rule()
+    def do_harm(self) -> None:
+        self.trial.do_harm()
+
+    @rule()
+    def turn_weather(self) -> None:
+        self.trial.turn_weather()
+
+    @rule()
+    def run_something(self) -> None:
+        self.trial.run_something()
+
+    @rule()
+    def die_at_something(self) -> None:
+        self.trial.die_at_something()
+
+    def teardown(self) -> None:
+        with self.open:
+            if hasattr(self, "trial"):
+                self.trial.heal()
+                self.trial.judge()
+
+
+def test_faults_and_runs_in_any_order_heal(databases: Databases) -> None:
+    """Hypothesis chooses; what it finds it makes as short as it can."""
+    machine = type("Machine", (WorldToBreak,), {"databases": databases})
+    machine.TestCase.settings = settings(
+        max_examples=5,
+        stateful_step_count=8,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    machine.TestCase("runTest").runTest()

@@ -1,0 +1,102 @@
+"""A long run by seed: a world that is broken at every boundary, healed, and judged.
+
+`python -m tests.soak --seeds 200`: a line a seed; the first invariant that breaks is told with its seed
+and history, and ends it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import concurrent.futures as cf
+import logging
+import multiprocessing as mp
+import shutil
+import sys
+import tempfile
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from everycase import telemetry
+from everycase.store import embedded
+from tests.support.trial import Databases, InvariantBroken, Trial, live_through
+
+STEPS = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What became of one seed; `broken` is its history and what does not hold."""
+
+    seed: int
+    steps: int = 0
+    gaps: int = 0
+    seconds: float = 0.0
+    broken: str = ""
+
+
+def try_seed(server: str, home: Path, seed: int, *, kills: int) -> Verdict:
+    """One history on a database of its own."""
+    folder = Path(tempfile.mkdtemp(prefix=f"{seed}-", dir=home))
+    try:
+        with _databases(server, home).fresh() as dsn:
+            trial = Trial(dsn, folder, seed)
+            seconds = live_through(trial, steps=STEPS, kills=kills)
+    except InvariantBroken as e:
+        return Verdict(seed=seed, broken=str(e))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return Verdict(seed=seed, steps=len(trial.history), gaps=trial.healed, seconds=seconds)
+
+
+@cache
+def _databases(server: str, home: Path) -> Databases:
+    """The template of this process."""
+    return Databases(server, home)
+
+
+def _prepare() -> None:
+    telemetry.configure(debug=False)
+    logging.getLogger("psycopg").setLevel(logging.ERROR)  # that a rollback fails on a dead connection
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="soak", description=__doc__)
+    parser.add_argument("--seeds", type=int, default=20, metavar="N", help="how many")
+    parser.add_argument("--from", type=int, default=1, dest="first", metavar="K", help="the first")
+    parser.add_argument("--processes", type=int, default=2, metavar="P", help="seeds at a time")
+    parser.add_argument("--kills", type=int, default=1, metavar="N", help="real processes killed in a seed")
+    parser.add_argument("--go-on", action="store_true", help="try all seeds, whatever breaks")
+    given = parser.parse_args()
+    home = Path(tempfile.mkdtemp(prefix="ecs-", dir="/tmp"))
+    home.chmod(0o755)
+    clean = failed = 0
+    try:
+        server = embedded.start(home)
+        seeds = range(given.first, given.first + given.seeds)
+        with cf.ProcessPoolExecutor(given.processes, mp.get_context("spawn"), _prepare) as pool:
+            waiting = [pool.submit(try_seed, server, home, seed, kills=given.kills) for seed in seeds]
+            for done in waiting:
+                found = done.result()
+                if found.broken:
+                    failed += 1
+                    print(found.broken, flush=True)
+                    if not given.go_on:
+                        pool.shutdown(cancel_futures=True)
+                        break
+                else:
+                    clean += 1
+                    print(
+                        f"seed {found.seed}: {found.steps} steps, {found.gaps} gaps healed, "
+                        f"{found.seconds:.1f} s",
+                        flush=True,
+                    )
+    finally:
+        embedded.stop(home)
+        shutil.rmtree(home, ignore_errors=True)
+    print(f"{clean} seeds clean" + (f", {failed} broken" if failed else ""))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
