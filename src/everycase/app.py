@@ -196,7 +196,7 @@ class App:
             vectors=self.settings.keep_vectors,
         )
 
-    def crew(self, progress: Progress) -> Crew:
+    def crew(self, progress: Progress, *, max_cost: float | None = None) -> Crew:
         return Crew(
             processor=self.processor,
             engine=self.engine,
@@ -205,15 +205,15 @@ class App:
             stall_s=self.settings.stall_after.total_seconds(),
             thresholds=self.thresholds,
             progress=progress,
+            max_cost=max_cost,
         )
 
-    def sync(self, progress: Progress, *, allow_deletes: int = 0) -> SyncReport:
+    def sync(
+        self, progress: Progress, *, allow_deletes: int = 0, max_cost: float | None = None
+    ) -> SyncReport:
         """Bring the index up to date, and tell people of what crosses a threshold."""
-        report = Sync(
-            dsn=self.dsn,
-            source=self.source,
-            crew=self.crew(progress),
-        ).run(uuid4(), allow_deletes=allow_deletes)
+        crew = self.crew(progress, max_cost=max_cost)
+        report = Sync(dsn=self.dsn, source=self.source, crew=crew).run(uuid4(), allow_deletes=allow_deletes)
         with self.pool.connection() as conn:
             tell_of_sync(conn, self.notifier, report, self.thresholds, now=now(), subject=SUBJECT)
         return report
@@ -226,12 +226,13 @@ class App:
         deep: bool = False,
         dry_run: bool = False,
         allow_deletes: int = 0,
+        max_cost: float | None = None,
     ) -> Report:
         """Hold source, staging, lineage and index against each other, and mend what differs."""
         return Reconciliation(
             dsn=self.dsn,
             source=self.source,
-            crew=self.crew(progress),
+            crew=self.crew(progress, max_cost=max_cost),
             notifier=self.notifier,
             thresholds=self.thresholds,
             retention=self.retention,

@@ -39,18 +39,28 @@ AllowDeletes = Annotated[
         "--allow-deletes", min=0, metavar="N", help="Approve, for this run, up to N vanished rows an object."
     ),
 ]
+MaxCost = Annotated[
+    float | None,
+    typer.Option(
+        "--max-cost",
+        min=0,
+        metavar="MONEY",
+        help="Spend about so much on embedding; what is left then, the next run does.",
+    ),
+]
 
 
 @command()
-def run(allow_deletes: AllowDeletes = 0, *, quiet: bool) -> Result:
+def run(allow_deletes: AllowDeletes = 0, max_cost: MaxCost = None, *, quiet: bool) -> Result:
     """The main job: sync, then reconcile, then a report of what is true."""
     with App(settings.load()) as world:
         with console.progress(quiet=quiet) as progress:
-            synced = world.sync(progress, allow_deletes=allow_deletes)
+            synced = world.sync(progress, allow_deletes=allow_deletes, max_cost=max_cost)
         if synced.status == "stopped":
             return Result(synced.as_dict(), lambda: show.sync(synced), synced.exit_code)
         with console.progress(quiet=quiet) as progress:
-            report = world.reconcile(progress, RunType.MANUAL, allow_deletes=allow_deletes)
+            left = None if max_cost is None else max(max_cost - synced.cost, 0.0)
+            report = world.reconcile(progress, RunType.MANUAL, allow_deletes=allow_deletes, max_cost=left)
         overview = look(world)
     found = {**report.as_dict(), "sync": synced.as_dict()}
 
@@ -70,10 +80,10 @@ def run(allow_deletes: AllowDeletes = 0, *, quiet: bool) -> Result:
 
 
 @command()
-def sync(allow_deletes: AllowDeletes = 0, *, quiet: bool) -> Result:
+def sync(allow_deletes: AllowDeletes = 0, max_cost: MaxCost = None, *, quiet: bool) -> Result:
     """Bring staging and index up to date with the source; only what changed is worked on."""
     with App(settings.load()) as world, console.progress(quiet=quiet) as progress:
-        report = world.sync(progress, allow_deletes=allow_deletes)
+        report = world.sync(progress, allow_deletes=allow_deletes, max_cost=max_cost)
     return Result(report.as_dict(), lambda: show.sync(report), report.exit_code)
 
 
@@ -88,12 +98,15 @@ def reconcile(
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Find and report; write nothing.")] = False,
     allow_deletes: AllowDeletes = 0,
+    max_cost: MaxCost = None,
     *,
     quiet: bool,
 ) -> Result:
     """Hold source, staging, lineage and index against each other, and mend what differs."""
     with App(settings.load()) as world, console.progress(quiet=quiet) as progress:
-        report = world.reconcile(progress, run_type, deep=deep, dry_run=dry_run, allow_deletes=allow_deletes)
+        report = world.reconcile(
+            progress, run_type, deep=deep, dry_run=dry_run, allow_deletes=allow_deletes, max_cost=max_cost
+        )
     found = report.as_dict()
     return Result(found, lambda: console.say(as_text(found)), report.exit_code)
 
@@ -253,11 +266,17 @@ def report(
 
 @command()
 def prune() -> Result:
-    """Remove what has been over for long enough: resolved failures, runs. A daily run does so by itself."""
+    """Remove what has been over for long enough: resolved failures, runs, unused vectors.
+
+    A daily run does so by itself.
+    """
     with App(settings.load()) as world:
         found = world.prune()
-    sentence = f"removed {found.failures:,} resolved failures and {found.runs:,} runs"
-    return Result({"failures": found.failures, "runs": found.runs}, lambda: console.say(sentence))
+    sentence = (
+        f"removed {found.failures:,} resolved failures, {found.runs:,} runs and {found.vectors:,} vectors of "
+        "no case"
+    )
+    return Result(asdict(found), lambda: console.say(sentence))
 
 
 @command()

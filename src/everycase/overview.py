@@ -4,15 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from everycase.app import App
-from everycase.domain.errors import EverycaseError, ExitCode, WrongUse
-from everycase.domain.failures import Disposition
+from everycase.domain.errors import DependencyUnreachable, EverycaseError, ExitCode, WrongUse
+from everycase.domain.failures import Disposition, EmbeddingFailure
+from everycase.domain.providers import provider_of
 from everycase.domain.rows import MalformedRow, long_id
+from everycase.ports import Embedder
 from everycase.reconcile.count import coverage
 from everycase.settings import Settings
-from everycase.store import alerts, db, failures, lineage, locks, runs, state
+from everycase.store import alerts, budget, db, failures, ledger, lineage, locks, runs, state, vectors
+from everycase.store.db import Connection
+from everycase.store.vectors import CacheSize
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderOverview:
+    """A provider as everybody knows it, and what it has cost in 30 days."""
+
+    name: str
+    is_known: bool
+    open_until: datetime | None
+    """None: its breaker is closed."""
+    trouble: str | None
+    calls: int
+    tokens: int
+    embedded: int
+    reused: int
+    timeouts: int
+    cost: float
+
+    def as_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "state": "closed" if self.open_until is None else "open"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +61,10 @@ class Overview:
     """Whether a run is at work now."""
     example: str | None
     """A case number to try things with."""
+    debt: int
+    """Loaded cases whose vector is a fallback's."""
+    providers: tuple[ProviderOverview, ...]
+    cache: CacheSize
 
     @property
     def funnel(self) -> dict[str, int]:
@@ -81,6 +111,9 @@ class Overview:
             "alerts": list(self.alerts),
             "stop_reason": self.stop_reason,
             "is_running": self.is_running,
+            "debt": self.debt,
+            "providers": {p.name: p.as_dict() for p in self.providers},
+            "cache": asdict(self.cache),
             "index": {"count": self.index_count, "ready": self.is_index_ready, "detail": self.index_detail},
         }
 
@@ -91,9 +124,13 @@ def look(world: App) -> Overview:
         census = lineage.census(conn)
         health = world.index.health()
         stop, last = state.stopped(conn), runs.reconciliations(conn, limit=1)
+        spaces = lineage.spaces(conn)
         return Overview(
             census=census,
-            spaces=lineage.spaces(conn),
+            spaces=spaces,
+            debt=sum(n for space, n in spaces.items() if space != world.embedder.space),
+            providers=_providers(world, conn),
+            cache=vectors.size(conn),
             open_failures=failures.tally(conn),
             last_sync=runs.last(conn),
             last_reconciliation=last[0] if last else None,
@@ -105,6 +142,23 @@ def look(world: App) -> Overview:
             is_running=locks.is_held(conn, locks.PIPELINE),
             example=lineage.example(conn),
         )
+
+
+def _providers(world: App, conn: Connection) -> tuple[ProviderOverview, ...]:
+    names = [n for n in world.settings.embedders if n != "local"]
+    known = budget.states(conn, names)
+    spent = {s["provider"]: s for s in ledger.spent(conn, since=budget.clock(conn) - timedelta(days=30))}
+    figures = ("calls", "tokens", "embedded", "reused", "timeouts", "cost")
+    return tuple(
+        ProviderOverview(
+            name=name,
+            is_known=name in known,
+            open_until=known[name].open_until if name in known else None,
+            trouble=known[name].trouble if name in known else None,
+            **{f: spent.get(name, {}).get(f, 0) for f in figures},
+        )
+        for name in names
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,7 +271,9 @@ def diagnose(load: Callable[[], Settings]) -> list[Check]:
         attempt("engine", lambda: f"{world.engine.kind}, {world.engine.workers} workers")
         attempt("source", lambda: _source(world))
         if attempt("database", lambda: _database(world)):
-            attempt("embedder", lambda: _embedder(world))
+            if attempt("embedders", lambda: ", ".join(e.space for e in world.embedders)):
+                for e in world.embedders:
+                    attempt(f"embedder {provider_of(e.space)}", partial(_embedder, e))
             attempt("index", lambda: _index(world))
     return checks
 
@@ -245,13 +301,13 @@ def _database(world: App) -> str:
     return f"PostgreSQL {version} at {db.address(world.dsn)}, schema up to date"
 
 
-def _embedder(world: App) -> str:
-    batch = world.embedder.embed_documents(["a short text to see whether the model answers"])
-    answer = batch.outcomes[0]
-    error = getattr(answer, "message", "")
-    if error:
-        raise EverycaseError(f"{world.embedder.space}: {error}")
-    return f"{world.embedder.space} answers"
+def _embedder(embedder: Embedder) -> str:
+    """Asks for one short text, once. Raises `DependencyUnreachable`."""
+    try:
+        embedder.embed_query("a short text to see whether the model answers", embedder.space)
+    except EmbeddingFailure as e:
+        raise DependencyUnreachable(f"{embedder.space}: {e}") from None
+    return f"{embedder.space} answers"
 
 
 def _index(world: App) -> str:

@@ -11,10 +11,11 @@ from typing import Any
 from everycase import console
 from everycase.domain.catalogue import FEW_FIELDS
 from everycase.domain.runs import BatchResult
-from everycase.overview import Journey, Overview
+from everycase.overview import Journey, Overview, ProviderOverview
 from everycase.pipeline.plan import Plan
 from everycase.pipeline.retry import Retried
 from everycase.pipeline.sync import SyncReport
+from everycase.reconcile.text import provider_lines
 from everycase.service.scheduler import JobResult
 
 
@@ -32,6 +33,8 @@ def sync(report: SyncReport) -> None:
         f"{report.deleted:,} deleted, {totals.failed:,} failed"
     )
     _embedding(totals)
+    for line in provider_lines(report.as_dict()):
+        console.say(line)
     if totals.redactions:
         removed = ", ".join(f"{n:,} {kind}" for kind, n in sorted(totals.redactions.items()))
         console.say(f"Removed: {removed}")
@@ -100,6 +103,11 @@ def overview(o: Overview) -> None:
         console.say(f"Fewer than {FEW_FIELDS} fields: {few:,} cases (flagged, and loaded all the same)")
     if o.spaces:
         console.say("Spaces: " + ", ".join(f"{name} {n:,}" for name, n in o.spaces.items()))
+    if o.debt:
+        console.say(f"In a fallback space: {o.debt:,} cases; a reconciliation embeds them anew when it can")
+    for p in o.providers:
+        console.say(_provider(p))
+    console.say(f"Vector cache: {o.cache.vectors:,} vectors, {o.cache.bytes / 1e6:,.1f} MB")
     for disposition, n in o.open_failures.items():
         console.say(f"Open failures ({disposition}): {n:,}")
     for rule in o.alerts:
@@ -117,6 +125,17 @@ def overview(o: Overview) -> None:
         console.say(f"! the pipeline is stopped: {o.stop_reason}; let it go on with {me()} resume")
     if not o.is_index_ready:
         console.say(f"! index: {o.index_detail}")
+
+
+def _provider(p: ProviderOverview) -> str:
+    if p.open_until is None:
+        state = "is well" if p.is_known else "has not been asked yet"
+    else:
+        state = f"is left alone until {p.open_until:%H:%M:%S} UTC, after too many {p.trouble}"
+    return (
+        f"Provider {p.name} {state}; in 30 days {p.calls:,} calls, {p.tokens:,} tokens, "
+        f"{p.timeouts:,} time-outs, cost {p.cost:.2f}"
+    )
 
 
 def journey(found: Journey) -> None:

@@ -132,7 +132,7 @@ def test_an_error_is_one_sentence_and_an_exit_code(
 
 
 def test_doctor_finds_everything_well(shell: Shell) -> None:
-    """Settings, catalogue, alerts, engine, source, database, embedder, index."""
+    """Settings, catalogue, alerts, engine, source, database, each embedder, index."""
     found = shell.json("doctor")
     assert found["ok"]
     assert [c["name"] for c in found["checks"]] == [
@@ -142,7 +142,8 @@ def test_doctor_finds_everything_well(shell: Shell) -> None:
         "engine",
         "source",
         "database",
-        "embedder",
+        "embedders",
+        "embedder local",
         "index",
     ]
 

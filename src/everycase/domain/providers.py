@@ -289,6 +289,13 @@ def told(usage: Mapping[str, Usage], prices: Prices) -> dict[str, dict[str, Any]
     }
 
 
+def fallback_share(usage: Mapping[str, Usage], preferred: str) -> float:
+    """Which share of a run's vectors is not in the preferred space."""
+    vectors = {name: u.embedded + u.reused for name, u in usage.items()}
+    whole = sum(vectors.values())
+    return round(1 - vectors.get(provider_of(preferred), 0) / whole, 6) if whole else 0.0
+
+
 def add_usage(into: dict[str, Usage], other: Mapping[str, Usage]) -> None:
     for name, usage in other.items():
         into.setdefault(name, Usage()).add(usage)

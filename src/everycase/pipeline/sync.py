@@ -38,6 +38,8 @@ class SyncReport:
     cost: float = 0.0
     providers: dict[str, dict[str, Any]] = field(default_factory=dict)
     """What each provider did, and what it cost."""
+    fallback_share: float = 0.0
+    """Of the vectors of this run."""
     breakers: list[dict[str, Any]] = field(default_factory=list)
     """The breakers that opened and closed meanwhile, in order."""
     open_failures: dict[str, int] = field(default_factory=dict)
@@ -89,6 +91,7 @@ class SyncReport:
             "cut": totals.cut,
             "deferred": self.deferred,
             "providers": self.providers,
+            "fallback_share": self.fallback_share,
             "breakers": self.breakers,
             "index_count": self.index_count,
             "open_failures": self.open_failures,
@@ -155,6 +158,7 @@ class Sync:
         report.totals, report.deferred = worked.totals, worked.deferred
         report.cost = round(cost(worked.totals.usage, world.prices), 4)
         report.providers = providers.told(worked.totals.usage, world.prices)
+        report.fallback_share = providers.fallback_share(worked.totals.usage, world.embedder.space)
         report.breakers = budget.transitions(conn, since=began)
         if worked.deferred:
             report.status = "deferred"

@@ -16,7 +16,7 @@ from uuid import UUID
 from everycase.domain.errors import DependencyUnreachable
 from everycase.domain.failures import Disposition, ErrorType, FailureStage, LoadFailure
 from everycase.domain.gaps import REPAIRABLE, GapKind, RunType, Scope, scope_of
-from everycase.domain.providers import cost, told
+from everycase.domain.providers import cost, fallback_share, told
 from everycase.domain.thresholds import Thresholds
 from everycase.pipeline.work import LOCK_WAIT_S, Crew
 from everycase.ports import Notifier, Source
@@ -220,6 +220,7 @@ class Reconciliation:
         report.deferred = done.worked.deferred
         report.cost = round(cost(report.totals.usage, world.prices), 4)
         report.providers = told(report.totals.usage, world.prices)
+        report.fallback_share = fallback_share(report.totals.usage, world.embedder.space)
         report.breakers = budget.transitions(conn, since=report.looked_at or report.started_at)
         report.problems = _problems(sweeps, done)
         report.checked = {

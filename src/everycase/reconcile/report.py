@@ -57,6 +57,8 @@ class Report:
     deferred: int = 0
     """Cases that are left to the next run, because this one may not spend more."""
     providers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    fallback_share: float = 0.0
+    """Of the vectors of this run."""
     breakers: Sequence[Mapping[str, Any]] = ()
     """The breakers that opened and closed meanwhile, in order."""
     looked_at: datetime | None = None
@@ -160,6 +162,7 @@ class Report:
             "cut": totals.cut,
             "deferred": self.deferred,
             "providers": dict(self.providers),
+            "fallback_share": self.fallback_share,
             "breakers": list(self.breakers),
             "stages": {name: asdict(s) for name, s in totals.stages.items()},
             "slowest_stage": slow.stage if slow else None,

@@ -174,12 +174,41 @@ def _footer(r: Mapping[str, Any]) -> Iterator[str]:
         f"cost {r.get('cost', 0.0):.2f} · {r.get('duration_s', 0.0):.1f} s"
         + (f", slowest stage {r['slowest_stage']}" if r.get("slowest_stage") else "")
     )
+    yield from provider_lines(r)
     if checked := r.get("checked"):
         read, swept = checked["read_back"], checked["swept"]
         yield f"Looked at: {read:,} objects read back and probed, {swept:,} source rows swept"
     yield from (f"! {problem}" for problem in r.get("problems", ()))
     for a in r.get("alerts", ()):
         yield f"! {a['severity']} alert ({a['state']}): {a['sentence']}"
+
+
+def provider_lines(report: Mapping[str, Any]) -> Iterator[str]:
+    """What each provider did in a run, and whether a fallback had to: of a sync's report as well."""
+    providers = {n: p for n, p in report.get("providers", {}).items() if p["texts"] or p["reused"]}
+    for name, p in providers.items():
+        if name == "local":
+            continue
+        yield (
+            f"{name}: {p['embedded']:,} of {p['texts']:,} texts embedded in {p['calls']:,} calls, "
+            f"{p['reused']:,} vectors reused, {p['tokens']:,} tokens, {p['timeouts']:,} time-outs, "
+            f"cost {p['cost']:.2f}"
+        )
+    if share := report.get("fallback_share"):
+        yield f"! {share:.1%} of the vectors are a fallback's: a reconciliation replaces them when it can"
+    breakers = report.get("breakers", ())
+    for name in dict.fromkeys(b["provider"] for b in breakers):
+        own = [b for b in breakers if b["provider"] == name]
+        opened = [b for b in own if b["event"] == "opened"]
+        why = ", ".join(dict.fromkeys(b["trouble"] for b in opened if b["trouble"]))
+        yield (
+            f"! {name} was left alone {_times(len(opened))}{f' ({why})' if why else ''} and taken back "
+            f"{_times(len(own) - len(opened))}"
+        )
+
+
+def _times(n: int) -> str:
+    return "once" if n == 1 else f"{n} times"
 
 
 def _count(r: Mapping[str, Any], key: str) -> str:

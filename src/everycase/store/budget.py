@@ -6,7 +6,7 @@ the clock of the database, so that threads, processes and machines agree.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -100,7 +100,7 @@ def _read(conn: Connection, question: str, provider: str) -> _Known | None:
     return _Known(state=ProviderState(**values), now=row["now"])
 
 
-def states(conn: Connection, names: list[str]) -> Mapping[str, ProviderState]:
+def states(conn: Connection, names: Sequence[str]) -> Mapping[str, ProviderState]:
     """What is known of these providers; of one that nobody has asked yet, nothing."""
     found = {name: _read(conn, "peek", name) for name in names}
     return {name: known.state for name, known in found.items() if known}
