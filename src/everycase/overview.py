@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -12,7 +12,8 @@ from everycase.domain.failures import Disposition
 from everycase.domain.rows import MalformedRow, long_id
 from everycase.reconcile.count import coverage
 from everycase.settings import Settings
-from everycase.store import alerts, db, failures, lineage, locks, runs, state
+from everycase.store import alerts, db, failures, lineage, locks, runs, schedule, state
+from everycase.store.schedule import LastRun
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +25,8 @@ class Overview:
     open_failures: Mapping[str, int]
     last_sync: Mapping[str, Any] | None
     last_reconciliation: Mapping[str, Any] | None
+    jobs: Sequence[LastRun]
+    """When each job of `serve` ran last."""
     alerts: tuple[str, ...]
     """The rules whose alert stands."""
     stop_reason: str | None
@@ -78,6 +81,7 @@ class Overview:
             "open_failures": self.open_failures,
             "last_sync": self.last_sync,
             "last_reconciliation": self.last_reconciliation,
+            "jobs": [asdict(j) for j in self.jobs],
             "alerts": list(self.alerts),
             "stop_reason": self.stop_reason,
             "is_running": self.is_running,
@@ -97,6 +101,7 @@ def look(world: App) -> Overview:
             open_failures=failures.tally(conn),
             last_sync=runs.last(conn),
             last_reconciliation=last[0] if last else None,
+            jobs=schedule.last_runs(conn),
             alerts=tuple(alerts.standing(conn)),
             stop_reason=stop.reason if stop else None,
             index_count=world.index.count(),
