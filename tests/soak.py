@@ -21,8 +21,6 @@ from everycase import telemetry
 from everycase.store import embedded
 from tests.support.trial import Databases, InvariantBroken, Trial, live_through
 
-STEPS = 10
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
@@ -35,13 +33,13 @@ class Verdict:
     broken: str = ""
 
 
-def try_seed(server: str, home: Path, seed: int, *, kills: int) -> Verdict:
+def try_seed(server: str, home: Path, seed: int, *, steps: int, kills: int) -> Verdict:
     """One history on a database of its own."""
     folder = Path(tempfile.mkdtemp(prefix=f"{seed}-", dir=home))
     try:
         with _databases(server, home).fresh() as dsn:
             trial = Trial(dsn, folder, seed)
-            seconds = live_through(trial, steps=STEPS, kills=kills)
+            seconds = live_through(trial, steps=steps, kills=kills)
     except InvariantBroken as e:
         return Verdict(seed=seed, broken=str(e))
     finally:
@@ -65,6 +63,7 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=20, metavar="N", help="how many")
     parser.add_argument("--from", type=int, default=1, dest="first", metavar="K", help="the first")
     parser.add_argument("--processes", type=int, default=2, metavar="P", help="seeds at a time")
+    parser.add_argument("--steps", type=int, default=10, metavar="N", help="of a history")
     parser.add_argument("--kills", type=int, default=1, metavar="N", help="real processes killed in a seed")
     parser.add_argument("--go-on", action="store_true", help="try all seeds, whatever breaks")
     given = parser.parse_args()
@@ -75,7 +74,10 @@ def main() -> int:
         server = embedded.start(home)
         seeds = range(given.first, given.first + given.seeds)
         with cf.ProcessPoolExecutor(given.processes, mp.get_context("spawn"), _prepare) as pool:
-            waiting = [pool.submit(try_seed, server, home, seed, kills=given.kills) for seed in seeds]
+            waiting = [
+                pool.submit(try_seed, server, home, seed, steps=given.steps, kills=given.kills)
+                for seed in seeds
+            ]
             for done in waiting:
                 found = done.result()
                 if found.broken:

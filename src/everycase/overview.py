@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -16,8 +16,21 @@ from everycase.domain.rows import MalformedRow, long_id
 from everycase.ports import Embedder
 from everycase.reconcile.count import coverage
 from everycase.settings import Settings
-from everycase.store import alerts, budget, db, failures, ledger, lineage, locks, runs, state, vectors
+from everycase.store import (
+    alerts,
+    budget,
+    db,
+    failures,
+    ledger,
+    lineage,
+    locks,
+    runs,
+    schedule,
+    state,
+    vectors,
+)
 from everycase.store.db import Connection
+from everycase.store.schedule import LastRun
 from everycase.store.vectors import CacheSize
 
 
@@ -50,6 +63,8 @@ class Overview:
     open_failures: Mapping[str, int]
     last_sync: Mapping[str, Any] | None
     last_reconciliation: Mapping[str, Any] | None
+    jobs: Sequence[LastRun]
+    """When each job of `serve` ran last."""
     alerts: tuple[str, ...]
     """The rules whose alert stands."""
     stop_reason: str | None
@@ -108,6 +123,7 @@ class Overview:
             "open_failures": self.open_failures,
             "last_sync": self.last_sync,
             "last_reconciliation": self.last_reconciliation,
+            "jobs": [asdict(j) for j in self.jobs],
             "alerts": list(self.alerts),
             "stop_reason": self.stop_reason,
             "is_running": self.is_running,
@@ -134,6 +150,7 @@ def look(world: App) -> Overview:
             open_failures=failures.tally(conn),
             last_sync=runs.last(conn),
             last_reconciliation=last[0] if last else None,
+            jobs=schedule.last_runs(conn),
             alerts=tuple(alerts.standing(conn)),
             stop_reason=stop.reason if stop else None,
             index_count=world.index.count(),

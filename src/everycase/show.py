@@ -119,6 +119,9 @@ def overview(o: Overview) -> None:
             f"Last reconciliation: {last['status']}, {last['start_time']:%Y-%m-%d %H:%M} UTC, "
             f"{last['run_type']}"
         )
+    for j in o.jobs:
+        if j.started:
+            console.say(f"Job {j.name}: {j.started:%Y-%m-%d %H:%M} UTC" + (f", {j.error}" if j.error else ""))
     if o.is_running:
         console.say("A run is at work now.")
     if o.stop_reason:

@@ -255,7 +255,9 @@ class Trial:
             state.resume(conn)
         self.world.do(
             "update recon.failed_records set next_retry_time = now(), disposition = 'retry', retry_count = 0 "
-            "where not resolved and disposition <> 'skip'"
+            "where not resolved and disposition <> 'skip' "
+            # these two are to heal by themselves
+            "and error_type not in ('MalformedRecord', 'MissingRequiredField')"
         )
         self._must(Run.SYNC)
         first = self._must(Run.DEEP)

@@ -240,14 +240,15 @@ where l.record_id = g.record_id
   and ((g.kind = 'stuck' and l.status = 'failed') or (g.kind = 'outdated' and l.generation > c.generation))
 
 -- adopt --
--- Cases that lineage lost or left half-way, and that the index has an object of: it is not to be trusted.
+-- Cases that lineage lost or left half-way, or whose object it does not name, and that the index has an object
+-- of: it is not to be trusted.
 insert into recon.data_lineage as l (record_id, case_number, source_system, current_stage, status, object_id)
 select g.record_id, g.case_number, %(source)s, 'extracted', 'in_progress', m.object_id
 from gap g
 left join recon.data_lineage own on own.record_id = g.record_id
 join manifest m on m.case_id = g.record_id and (m.object_id = own.object_id
   or (own.object_id is null and m.is_canonical and m.case_number = g.case_number))
-where g.kind in ('untracked', 'stuck')
+where g.kind in ('untracked', 'stuck', 'missing')
 on conflict (record_id) do update
 set object_id = excluded.object_id, status = 'in_progress', weaviate_timestamp = null
 
