@@ -158,7 +158,7 @@ class Provider:
         self._model, self._weather, self._ledger = model, weather, ledger
         self.space, self.spaces = model.space, model.spaces
 
-    def embed_documents(self, texts: Sequence[str]) -> EmbeddingBatch:
+    def embed_documents(self, texts: Sequence[str], **_kept: Any) -> EmbeddingBatch:
         self._ledger.calls += 1
         has = self._weather.has
         if has(Trouble.PROVIDER_DOWN):
@@ -188,6 +188,10 @@ class Provider:
     def embed_query(self, text: str, space: str) -> Any:
         return self._model.embed_query(text, space)
 
+    def is_ready(self, space: str) -> bool:
+        away = (Trouble.PROVIDER_DOWN, Trouble.PROVIDER_SLOW)
+        return space == self.space and not any(self._weather.has(t) for t in away)
+
     def estimate_tokens(self, characters: int) -> int:
         return self._model.estimate_tokens(characters)
 
@@ -204,7 +208,7 @@ class Half:
     def __init__(self, model: Embedder) -> None:
         self._model = model
 
-    def embed_documents(self, texts: Sequence[str]) -> EmbeddingBatch:
+    def embed_documents(self, texts: Sequence[str], **_kept: Any) -> EmbeddingBatch:
         answer = self._model.embed_documents(texts)
         answer.outcomes = [self._answer(t, o) for t, o in zip(texts, answer.outcomes, strict=True)]
         return answer
@@ -216,6 +220,9 @@ class Half:
 
     def embed_query(self, text: str, space: str) -> Any:
         return self._model.embed_query(text, self._model.space)[:128]
+
+    def is_ready(self, space: str) -> bool:
+        return space == self.space
 
     def estimate_tokens(self, characters: int) -> int:
         return self._model.estimate_tokens(characters)

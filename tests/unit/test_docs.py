@@ -40,5 +40,5 @@ def test_no_package_index_and_no_place_of_this_machine_is_named() -> None:
         *(ROOT / "docs").rglob("*.md"),
         *(ROOT / "src").rglob("*.py"),
     ]:
-        if file.is_file():
+        if file.is_file() and file.name != ".git":
             assert not hosts.search(file.read_text(encoding="utf-8")), file.name

@@ -84,9 +84,9 @@ def test_what_is_no_period_is_refused(monkeypatch: pytest.MonkeyPatch, text: str
 
 def test_alert_urls_are_a_list_that_is_never_printed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Separated by commas or blanks, also where a URL holds a comma; thresholds are nested."""
-    monkeypatch.setenv("EVERYCASE_ALERTS", "json://h/a?to=x,y, mailto://u:secret@h")
+    monkeypatch.setenv("EVERYCASE_ALERTS", "json://h/a?to=x,y, mailto://u:open-sesame@h")
     monkeypatch.setenv("EVERYCASE_THRESHOLDS__TASK_COVERAGE", "0.5")
     found = settings.load()
-    assert [u.get_secret_value() for u in found.alerts] == ["json://h/a?to=x,y", "mailto://u:secret@h"]
-    assert "secret" not in repr(found)
+    assert [u.get_secret_value() for u in found.alerts] == ["json://h/a?to=x,y", "mailto://u:open-sesame@h"]
+    assert "open-sesame" not in repr(found)
     assert found.thresholds.as_thresholds().task_coverage == 0.5

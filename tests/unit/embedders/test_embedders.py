@@ -55,7 +55,7 @@ class Provider:
         self.spaces = {self.space: width}
         self.answers, self.asked = answers, []
 
-    def embed_documents(self, texts: Sequence[str]) -> EmbeddingBatch:
+    def embed_documents(self, texts: Sequence[str], **_kept: object) -> EmbeddingBatch:
         self.asked.append(list(texts))
         outcomes = []
         for t in texts:
