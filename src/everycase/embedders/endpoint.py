@@ -6,7 +6,6 @@ and counts given.
 
 from __future__ import annotations
 
-import logging
 import random
 import threading
 import time
@@ -36,9 +35,6 @@ REMEMBER_S = 60.0
 
 _LOOK_EVERY_S = 1.0
 _SLACK_S = 0.05
-
-for _name in ("stamina", "httpx", "httpcore"):
-    logging.getLogger(_name).setLevel(logging.ERROR)
 
 
 class Passing(EmbeddingFailure):

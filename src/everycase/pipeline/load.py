@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from uuid import UUID
 
@@ -15,8 +14,6 @@ from everycase.ports import UpsertOutcome, UpsertStatus, VectorIndex
 ATTEMPTS = 4
 FIRST_WAIT_S, LONGEST_WAIT_S = 2.0, 8.0
 """2, 4 and 8 s between the attempts (contract §11); then the next run."""
-
-logging.getLogger("stamina").setLevel(logging.ERROR)
 
 
 def load(
