@@ -28,14 +28,16 @@ from everycase.embedders.openai_compatible import OpenAIDialect
 from everycase.embedders.provider import Dialect, ProviderEmbedder
 from everycase.indexes.embedded import EmbeddedIndex
 from everycase.notify import AppriseNotifier
+from everycase.pipeline.build import Builder
 from everycase.pipeline.engine import EngineSpec
 from everycase.pipeline.extract import OnRows
 from everycase.pipeline.plan import Plan, make_plan
 from everycase.pipeline.process import Processor
+from everycase.pipeline.rebuild import Rebuild
 from everycase.pipeline.retry import Choice, Retried, retry_failures
 from everycase.pipeline.sync import Sync, SyncReport
 from everycase.pipeline.work import Crew, Progress, Work
-from everycase.ports import Embedder, Notifier, Source, VectorIndex
+from everycase.ports import Collections, Embedder, Notifier, Source, VectorIndex
 from everycase.reconcile.alerting import tell_of_sync
 from everycase.reconcile.loop import Pruned, Reconciliation, Retention, prune
 from everycase.reconcile.report import Report
@@ -164,6 +166,14 @@ class App:
         return EmbeddedIndex(self.pool)
 
     @cached_property
+    def collections(self) -> Collections:
+        """Builds of the index side by side. Raises `WrongUse` where the index has no such thing."""
+        raise WrongUse(
+            "the embedded index is brought up to date in place, by `everycase sync`: building beside it and "
+            "switching is for EVERYCASE_INDEX=weaviate"
+        )
+
+    @cached_property
     def processor(self) -> Processor:
         redactor = TableRedactor(
             catalogue=self.catalogue, keep_hardware_addresses=self.settings.keep_hardware_addresses
@@ -244,6 +254,19 @@ class App:
         """Try open failures again, now, with the cases' current content."""
         return retry_failures(self.dsn, self.source, self.crew(progress), choice, run_id=uuid4())
 
+    def rebuild(self, progress: Progress, *, max_cost: float | None = None) -> Rebuild:
+        """What builds the index anew beside the served one."""
+        return Rebuild(
+            dsn=self.dsn,
+            collections=self.collections,
+            crew=self.crew(progress, max_cost=max_cost),
+            work=self._build_work,
+            sample=self.settings.sample_size,
+        )
+
+    def builder(self, collection: str) -> Builder:
+        return Builder(world=self.processor, index=self.collections.open(collection))
+
     def jobs(self, progress: Callable[[], Progress]) -> list[Job]:
         """What `serve` does by itself, in the order in which it is done when several are due."""
         s = self.settings
@@ -288,6 +311,11 @@ class App:
             return partial(self.processor.process, run_id)
         return partial(process_batch, Worker(self.settings, telemetry.is_debugging()), run_id)
 
+    def _build_work(self, collection: str, run_id: UUID) -> Work:
+        if self.engine.kind != "processes":
+            return partial(self.builder(collection).build, run_id)
+        return partial(build_batch, Worker(self.settings, telemetry.is_debugging()), collection, run_id)
+
 
 @dataclass(frozen=True)
 class Worker:
@@ -303,6 +331,11 @@ class Worker:
 def process_batch(worker: Worker, run_id: UUID, ids: Sequence[str]) -> BatchResult:
     """The worker function of `processes:N`: importable, so that another process can find it."""
     return _worker_app(worker).processor.process(run_id, ids)
+
+
+def build_batch(worker: Worker, collection: str, run_id: UUID, ids: Sequence[str]) -> BatchResult:
+    """The same for a build beside the served index."""
+    return _worker_app(worker).builder(collection).build(run_id, ids)
 
 
 @cache

@@ -16,7 +16,8 @@ import typer
 
 from everycase import console, settings, show
 from everycase.app import App
-from everycase.command import Result, app, command
+from everycase.cli_index import index_app
+from everycase.command import MaxCost, Result, app, command
 from everycase.domain.errors import ExitCode, WrongUse
 from everycase.domain.failures import Disposition, ErrorType, FailureStage
 from everycase.domain.gaps import RunType
@@ -37,15 +38,6 @@ AllowDeletes = Annotated[
     int,
     typer.Option(
         "--allow-deletes", min=0, metavar="N", help="Approve, for this run, up to N vanished rows an object."
-    ),
-]
-MaxCost = Annotated[
-    float | None,
-    typer.Option(
-        "--max-cost",
-        min=0,
-        metavar="MONEY",
-        help="Spend about so much on embedding; what is left then, the next run does.",
     ),
 ]
 
@@ -422,6 +414,9 @@ def stop() -> Result:
     stopped = embedded.stop(loaded.home)
     sentence = "the embedded server has stopped" if stopped else "the embedded server was not running"
     return Result({"stopped": stopped}, lambda: console.say(sentence))
+
+
+app.add_typer(index_app)
 
 
 def main() -> None:

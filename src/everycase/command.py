@@ -27,6 +27,16 @@ app = typer.Typer(
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Log every event to stderr; tracebacks on errors.")]
 
+MaxCost = Annotated[
+    float | None,
+    typer.Option(
+        "--max-cost",
+        min=0,
+        metavar="MONEY",
+        help="Spend about so much on embedding; what is left then, the next run does.",
+    ),
+]
+
 
 class Result:
     """What a command found: for a program, for a person, and as an exit code."""
@@ -43,8 +53,10 @@ _OPTIONS = (
 )
 
 
-def command(name: str | None = None) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
-    """Register a function that returns a `Result` as a command that has --json and --debug.
+def command(
+    name: str | None = None, *, group: typer.Typer = app
+) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
+    """Register a function that returns a `Result` as a command (of a group) that has --json and --debug.
 
     Its errors become one sentence and an exit code. A parameter `quiet` is told whether the output is
     for a program.
@@ -71,7 +83,7 @@ def command(name: str | None = None) -> Callable[[Callable[..., Result]], Callab
         shown = [p for n, p in own.items() if n != "quiet"]
         call.__signature__ = inspect.Signature([*shown, *_OPTIONS])  # type: ignore[attr-defined]
         call.__annotations__ = {p.name: p.annotation for p in (*shown, *_OPTIONS)}
-        app.command(name)(call)
+        group.command(name)(call)
         return function
 
     return wrap

@@ -260,3 +260,34 @@ class Notifier(Protocol):
 
     def send(self, title: str, body: str, *, severity: Severity | None) -> bool:
         """Tell people; whether somebody was reached. `severity` None is good news. Never raises."""
+
+
+# ── collections ──────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collection:
+    """One build of the index; one of them is served."""
+
+    name: str
+    is_served: bool
+    count: int
+
+
+class Collections(Protocol):
+    """Builds of the index side by side, one of which every search is answered from (blue/green)."""
+
+    def listed(self) -> list[Collection]:
+        """All that are there, in the order of their names."""
+
+    def create(self, spaces: Mapping[str, int]) -> str:
+        """An empty one for these spaces and those of the served one; its name."""
+
+    def open(self, name: str) -> VectorIndex:
+        """The index in it, whether it is served or not."""
+
+    def serve(self, name: str) -> None:
+        """From now on, in one step, searches and writes go there."""
+
+    def drop(self, name: str) -> None:
+        """Remove one that is not served. Raises `WrongUse` for the served one, and where it is not there."""

@@ -13,6 +13,7 @@ from everycase.domain.catalogue import FEW_FIELDS
 from everycase.domain.runs import BatchResult
 from everycase.overview import Journey, Overview, ProviderOverview
 from everycase.pipeline.plan import Plan
+from everycase.pipeline.rebuild import BuildReport
 from everycase.pipeline.retry import Retried
 from everycase.pipeline.sync import SyncReport
 from everycase.reconcile.text import provider_lines
@@ -51,6 +52,24 @@ def sync(report: SyncReport) -> None:
     if report.unresolved:
         noun = "failure waits" if report.unresolved == 1 else "failures wait"
         console.say(f"! {report.unresolved:,} {noun} for a retry or a person: {me()} failures")
+
+
+def build(report: BuildReport) -> None:
+    totals = report.totals
+    console.say(
+        f"{report.collection}: {totals.created:,} built, {totals.failed:,} failed, "
+        f"{report.deleted:,} deleted in {report.duration_s:.1f} s; it holds {report.count:,} objects"
+    )
+    _embedding(totals)
+    for problem in report.problems:
+        console.say(f"! {problem}")
+    if report.is_served:
+        console.say(
+            f"It is served now; {report.compared:,} objects were read back and probed. "
+            f"The one before is still there: {me()} index list, {me()} index drop NAME"
+        )
+    elif not report.problems:
+        console.say(f"Serve it: {me()} index switch")
 
 
 def _embedding(totals: BatchResult) -> None:

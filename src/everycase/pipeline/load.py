@@ -3,17 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 import stamina
 
-from everycase.domain.cases import IndexObject
+from everycase.domain import fingerprint
+from everycase.domain.cases import EmbeddedCase, IndexObject, JoinedCase
+from everycase.domain.catalogue import Catalogue
 from everycase.domain.failures import POLICIES, ErrorType, LoadFailure
+from everycase.domain.fingerprint import Stamps
 from everycase.ports import UpsertOutcome, UpsertStatus, VectorIndex
 
 ATTEMPTS = 4
 FIRST_WAIT_S, LONGEST_WAIT_S = 2.0, 8.0
 """2, 4 and 8 s between the attempts (contract §11); then the next run."""
+
+
+def index_object(
+    embedded: EmbeddedCase, joined: JoinedCase, catalogue: Catalogue, *, recipe: str, now: datetime
+) -> IndexObject:
+    """A case as the index is to hold it, with the stamps that say what it was made of."""
+    case = embedded.case
+    properties = case.properties(catalogue)
+    return IndexObject(
+        stamps=Stamps(
+            object_id=fingerprint.object_id(case.case_number),
+            case_id=case.record_id,
+            case_number=case.case_number,
+            checksum=fingerprint.checksum(joined.case),
+            children_checksum=fingerprint.of_children(joined),
+            text_hash=embedded.text_hash,
+            space=embedded.space,
+            recipe=recipe,
+            vector_hash=fingerprint.vector_hash(embedded.vector),
+            object_hash=fingerprint.object_hash(properties, embedded.composite.text),
+            generation=case.generation,
+            loaded_at=now,
+        ),
+        properties=properties,
+        composite=embedded.composite.text,
+        vector=embedded.vector,
+    )
 
 
 def load(

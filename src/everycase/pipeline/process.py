@@ -11,24 +11,23 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from types import MappingProxyType
 from uuid import UUID
 
-import psycopg
 import structlog
 
 from everycase.domain import fingerprint
 from everycase.domain.cases import EmbeddedCase, IndexObject
 from everycase.domain.catalogue import Catalogue
-from everycase.domain.errors import EverycaseError
 from everycase.domain.failures import POLICIES, ErrorType, Failure, FailureStage
-from everycase.domain.fingerprint import Stamps
 from everycase.domain.lineage import Stage
 from everycase.domain.providers import Prices, add_usage, provider_of
 from everycase.domain.runs import BatchResult, StageResult
 from everycase.pipeline.embed import embed
+from everycase.pipeline.isolation import one_by_one
 from everycase.pipeline.join import JoinResult, check
-from everycase.pipeline.load import load
+from everycase.pipeline.load import index_object, load
 from everycase.pipeline.redact import Redacted, redact
 from everycase.ports import Embedder, Redactor, UpsertOutcome, UpsertStatus, VectorIndex
 from everycase.store import failures, ledger, lineage, staging
@@ -76,18 +75,7 @@ class Processor:
 
         What nobody foresaw takes one case, not its batch: the batch is split until it stands alone.
         """
-        try:
-            return _Batch(self, run_id, ids).run()
-        except (psycopg.OperationalError, EverycaseError):
-            raise
-        except Exception as e:
-            log.debug("batch_split", cases=len(ids), error=type(e).__name__, exc_info=True)
-            if len(ids) == 1:
-                return self.give_up(run_id, ids, e)
-        result = BatchResult()
-        for case_id in ids:
-            result.add(self.process(run_id, [case_id]))
-        return result
+        return one_by_one(lambda some: _Batch(self, run_id, some).run(), ids, partial(self.give_up, run_id))
 
     def give_up(self, run_id: UUID, ids: Sequence[str], error: Exception | None) -> BatchResult:
         """Open a failure for each of these cases; the next run tries again, twice (contract §11)."""
@@ -271,7 +259,16 @@ class _Batch:
 
     def _load(self, embedded: Sequence[EmbeddedCase], stage: StageResult) -> None:
         entered = self.world.clock()
-        objects = {c.case.record_id: self._object(c, entered) for c in embedded}
+        objects = {
+            c.case.record_id: index_object(
+                c,
+                self.joins[c.case.record_id].case,
+                self.world.catalogue,
+                recipe=self.world.recipe,
+                now=entered,
+            )
+            for c in embedded
+        }
         with self.world.pool.connection() as conn, conn.transaction():
             mine = lineage.fence(conn, [_version(self.joins[i]) for i in objects])
             ours = [o for i, o in objects.items() if i in mine]
@@ -290,29 +287,6 @@ class _Batch:
         stage.read, stage.written, stage.failed = len(embedded), len(stored), len(failed)
         stage.skipped = len(embedded) - len(stored) - len(failed)
         self.result.superseded += stage.skipped
-
-    def _object(self, embedded: EmbeddedCase, now: datetime) -> IndexObject:
-        case, join = embedded.case, self.joins[embedded.case.record_id]
-        properties = case.properties(self.world.catalogue)
-        return IndexObject(
-            stamps=Stamps(
-                object_id=fingerprint.object_id(case.case_number),
-                case_id=case.record_id,
-                case_number=case.case_number,
-                checksum=fingerprint.checksum(join.case.case),
-                children_checksum=fingerprint.of_children(join.case),
-                text_hash=embedded.text_hash,
-                space=embedded.space,
-                recipe=self.world.recipe,
-                vector_hash=fingerprint.vector_hash(embedded.vector),
-                object_hash=fingerprint.object_hash(properties, embedded.composite.text),
-                generation=case.generation,
-                loaded_at=now,
-            ),
-            properties=properties,
-            composite=embedded.composite.text,
-            vector=embedded.vector,
-        )
 
     def _is_under_repair(self, o: IndexObject) -> bool:
         known = self.known.get(o.stamps.case_id)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 from uuid import UUID
 
@@ -34,6 +35,8 @@ CHARACTERS_A_CASE = 4000
 """Of a composite text, about; for the price of a batch before one has been paid for."""
 
 Work = Callable[[Sequence[str]], BatchResult]
+GiveUp = Callable[[Sequence[str], Exception | None], BatchResult]
+"""What becomes of cases that could not be worked on at all."""
 
 
 class Progress(Protocol):
@@ -84,21 +87,35 @@ class Crew:
         due = lineage.track(
             conn, run_id=run_id, source=source, recipe=world.recipe, now=world.clock(), only=only
         )
+        found = self.through(
+            self.work(run_id),
+            lineage.batches(conn, run_id=run_id, size=self.batch_size),
+            due=due,
+            give_up=partial(world.give_up, run_id),
+        )
+        if found.stop_reason:
+            state.stop(conn, reason=found.stop_reason, run_id=run_id, now=world.clock())
+            log.warning("pipeline_stopped", failed=found.totals.blamed, cases=found.totals.cases)
+        return found
+
+    def through(self, work: Work, batches: Iterable[list[str]], *, due: int, give_up: GiveUp) -> Worked:
+        """Batches of together `due` cases through `work`, on the engine, until the purse is empty or more
+        fail than may: then `stop_reason` says so.
+        """
         self.progress.start(due)
         found, purse = Worked(), self._purse()
-        batches = _Affordable(lineage.batches(conn, run_id=run_id, size=self.batch_size), purse)
-        outcomes = engine.run(self.engine, self.work(run_id), batches, stall_s=self.stall_s)
+        outcomes = engine.run(self.engine, work, _Affordable(batches, purse), stall_s=self.stall_s)
         for outcome in outcomes:
             if outcome.value is not None:
                 result = outcome.value
             else:
-                result = self._rescue(run_id, outcome.batch, outcome.error)
+                result = _rescue(outcome.batch, outcome.error, give_up)
             found.totals.add(result)
-            purse.pay(cost(result.usage, world.prices))
+            purse.pay(cost(result.usage, self.processor.prices))
             self.progress.batch(result)
             if self._is_too_much(found.totals, due):
                 outcomes.close()
-                found.stop_reason = self._stop(conn, run_id, found.totals)
+                found.stop_reason = self._reason(found.totals)
                 break
         if not found.stop_reason and not purse.can_afford:
             found.deferred = due - found.totals.cases
@@ -125,28 +142,26 @@ class Crew:
             deleted += len(ids)
         return deleted
 
-    def _rescue(self, run_id: UUID, ids: Sequence[str], error: Exception | None) -> BatchResult:
-        """A batch that no worker survived is tried here, case by case; what is down is said so."""
-        if isinstance(error, EverycaseError | psycopg.OperationalError):
-            raise error
-        log.warning("batch_failed", cases=len(ids), error=type(error).__name__)
-        return self.processor.give_up(run_id, ids, error)
-
     def _is_too_much(self, totals: BatchResult, due: int) -> bool:
         fresh = totals.cases - totals.retries
         return must_stop(
             done=fresh, failed=totals.blamed, planned=due - totals.retries, thresholds=self.thresholds
         )
 
-    def _stop(self, conn: Connection, run_id: UUID, totals: BatchResult) -> str:
+    def _reason(self, totals: BatchResult) -> str:
         worst = max(totals.failures, key=lambda t: totals.failures[t])
-        reason = (
+        return (
             f"{totals.blamed:,} of {totals.cases - totals.retries:,} cases failed, more than "
             f"{self.thresholds.failure_rate:.0%}; most of them with {worst}"
         )
-        state.stop(conn, reason=reason, run_id=run_id, now=self.processor.clock())
-        log.warning("pipeline_stopped", failed=totals.blamed, cases=totals.cases)
-        return reason
+
+
+def _rescue(ids: Sequence[str], error: Exception | None, give_up: GiveUp) -> BatchResult:
+    """A batch that no worker survived is given up here; what is down is said so."""
+    if isinstance(error, EverycaseError | psycopg.OperationalError):
+        raise error
+    log.warning("batch_failed", cases=len(ids), error=type(error).__name__)
+    return give_up(ids, error)
 
 
 class _Affordable:

@@ -13,6 +13,8 @@ MIGRATE = "everycase.migrate"
 PIPELINE = "everycase.pipeline"
 """Held by whatever changes cases: a sync, a reconciliation. A lock ends with its connection, so with
 its process: that nobody holds it is the proof that no worker of a dead run is alive."""
+BUILD = "everycase.build"
+"""Held by whatever builds an index beside the served one. A sync may run meanwhile."""
 
 _WAIT_S = 0.2
 

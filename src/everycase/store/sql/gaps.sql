@@ -73,7 +73,8 @@ from (
   select c.id, c.case_number,
     case when l.record_id is null or l.status = 'deleted' then 'untracked'
          when l.status = 'in_progress' then 'stuck'
-         when c.generation <> l.generation or l.tried_recipe is distinct from %(recipe)s then 'outdated'
+         when c.generation <> l.generation
+           or (l.tried_recipe is distinct from %(recipe)s and not exists (select from recon.index_build)) then 'outdated'
          when l.status = 'failed' and not exists (
            select from recon.failed_records f
            where f.record_id = c.id and not f.resolved and f.stage <> 'extraction' and f.disposition <> 'skip')
@@ -130,11 +131,11 @@ where l.record_id is null
     select from udp.case o where o.id = m.case_id and o.case_number = m.case_number and not o.is_deleted))
 
 -- find_debt --
--- Loaded with a vector of a fallback.
+-- Loaded with a vector of a fallback. A build that is under way pays it.
 insert into {gaps} (kind, object, record_id, case_number, object_id)
 select 'debt', 'Case', l.record_id, l.case_number, l.object_id
 from recon.data_lineage l
-where l.status = 'completed' and l.space <> %(space)s
+where l.status = 'completed' and l.space <> %(space)s and not exists (select from recon.index_build)
   and not exists (select from {gaps} g where g.object = 'Case' and g.record_id = l.record_id)
 
 -- add_gaps --
