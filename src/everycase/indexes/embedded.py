@@ -27,6 +27,7 @@ from everycase.domain.failures import ErrorType, LoadFailure
 from everycase.domain.fingerprint import Stamps
 from everycase.domain.ranking import fuse
 from everycase.indexes.embedded_search import Filter, score, telling
+from everycase.indexes.refusal import refusal
 from everycase.named_sql import read_blocks
 from everycase.ports import Condition, Hit, IndexHealth, UpsertOutcome, UpsertStatus
 
@@ -118,7 +119,7 @@ class EmbeddedIndex:
     # ── writing ──────────────────────────────────────────────────────────────────────────────
 
     def upsert(self, objects: Sequence[IndexObject]) -> list[UpsertOutcome]:
-        bad = {i: why for i, o in enumerate(objects) if (why := _refusal(o))}
+        bad = {i: why for i, o in enumerate(objects) if (why := refusal(o))}
         newest: dict[UUID, int] = {}
         for i, o in enumerate(objects):
             if i in bad:
@@ -393,25 +394,6 @@ def _row(o: IndexObject) -> dict[str, Any]:
 
 
 _dumps: Callable[[Any], str] = json.JSONEncoder(ensure_ascii=False, default=str).encode
-
-
-def _refusal(o: IndexObject) -> UpsertOutcome | None:
-    """What must not even be tried: vectors that would poison a space, text that PostgreSQL cannot hold."""
-    width = o.stamps.space.rpartition("@")[2]
-    if not width.isdigit() or o.vector.shape != (int(width),):
-        return _outcome(
-            o, UpsertStatus.FAILED, ErrorType.INVALID_EMBEDDING, f"the vector is not one of {o.stamps.space}"
-        )
-    if not np.isfinite(o.vector).all() or not o.vector.any():
-        return _outcome(
-            o, UpsertStatus.FAILED, ErrorType.INVALID_EMBEDDING, "the vector is zero or not finite"
-        )
-    texts = [o.composite, *(t for p in o.properties.values() for t in ([p] if isinstance(p, str) else p))]
-    if any("\x00" in t for t in texts):
-        return _outcome(
-            o, UpsertStatus.FAILED, ErrorType.WEAVIATE_REJECTED, "a text of the object has a NUL byte"
-        )
-    return None
 
 
 def _outcome(
