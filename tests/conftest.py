@@ -7,6 +7,7 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -14,6 +15,8 @@ import pytest
 
 from everycase import telemetry
 from everycase.store import embedded
+from tests.support import weaviate_server as weaviate_server_support
+from tests.support.weaviate_server import GivenServer, WeaviateServer
 from tests.support.world import World
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -43,6 +46,37 @@ def postgres() -> Iterator[str]:
     finally:
         embedded.stop(home)
         shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def weaviate_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WeaviateServer | GivenServer]:
+    """A real Weaviate that lives as long as the session (one for each xdist worker), or the one given."""
+    if url := os.environ.get("EVERYCASE_TEST_WEAVIATE_URL"):
+        yield GivenServer(url, int(os.environ.get("EVERYCASE_TEST_WEAVIATE_GRPC_PORT", "50051")))
+        return
+    with own_weaviate(tmp_path_factory) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mortal_weaviate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WeaviateServer]:
+    """A real Weaviate that a test may kill."""
+    with own_weaviate(tmp_path_factory) as server:
+        yield server
+
+
+@contextmanager
+def own_weaviate(places: pytest.TempPathFactory) -> Iterator[WeaviateServer]:
+    program = weaviate_server_support.binary()
+    if program is None:
+        pytest.skip("needs a Weaviate server: make weaviate (with Go), or EVERYCASE_TEST_WEAVIATE_URL")
+    server = WeaviateServer(program, places.mktemp("weaviate"))
+    try:
+        server.start()
+        yield server
+    finally:
+        server.kill()
+        shutil.rmtree(server.home, ignore_errors=True)
 
 
 @pytest.fixture

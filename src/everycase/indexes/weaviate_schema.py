@@ -26,7 +26,7 @@ from everycase.domain.fingerprint import Stamps
 PROPERTIES = Catalogue(objects=OBJECTS).properties
 COMPOSITE, KEYS = "composite", "filter_keys"
 
-STAMPS = (
+_TEXT_STAMPS = (
     "case_id",
     "case_number",
     "checksum",
@@ -36,9 +36,8 @@ STAMPS = (
     "recipe",
     "vector_hash",
     "object_hash",
-    "generation",
-    "loaded_at",
 )
+STAMPS = (*_TEXT_STAMPS, "generation", "loaded_at")
 _FILTERED_STAMPS = ("space", "recipe", "text_hash")
 SEARCHED = (COMPOSITE, "subject^2", "case_number^2")
 """Where words are looked for: the composite has all texts, the subject says what it is about."""
@@ -137,19 +136,19 @@ def size_of(o: IndexObject) -> int:
 
 def stamps_of(object_id: UUID, properties: Mapping[str, Any]) -> Stamps:
     """What an object says of itself; a stranger's says little, and that as blanks."""
-    found = {name: properties.get(name) for name in STAMPS}
-    texts = {n: v if isinstance(v, str) else "" for n, v in found.items() if n != "generation"}
-    generation = found["generation"]
+    texts = {n: v for n in _TEXT_STAMPS if isinstance(v := properties.get(n), str)}
+    generation = properties.get("generation")
     return Stamps(
         object_id=UUID(int=object_id.int),
-        **{**texts, "loaded_at": _moment(texts["loaded_at"])},
+        **{n: texts.get(n, "") for n in _TEXT_STAMPS},
         generation=int(generation) if isinstance(generation, int | float) else 0,
+        loaded_at=_moment(properties.get("loaded_at")),
     )
 
 
-def _moment(text: str) -> datetime:
+def _moment(text: object) -> datetime:
     try:
-        return datetime.fromisoformat(text)
+        return datetime.fromisoformat(str(text))
     except ValueError:
         return _NEVER
 
