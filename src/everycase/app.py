@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache, cached_property, partial
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
 from everycase import telemetry
@@ -49,6 +50,9 @@ from everycase.sources.sample import SampleSource
 from everycase.store import db, embedded, migrate
 from everycase.store.budget import PostgresGate
 from everycase.store.db import Pool
+
+if TYPE_CHECKING:
+    from everycase.app_weaviate import WeaviateWiring
 
 SUBJECT = "everycase"
 
@@ -163,15 +167,27 @@ class App:
 
     @cached_property
     def index(self) -> VectorIndex:
-        return EmbeddedIndex(self.pool)
+        return self._weaviate.index if self._weaviate else EmbeddedIndex(self.pool)
 
-    @cached_property
+    @property
     def collections(self) -> Collections:
         """Builds of the index side by side. Raises `WrongUse` where the index has no such thing."""
-        raise WrongUse(
-            "the embedded index is brought up to date in place, by `everycase sync`: building beside it and "
-            "switching is for EVERYCASE_INDEX=weaviate"
-        )
+        if not self._weaviate:
+            raise WrongUse(
+                "the embedded index is brought up to date in place, by `everycase sync`: building beside it "
+                "and switching is for EVERYCASE_INDEX=weaviate"
+            )
+        return self._weaviate.collections
+
+    @cached_property
+    def _weaviate(self) -> WeaviateWiring | None:
+        if self.settings.index != "weaviate":
+            return None
+        from everycase.app_weaviate import wire  # its client takes a second to import
+
+        wired = wire(self.settings.weaviate)
+        self._open.callback(wired.server.close)
+        return wired
 
     @cached_property
     def processor(self) -> Processor:

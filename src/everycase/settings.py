@@ -45,7 +45,7 @@ def _period(value: object) -> object:
 Period = Annotated[timedelta, BeforeValidator(_period), Field(ge=timedelta(0))]
 
 CONFIG_FILE = "everycase.toml"
-SECRETS = ("DATABASE_URL", "CHATHPE__API_KEY", "NOMIC__API_KEY")
+SECRETS = ("DATABASE_URL", "CHATHPE__API_KEY", "NOMIC__API_KEY", "WEAVIATE__API_KEY")
 """What is read from the folder EVERYCASE_SECRETS."""
 
 
@@ -76,6 +76,16 @@ class ThresholdSettings(BaseModel):
         return Thresholds(**self.model_dump())
 
 
+def _address(url: str, example: str) -> str:
+    """A base address without a slash at its end. Raises `ValueError`."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f"is not an address like {example}")
+    if parts.username or parts.password or parts.query:
+        raise ValueError("may hold no key and no user: that is what API_KEY is for")
+    return url.rstrip("/")
+
+
 class ProviderSettings(BaseModel):
     """An embedding provider that is reached over HTTP (contract §7)."""
 
@@ -98,12 +108,7 @@ class ProviderSettings(BaseModel):
     @field_validator("url")
     @classmethod
     def _is_an_address(cls, url: str) -> str:
-        parts = urlsplit(url)
-        if url and (parts.scheme not in ("http", "https") or not parts.hostname):
-            raise ValueError("is not an address like https://host/v1")
-        if parts.username or parts.password or parts.query:
-            raise ValueError("may hold no key and no user: that is what API_KEY is for")
-        return url.rstrip("/")
+        return _address(url, "https://host/v1") if url else url
 
 
 class ChatHPESettings(ProviderSettings):
@@ -118,6 +123,33 @@ class NomicSettings(ProviderSettings):
     dimensions: int = Field(default=768, ge=1, le=16_000)
     price: float = Field(default=0.0, ge=0)
     protocol: Literal["nomic", "openai"] = Field(default="nomic", description="How the server is asked.")
+
+
+class WeaviateSettings(BaseModel):
+    """The server that vectors live in with EVERYCASE_INDEX=weaviate (contract §8)."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    url: str = Field(default="http://localhost:8080", description="`https` means TLS for gRPC as well.")
+    grpc_host: str = Field(default="", description="Where it is not the host of `url`.")
+    grpc_port: int = Field(default=50051, ge=1, le=65535)
+    api_key: SecretStr | None = Field(default=None, description="Secret.")
+    collection: str = Field(
+        default="SupportCase",
+        pattern=r"^[A-Z][_0-9A-Za-z]*$",
+        description="The alias that everybody asks; behind it are `SupportCase_v1` and so on.",
+    )
+    consistency: Literal["ONE", "QUORUM", "ALL"] = Field(
+        default="QUORUM", description="How many replicas must agree, where there are several nodes."
+    )
+    replicas: int = Field(default=1, ge=1, description="Of a collection that is created.")
+    quantise: bool = Field(default=True, description="8 bits a number in memory; the whole ones on disk.")
+    timeout: Period = Field(default=timedelta(seconds=60), gt=timedelta(0), description="Of a request.")
+
+    @field_validator("url")
+    @classmethod
+    def _is_an_address(cls, url: str) -> str:
+        return _address(url, "https://host:443")
 
 
 class Settings(BaseSettings):
@@ -139,7 +171,10 @@ class Settings(BaseSettings):
     database_url: SecretStr = Field(
         default=SecretStr("embedded"), description="`embedded`, or a PostgreSQL DSN. May hold a password."
     )
-    index: Literal["embedded"] = Field(default="embedded", description="Where vectors live.")
+    index: Literal["embedded", "weaviate"] = Field(default="embedded", description="Where vectors live.")
+    weaviate: WeaviateSettings = Field(
+        default_factory=WeaviateSettings, description="The server of EVERYCASE_INDEX=weaviate."
+    )
     embedders: Annotated[tuple[Literal["local", "chathpe", "nomic"], ...], NoDecode] = Field(
         default=("local",), min_length=1, description="Embedding providers in order, separated by commas."
     )
@@ -254,7 +289,7 @@ class _File(TomlConfigSettingsSource):
 
     def __call__(self) -> dict[str, Any]:
         found = super().__call__()
-        for section in ("chathpe", "nomic"):
+        for section in ("chathpe", "nomic", "weaviate"):
             if "api_key" in (found.get(section) or {}):
                 raise WrongUse(
                     f"{CONFIG_FILE} holds an api_key: put it into EVERYCASE_{section.upper()}__API_KEY or a "

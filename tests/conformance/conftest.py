@@ -10,6 +10,7 @@ from psycopg_pool import ConnectionPool
 
 from everycase.indexes.embedded import EmbeddedIndex
 from everycase.indexes.weaviate import WeaviateIndex
+from everycase.indexes.weaviate_schema import Shape
 from everycase.indexes.weaviate_server import ServerAddress, WeaviateServer
 from everycase.ports import VectorIndex
 from tests.support.weaviate_server import GivenServer
@@ -45,7 +46,7 @@ def server(weaviate_server: TestServer | GivenServer) -> Iterator[WeaviateServer
 def weaviate_index(server: WeaviateServer) -> Iterator[WeaviateIndex]:
     """Behind an alias of its own, which goes with its collections."""
     alias = f"T{uuid.uuid4().hex[:12]}"
-    yield WeaviateIndex(server, alias)
+    yield WeaviateIndex(server, alias, Shape())
     with server.reached() as client:
         client.alias.delete(alias_name=alias)
         for name in client.collections.list_all(simple=True):

@@ -26,6 +26,7 @@ from everycase.indexes import weaviate_schema as schema
 from everycase.indexes.refusal import refusal
 from everycase.indexes.weaviate_alias import begin, behind, complete
 from everycase.indexes.weaviate_errors import meaning
+from everycase.indexes.weaviate_schema import Shape
 from everycase.indexes.weaviate_search import as_filter, words_of
 from everycase.indexes.weaviate_server import WeaviateServer
 from everycase.ports import Condition as Where
@@ -55,16 +56,16 @@ class WeaviateIndex:
 
     name = "weaviate"
 
-    def __init__(self, server: WeaviateServer, collection: str, *, quantise: bool = True) -> None:
-        self._server, self._name, self._quantise = server, collection, quantise
+    def __init__(self, server: WeaviateServer, collection: str, shape: Shape) -> None:
+        self._server, self._name, self._shape = server, collection, shape
         self._writing = _InFlight()
 
     # ── shape ────────────────────────────────────────────────────────────────────────────────
 
     def prepare(self, spaces: Mapping[str, int]) -> None:
         with self._server.reached() as client:
-            name = behind(client, self._name) or begin(client, self._name)
-            complete(client, name, spaces, quantise=self._quantise)
+            name = behind(client, self._name) or begin(client, self._name, self._shape)
+            complete(client, name, spaces, self._shape)
 
     # ── writing ──────────────────────────────────────────────────────────────────────────────
 

@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from weaviate import WeaviateClient
+from weaviate.classes.config import Configure
 from weaviate.exceptions import UnexpectedStatusCodeError
 
 from everycase.indexes import weaviate_schema as schema
+from everycase.indexes.weaviate_schema import Shape
 
 FIRST = 1
 
@@ -22,10 +24,10 @@ def behind(client: WeaviateClient, name: str) -> str | None:
     return name if client.collections.exists(name) else None
 
 
-def begin(client: WeaviateClient, alias: str) -> str:
+def begin(client: WeaviateClient, alias: str, shape: Shape) -> str:
     """The first collection and its alias. Several may do it at once: whoever is late takes what is there."""
     name = numbered(alias, FIRST)
-    create(client, name)
+    create(client, name, shape)
     try:
         client.alias.create(alias_name=alias, target_collection=name)
     except UnexpectedStatusCodeError:
@@ -35,16 +37,20 @@ def begin(client: WeaviateClient, alias: str) -> str:
     return name
 
 
-def create(client: WeaviateClient, name: str) -> None:
+def create(client: WeaviateClient, name: str, shape: Shape) -> None:
     """An empty collection, where there is none of that name."""
     try:
-        client.collections.create(name, properties=schema.definition())
+        client.collections.create(
+            name,
+            properties=schema.definition(),
+            replication_config=Configure.replication(factor=shape.replicas),
+        )
     except UnexpectedStatusCodeError:
         if not client.collections.exists(name):
             raise
 
 
-def complete(client: WeaviateClient, name: str, spaces: Mapping[str, int], *, quantise: bool) -> None:
+def complete(client: WeaviateClient, name: str, spaces: Mapping[str, int], shape: Shape) -> None:
     """Give a collection the properties and the named vectors that it lacks."""
     collection = client.collections.use(name)
     config = collection.config.get()
@@ -55,7 +61,7 @@ def complete(client: WeaviateClient, name: str, spaces: Mapping[str, int], *, qu
     vectors = set(config.vector_config or {})
     for space in spaces:
         if schema.vector_name(space) not in vectors:
-            vector = schema.vector_config(space, quantise=quantise)
+            vector = schema.vector_config(space, shape)
             _unless_there(lambda v=vector: collection.config.add_vector(vector_config=v))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from everycase.domain.errors import WrongUse
 from everycase.indexes.weaviate import WeaviateIndex
 from everycase.indexes.weaviate_alias import behind, complete, create, number_of, numbered
+from everycase.indexes.weaviate_schema import Shape
 from everycase.indexes.weaviate_server import WeaviateServer
 from everycase.ports import Collection
 
@@ -14,8 +15,8 @@ from everycase.ports import Collection
 class WeaviateCollections:
     """Implements `ports.Collections`: `SupportCase_v1`, `SupportCase_v2` … behind the alias `SupportCase`."""
 
-    def __init__(self, server: WeaviateServer, alias: str, *, quantise: bool) -> None:
-        self._server, self._alias, self._quantise = server, alias, quantise
+    def __init__(self, server: WeaviateServer, alias: str, shape: Shape) -> None:
+        self._server, self._alias, self._shape = server, alias, shape
 
     def listed(self) -> list[Collection]:
         with self._server.reached() as client:
@@ -37,12 +38,12 @@ class WeaviateCollections:
                 )
             numbers = [number_of(self._alias, n) or 0 for n in client.collections.list_all(simple=True)]
             name = numbered(self._alias, max(numbers, default=0) + 1)
-            create(client, name)
-            complete(client, name, spaces, quantise=self._quantise)
+            create(client, name, self._shape)
+            complete(client, name, spaces, self._shape)
         return name
 
     def open(self, name: str) -> WeaviateIndex:
-        return WeaviateIndex(self._server, name, quantise=self._quantise)
+        return WeaviateIndex(self._server, name, self._shape)
 
     def serve(self, name: str) -> None:
         with self._server.reached() as client:

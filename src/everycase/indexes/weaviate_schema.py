@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -41,6 +42,15 @@ STAMPS = (*_TEXT_STAMPS, "generation", "loaded_at")
 _FILTERED_STAMPS = ("space", "recipe", "text_hash")
 SEARCHED = (COMPOSITE, "subject^2", "case_number^2")
 """Where words are looked for: the composite has all texts, the subject says what it is about."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """What is chosen of a collection that is created. Those that are there stay as they are."""
+
+    quantise: bool = True
+    replicas: int = 1
+
 
 _NEVER = datetime.fromtimestamp(0, UTC)
 
@@ -88,9 +98,9 @@ def _text(
     )
 
 
-def vector_config(space: str, *, quantise: bool) -> Any:
+def vector_config(space: str, shape: Shape) -> Any:
     """HNSW by cosine distance; quantised to 8 bits a number, rescored with the whole vectors."""
-    quantiser = Configure.VectorIndex.Quantizer.rq(bits=8) if quantise else None
+    quantiser = Configure.VectorIndex.Quantizer.rq(bits=8) if shape.quantise else None
     return Configure.Vectors.self_provided(
         name=vector_name(space),
         vector_index_config=Configure.VectorIndex.hnsw(
