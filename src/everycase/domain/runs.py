@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from everycase.domain.failures import ErrorType
 from everycase.domain.providers import Usage, add_usage
@@ -30,6 +31,27 @@ class StageResult:
         self.skipped += other.skipped
         self.failed += other.failed
         self.seconds += other.seconds
+
+
+class Deferral(StrEnum):
+    """Why a run leaves cases to the next one."""
+
+    BUDGET = "budget"
+    INDEX_AWAY = "index_away"
+
+
+def deferred(cases: int, why: Deferral, cost: float) -> str:
+    """The sentence for a report."""
+    reason = {
+        Deferral.BUDGET: f"{cost:.2f} spent, and --max-cost allows no more",
+        Deferral.INDEX_AWAY: "the index does not answer or takes no writes; see `everycase doctor`",
+    }[why]
+    return f"{cases:,} cases are left to the next run: {reason}"
+
+
+INDEX_OUTAGES = frozenset(
+    {ErrorType.WEAVIATE_UNAVAILABLE, ErrorType.WEAVIATE_READ_ONLY, ErrorType.WEAVIATE_TIMEOUT}
+)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -64,6 +86,12 @@ class BatchResult:
     @property
     def cases(self) -> int:
         return self.created + self.updated + self.unchanged + self.superseded + self.failed
+
+    @property
+    def met_no_index(self) -> bool:
+        """The index was away for every case that came so far, and some did."""
+        lost = sum(n for t, n in self.failures.items() if t in INDEX_OUTAGES)
+        return bool(lost) and not self.created and not self.updated
 
     def add(self, other: BatchResult) -> None:
         for name in (

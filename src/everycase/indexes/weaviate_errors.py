@@ -13,6 +13,7 @@ from weaviate.exceptions import (
     UnexpectedStatusCodeError,
     WeaviateBaseError,
     WeaviateConnectionError,
+    WeaviateStartUpError,
     WeaviateTimeoutError,
 )
 
@@ -104,7 +105,7 @@ def translated(address: str) -> Iterator[None]:
         raise LoadFailure(
             ErrorType.WEAVIATE_TIMEOUT, f"Weaviate at {address} gave no answer in time"
         ) from None
-    except (WeaviateConnectionError, httpx.HTTPError, OSError):
+    except (WeaviateConnectionError, WeaviateStartUpError, httpx.HTTPError, OSError):
         raise _unreachable(address) from None
     except (AuthenticationFailedError, InsufficientPermissionsError):
         raise _refused(address) from None

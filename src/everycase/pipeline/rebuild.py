@@ -17,7 +17,7 @@ from everycase.domain import fingerprint, providers
 from everycase.domain.cases import IndexObject
 from everycase.domain.errors import DependencyUnreachable, ExitCode, WrongUse
 from everycase.domain.failures import LoadFailure
-from everycase.domain.runs import BatchResult
+from everycase.domain.runs import BatchResult, Deferral, deferred
 from everycase.pipeline.build import given_up
 from everycase.pipeline.work import LOCK_WAIT_S, Crew, Work
 from everycase.ports import Collections
@@ -47,6 +47,7 @@ class BuildReport:
     unlike: int = 0
     """Those of them that were not as they were written, or that their own vector did not find: removed."""
     deferred: int = 0
+    deferral: Deferral | None = None
     cost: float = 0.0
     stop_reason: str = ""
     is_served: bool = False
@@ -60,7 +61,7 @@ class BuildReport:
             kinds = ", ".join(f"{n:,} {t}" for t, n in sorted(self.totals.failures.items()))
             found.append(f"{self.totals.failed:,} cases could not be built: {kinds}")
         if self.deferred:
-            found.append(f"{self.deferred:,} cases are left: --max-cost allows no more; build again")
+            found.append(deferred(self.deferred, self.deferral or Deferral.BUDGET, self.cost))
         if self.unlike:
             found.append(f"{self.unlike:,} objects were not as they were written: removed; build again")
         if self.lacking:
@@ -200,7 +201,8 @@ class Rebuild:
             due=listing.due(recipe=world.recipe),
             give_up=given_up,
         )
-        report.totals, report.deferred, report.stop_reason = done.totals, done.deferred, done.stop_reason
+        report.totals, report.stop_reason = done.totals, done.stop_reason
+        report.deferred, report.deferral = done.deferred, done.deferral
         report.cost = round(providers.cost(done.totals.usage, world.prices), 4)
 
     def _look(self, conn: Connection, report: BuildReport) -> Listing:

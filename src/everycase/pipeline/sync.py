@@ -8,10 +8,10 @@ from typing import Any
 from uuid import UUID
 
 from everycase.domain import providers
-from everycase.domain.errors import ExitCode
-from everycase.domain.failures import Disposition
+from everycase.domain.errors import DependencyUnreachable, ExitCode
+from everycase.domain.failures import Disposition, LoadFailure
 from everycase.domain.providers import cost
-from everycase.domain.runs import BatchResult, ObjectResult, slowest
+from everycase.domain.runs import BatchResult, Deferral, ObjectResult, deferred, slowest
 from everycase.pipeline.extract import extract
 from everycase.pipeline.work import LOCK_WAIT_S, Crew
 from everycase.ports import Source
@@ -26,8 +26,8 @@ class SyncReport:
     run_id: UUID
     source: str
     status: str = "completed"
-    """`completed`, `deferred` (it may not spend more), `stopped` (too much failed: see `stop_reason`) or
-    `failed` (an error ended it)."""
+    """`completed`, `deferred` (cases are left: see `deferral`), `stopped` (too much failed: see
+    `stop_reason`) or `failed` (an error ended it)."""
     stop_reason: str = ""
     totals: BatchResult = field(default_factory=BatchResult)
     objects: list[ObjectResult] = field(default_factory=list)
@@ -35,6 +35,8 @@ class SyncReport:
     deleted: int = 0
     deferred: int = 0
     """Cases that are left to the next run."""
+    deferral: Deferral | None = None
+    """Why."""
     cost: float = 0.0
     providers: dict[str, dict[str, Any]] = field(default_factory=dict)
     """What each provider did, and what it cost."""
@@ -43,7 +45,8 @@ class SyncReport:
     breakers: list[dict[str, Any]] = field(default_factory=list)
     """The breakers that opened and closed meanwhile, in order."""
     open_failures: dict[str, int] = field(default_factory=dict)
-    index_count: int = 0
+    index_count: int | None = None
+    """None where the index did not tell."""
     completeness: float = 0.0
     alerts: list[dict[str, Any]] = field(default_factory=list)
     duration_s: float = 0.0
@@ -52,13 +55,15 @@ class SyncReport:
     def problems(self) -> list[str]:
         found = [o.problem for o in self.objects if o.problem]
         if self.deferred:
-            found.insert(0, _deferred(self.deferred, self.cost))
+            found.insert(0, deferred(self.deferred, self.deferral or Deferral.BUDGET, self.cost))
         return [f"the pipeline was stopped: {self.stop_reason}", *found] if self.stop_reason else found
 
     @property
     def exit_code(self) -> ExitCode:
         if self.status == "stopped":
             return ExitCode.STOPPED
+        if self.deferral is Deferral.INDEX_AWAY:
+            return ExitCode.UNREACHABLE
         return ExitCode.CLEAN if self.is_clean else ExitCode.UNRESOLVED
 
     @property
@@ -90,6 +95,7 @@ class SyncReport:
             "cost": self.cost,
             "cut": totals.cut,
             "deferred": self.deferred,
+            "deferral": self.deferral,
             "providers": self.providers,
             "fallback_share": self.fallback_share,
             "breakers": self.breakers,
@@ -106,10 +112,6 @@ class SyncReport:
             "alerts": self.alerts,
             "duration_s": round(self.duration_s, 3),
         }
-
-
-def _deferred(cases: int, cost: float) -> str:
-    return f"{cases:,} cases are left to the next run: {cost:.2f} spent, and --max-cost allows no more"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,6 +135,11 @@ class Sync:
             runs.begin(conn, run_id=run_id, source=self.source.name, now=clock())
             try:
                 self._steps(conn, report, allow_deletes)
+            except LoadFailure as e:
+                report.status = "failed"
+                raise DependencyUnreachable(
+                    f"the index cannot be used ({e}): nothing is lost, the next sync finishes the work"
+                ) from None
             except BaseException:
                 report.status = "failed"
                 raise
@@ -155,7 +162,7 @@ class Sync:
         report.deleted = crew.delete_gone(conn, report.run_id)
         began = budget.clock(conn)
         worked = crew.work_off(conn, report.run_id, source=self.source.name)
-        report.totals, report.deferred = worked.totals, worked.deferred
+        report.totals, report.deferred, report.deferral = worked.totals, worked.deferred, worked.deferral
         report.cost = round(cost(worked.totals.usage, world.prices), 4)
         report.providers = providers.told(worked.totals.usage, world.prices)
         report.fallback_share = providers.fallback_share(worked.totals.usage, world.embedder.space)
@@ -171,7 +178,7 @@ class Sync:
         census = lineage.census(conn)
         touched = report.totals.created + report.totals.updated
         report.unchanged = max(census["completed"] - touched, 0)
-        report.index_count = self.crew.processor.index.count()
+        report.index_count = self._index_count()
         report.completeness = census["completed"] / census["staging"] if census["staging"] else 1.0
         runs.roll_up_sync(
             conn,
@@ -182,6 +189,13 @@ class Sync:
             cost=report.cost,
             now=self.crew.processor.clock(),
         )
+
+    def _index_count(self) -> int | None:
+        """What was loaded is recorded whether the index can still count it or not."""
+        try:
+            return self.crew.processor.index.count()
+        except LoadFailure:
+            return None
 
     def _close(self, conn: Connection, report: SyncReport) -> None:
         if conn.closed:

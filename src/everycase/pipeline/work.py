@@ -16,7 +16,7 @@ import structlog
 
 from everycase.domain.errors import EverycaseError
 from everycase.domain.providers import Purse, cost
-from everycase.domain.runs import BatchResult
+from everycase.domain.runs import BatchResult, Deferral
 from everycase.domain.thresholds import Thresholds, must_stop
 from everycase.pipeline import engine
 from everycase.pipeline.engine import EngineSpec
@@ -30,6 +30,9 @@ LOCK_WAIT_S = 30.0
 """How long a run waits for the backend of a killed one to let go of the lock."""
 
 DELETE_BATCH = 1000
+
+MOST_WITHOUT_INDEX = 3
+"""Batches in a row that have waited for an index in vain; the others need not."""
 
 CHARACTERS_A_CASE = 4000
 """Of a composite text, about; for the price of a batch before one has been paid for."""
@@ -56,7 +59,9 @@ class Worked:
     totals: BatchResult = field(default_factory=BatchResult)
     stop_reason: str = ""
     deferred: int = 0
-    """Cases that are left to the next run, because this one may not spend more."""
+    """Cases that are left to the next run."""
+    deferral: Deferral | None = None
+    """Why."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,11 +104,12 @@ class Crew:
         return found
 
     def through(self, work: Work, batches: Iterable[list[str]], *, due: int, give_up: GiveUp) -> Worked:
-        """Batches of together `due` cases through `work`, on the engine, until the purse is empty or more
-        fail than may: then `stop_reason` says so.
+        """Batches of together `due` cases through `work`, on the engine.
+
+        Until the purse is empty or the index is away (`deferral`), or more fail than may (`stop_reason`).
         """
         self.progress.start(due)
-        found, purse = Worked(), self._purse()
+        found, purse, without_index = Worked(), self._purse(), 0
         outcomes = engine.run(self.engine, work, _Affordable(batches, purse), stall_s=self.stall_s)
         for outcome in outcomes:
             if outcome.value is not None:
@@ -113,11 +119,17 @@ class Crew:
             found.totals.add(result)
             purse.pay(cost(result.usage, self.processor.prices))
             self.progress.batch(result)
-            if self._is_too_much(found.totals, due):
-                outcomes.close()
+            without_index = without_index + 1 if result.met_no_index else 0
+            if without_index == MOST_WITHOUT_INDEX:
+                found.deferral = Deferral.INDEX_AWAY
+            elif self._is_too_much(found.totals, due):
                 found.stop_reason = self._reason(found.totals)
+            if found.deferral or found.stop_reason:
+                outcomes.close()
                 break
         if not found.stop_reason and not purse.can_afford:
+            found.deferral = Deferral.BUDGET
+        if found.deferral:
             found.deferred = due - found.totals.cases
         return found
 

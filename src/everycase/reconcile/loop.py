@@ -217,7 +217,7 @@ class Reconciliation:
         )
         report.gaps_left = count_left(after, report.withheld)
         report.totals, report.stop_reason = done.worked.totals, done.worked.stop_reason
-        report.deferred = done.worked.deferred
+        report.deferred, report.deferral = done.worked.deferred, done.worked.deferral
         report.cost = round(cost(report.totals.usage, world.prices), 4)
         report.providers = told(report.totals.usage, world.prices)
         report.fallback_share = fallback_share(report.totals.usage, world.embedder.space)

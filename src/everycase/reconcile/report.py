@@ -15,7 +15,7 @@ from uuid import UUID
 from everycase.domain.errors import ExitCode
 from everycase.domain.failures import Disposition, ErrorType
 from everycase.domain.gaps import GapKind, RunType
-from everycase.domain.runs import BatchResult, slowest
+from everycase.domain.runs import BatchResult, Deferral, deferred, slowest
 from everycase.domain.thresholds import Thresholds
 from everycase.reconcile.alerts import Alert
 from everycase.reconcile.identify import Pattern
@@ -55,7 +55,9 @@ class Report:
     totals: BatchResult = field(default_factory=BatchResult)
     cost: float = 0.0
     deferred: int = 0
-    """Cases that are left to the next run, because this one may not spend more."""
+    """Cases that are left to the next run."""
+    deferral: Deferral | None = None
+    """Why."""
     providers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     fallback_share: float = 0.0
     """Of the vectors of this run."""
@@ -107,10 +109,7 @@ class Report:
         found = [f"Find out why the pipeline was stopped ({self.stop_reason}), then everycase resume"]
         found = found if self.stop_reason else []
         if self.deferred:
-            found.append(
-                f"{self.deferred:,} cases are left to the next run: {self.cost:.2f} spent, and --max-cost "
-                "allows no more"
-            )
+            found.append(deferred(self.deferred, self.deferral or Deferral.BUDGET, self.cost))
         for kind, n in self.withheld.items():
             found.append(f"Check whether {n:,} {kind} are right; if so, approve once: --allow-deletes {n}")
         for p in self.patterns:
@@ -161,6 +160,7 @@ class Report:
             "cost": self.cost,
             "cut": totals.cut,
             "deferred": self.deferred,
+            "deferral": self.deferral,
             "providers": dict(self.providers),
             "fallback_share": self.fallback_share,
             "breakers": list(self.breakers),

@@ -1,0 +1,275 @@
+"""The whole pipeline on a real Weaviate: what it loses, doubles and spoils is found and mended."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from everycase.console import ProgressLines
+from everycase.domain.errors import DependencyUnreachable, WrongUse
+from everycase.search import find_cases, parse_condition
+from tests.support.exports import case, child, record_id, write_export
+from tests.support.weaviate_server import GivenServer, WeaviateServer
+from tests.support.weaviate_world import WeaviateDamage, WeaviateWorld
+
+CASES = 60
+
+
+@pytest.fixture
+def world(
+    database_url: str, tmp_path: Path, weaviate_server: WeaviateServer | GivenServer
+) -> Iterator[WeaviateWorld]:
+    found = WeaviateWorld(database_url, tmp_path, weaviate_server)
+    yield found
+    found.clear()
+
+
+@pytest.fixture
+def mortal(database_url: str, tmp_path: Path, mortal_weaviate: WeaviateServer) -> Iterator[WeaviateWorld]:
+    """Its server may be killed."""
+    found = WeaviateWorld(database_url, tmp_path, mortal_weaviate)
+    yield found
+    found.clear()
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    comments = [child("CaseComment", i, record_id("Case", i)) for i in range(CASES)]
+    return write_export(tmp_path / "x", Case=[case(i) for i in range(CASES)], CaseComment=comments)
+
+
+def agrees(world: WeaviateWorld) -> int:
+    """Ids and stamps in Weaviate are those of lineage, one object a case; how many."""
+    names = ("case_id", "case_number", "checksum", "children_checksum", "text_hash", "space", "recipe")
+    held = {r["id"]: tuple(r[n] for n in (*names, "vector_hash", "object_hash")) for r in world.index()}
+    rows = world.rows("select * from recon.data_lineage where status <> 'deleted'")
+    known = {
+        r["object_id"]: tuple(r[n] for n in ("record_id", *names[1:], "vector_hash", "object_hash"))
+        for r in rows
+    }
+    assert held == known
+    return len(held)
+
+
+def healthy(world: WeaviateWorld, source: Path | str) -> None:
+    """A second look finds nothing, and costs nothing."""
+    again = world.reconcile(source, deep=True)
+    assert (again["gaps"], again["recovered"], again["embedding_calls"]) == ({}, {}, 0)
+    assert (again["status"], again["completeness"]) == ("completed", 1.0)
+
+
+def test_3334_real_cases_are_loaded_and_mended(world: WeaviateWorld, shared_data: Path) -> None:
+    """400 lost, 50 overwritten, 50 altered, 30 foreign, 20 doubled, 40 untracked, 25 stuck: to the last."""
+    export = shared_data / "jira-2019-01-31.zip"
+    first = world.sync(export, engine="processes:2")
+    assert (first.totals.created, first.index_count) == (3334, 3334)
+    assert agrees(world) == 3334
+    again = world.sync(export)
+    assert (again.unchanged, again.totals.cases, again.totals.embedding_calls) == (3334, 0, 0)
+    damage = WeaviateDamage(world)
+    damage.lose(400)
+    damage.overwrite_vectors(50)
+    damage.alter_properties(50)
+    damage.insert_foreign(30)
+    damage.duplicate(20)
+    damage.drop_lineage(40)
+    damage.leave_in_progress(25)
+    found = world.reconcile(export, deep=True, engine="processes:2")
+    assert found["gaps"] == {
+        "missing": 400,
+        "corrupt": 50,
+        "stale": 50,
+        "untracked": 40,
+        "orphan": 30,
+        "stuck": 25,
+        "duplicate": 20,
+    }
+    assert (found["embedding_calls"], found["gaps_left"], found["status"]) == (0, {}, "completed")
+    assert agrees(world) == 3334
+    healthy(world, export)
+
+
+def test_a_vanished_collection_is_refilled_from_the_cache(world: WeaviateWorld, source: Path) -> None:
+    """Alias and all."""
+    world.sync(source)
+    world.clear()
+    found = world.reconcile(source)
+    assert (found["gaps"], found["recovered"]) == ({"missing": CASES}, {"reloaded": CASES})
+    assert found["embedding_calls"] == 0
+    assert agrees(world) == CASES
+    healthy(world, source)
+
+
+def test_a_server_that_is_down_is_said_so_and_nothing_is_lost(
+    mortal: WeaviateWorld, mortal_weaviate: WeaviateServer, source: Path
+) -> None:
+    """One sentence and the exit code of an unreachable dependency; later the run finishes the work."""
+    mortal.sync(source)
+    mortal_weaviate.kill()
+    try:
+        with pytest.raises(DependencyUnreachable, match=r"Weaviate at .* cannot be reached"):
+            mortal.sync(source)
+        with pytest.raises(DependencyUnreachable, match="cannot be reached"):
+            mortal.reconcile(source)
+    finally:
+        mortal_weaviate.restart()
+    found = mortal.reconcile(source)
+    assert (set(found["gaps"]) <= {"unsearchable"}, found["embedding_calls"]) == (True, 0)
+    healthy(mortal, source)
+
+
+def test_a_server_that_is_killed_in_mid_load_loses_nothing(
+    mortal: WeaviateWorld, mortal_weaviate: WeaviateServer
+) -> None:
+    """What was under way is an open failure; when the server is back, all is there, once, and findable."""
+    given = {"sample_cases": 600, "engine": "threads:2"}
+
+    def killer() -> None:
+        while (
+            mortal.rows("select count(*) as n from recon.data_lineage where status = 'completed'")[0]["n"]
+            < 200
+        ):
+            time.sleep(0.02)
+        mortal_weaviate.kill()
+
+    with mortal.app("sample", **given) as app:
+        _ = app.pool  # the tables are there before anybody looks into them
+    death = threading.Thread(target=killer)
+    death.start()
+    report = mortal.sync("sample", **given)
+    death.join()
+    assert report.index_count is None
+    assert set(report.totals.failures) <= {"WeaviateUnavailable", "WeaviateTimeout"}
+    assert report.totals.failed > 0
+    assert report.exit_code != 0
+    mortal_weaviate.restart()
+    mortal.do("update recon.failed_records set next_retry_time = now() where not resolved")
+    mortal.sync("sample", **given)
+    mortal.reconcile("sample", **given)
+    assert mortal.failures() == []
+    assert agrees(mortal) == 600
+    assert mortal.unfindable() == 0
+
+
+# ── blue/green ───────────────────────────────────────────────────────────────────────────────────
+
+
+def quiet() -> ProgressLines:
+    return ProgressLines(quiet=True)
+
+
+def test_the_index_is_built_anew_beside_the_served_one(world: WeaviateWorld, source: Path) -> None:
+    """From cache and staging, without a call; what a sync brings to the served one meanwhile comes too."""
+    world.sync(source)
+    with world.app(source) as app:
+        built = app.rebuild(quiet()).build(UUID(int=1))
+        assert (built.totals.created, built.totals.embedding_calls, built.count) == (CASES, 0, CASES)
+        assert [(c.name[-3:], c.is_served) for c in app.collections.listed()] == [
+            ("_v1", True),
+            ("_v2", False),
+        ]
+    changed = [case(i, Description=f"changed {i}" if i < 5 else "x") for i in range(2, CASES + 1)]
+    write_export(source.parent / "x2", Case=changed, CaseComment=[])
+    synced = world.sync(source.parent / "x2", allow_deletes=200)
+    assert (synced.deleted, synced.totals.created) == (2, 1)
+    with world.app(source.parent / "x2") as app:
+        switched = app.rebuild(quiet()).switch(UUID(int=2))
+        assert (switched.is_served, switched.problems, switched.deleted) == (True, [], 2)
+        assert switched.compared == CASES - 1
+        with pytest.raises(WrongUse, match="served"):
+            app.rebuild(quiet()).drop(f"{world.alias}_v2")
+        app.rebuild(quiet()).drop(f"{world.alias}_v1")
+        assert [(c.name[-3:], c.is_served, c.count) for c in app.collections.listed()] == [
+            ("_v2", True, CASES - 1)
+        ]
+    assert agrees(world) == CASES - 1
+    healthy(world, source.parent / "x2")
+
+
+def test_cases_of_another_recipe_wait_for_the_build(
+    world: WeaviateWorld, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sync with new rules would make all of them anew in place; while a build is under way it does not."""
+    world.sync(source)
+    other = {"keep_hardware_addresses": False}
+    with world.app(source, **other) as app:
+        app.rebuild(quiet(), max_cost=0.0).build(UUID(int=1))  # begun, and cut short
+    assert world.sync(source, **other).unchanged == CASES
+    assert world.reconcile(source, **other)["gaps"] == {}
+    with world.app(source, **other) as app:
+        assert app.rebuild(quiet()).switch(UUID(int=2)).adopted == CASES
+    assert agrees(world) == CASES
+    assert len({r["recipe"] for r in world.index()}) == 1
+    assert world.sync(source, **other).unchanged == CASES
+
+
+def test_a_build_that_lacks_cases_is_not_served(world: WeaviateWorld, source: Path) -> None:
+    """A case that cannot be made any more: its old object stays findable until somebody approves."""
+    world.sync(source)
+    number = world.index()[7]["case_number"]
+    world.do(
+        "update udp.case set subject = null, description = null, generation = generation + 1 "
+        "where case_number = %s",
+        number,
+    )
+    with world.app(source) as app:
+        built = app.rebuild(quiet()).build(UUID(int=1))
+        assert (built.totals.failures, built.lacking) == ({"MissingRequiredField": 1}, 1)
+        refused = app.rebuild(quiet()).switch(UUID(int=2))
+        assert (refused.is_served, refused.lacking, int(refused.exit_code)) == (False, 1, 1)
+        assert number in {r["case_number"] for r in world.index()}
+        assert app.rebuild(quiet()).switch(UUID(int=3), allow_missing=1).is_served
+        with pytest.raises(WrongUse, match="index build"):
+            app.rebuild(quiet()).switch(UUID(int=4))
+
+
+def test_a_search_never_fails_while_the_index_is_rebuilt(world: WeaviateWorld, shared_data: Path) -> None:
+    """Real cases, and a client that searches in a loop: not one failed or empty answer."""
+    export = shared_data / "jira-2019-01-31.zip"
+    world.sync(export, engine="processes:2")
+    answers: list[int] = []
+    over = threading.Event()
+
+    def search() -> None:
+        with world.app(export) as app:
+            while not over.is_set():
+                answers.append(len(find_cases(app.index, app.embedder, "leader election hangs").hits))
+
+    client = threading.Thread(target=search)
+    with world.app(export) as app:
+        app.rebuild(quiet()).build(UUID(int=1))
+        client.start()
+        while not answers:
+            time.sleep(0.01)
+        for n in range(2, 6):  # there and back again
+            assert app.rebuild(quiet()).switch(UUID(int=n)).is_served
+            served = next(c.name for c in app.collections.listed() if not c.is_served)
+            app.rebuild(quiet()).drop(served)
+            app.rebuild(quiet()).build(UUID(int=10 + n))
+        over.set()
+        client.join()
+    assert len(answers) > 20
+    assert set(answers) == {10}
+    assert agrees(world) == 3334
+
+
+# ── search ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_filter_holds_and_a_case_is_found_by_its_number(world: WeaviateWorld, tmp_path: Path) -> None:
+    """As in the embedded index."""
+    rows = [case(i, Status="Open" if i % 2 else "Closed", Subject=f"Fan {i} is loud") for i in range(20)]
+    source = write_export(tmp_path / "s", Case=rows)
+    world.sync(source)
+    with world.app(source) as app:
+        where = [parse_condition("status=open", app.catalogue)]
+        hits = find_cases(app.index, app.embedder, "loud fan", where=where, limit=20).hits
+        number = rows[3]["CaseNumber"]
+        best = find_cases(app.index, app.embedder, str(number), limit=1).hits[0]
+    assert len(hits) == 10
+    assert best.case_number == number
