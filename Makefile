@@ -7,7 +7,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	if $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' >/dev/null 2>&1; then echo $$p; break; fi; done)
 PIP_QUIET := --quiet --disable-pip-version-check --no-input
 
-.PHONY: help setup run test check bench soak clean
+.PHONY: help setup run test check bench soak weaviate clean
 
 help: ## What there is to make
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -40,6 +40,16 @@ bench: setup ## The benchmarks, as tables
 SEEDS ?= 200
 soak: setup ## Break a world by seed, kill processes, heal, judge: SEEDS=200 FROM=1
 	@$(BIN)/python -m tests.soak --seeds $(SEEDS) --from $(or $(FROM),1)
+
+# The server of the tests, built from its source by the ordinary Go client: four minutes, once.
+WEAVIATE_VERSION := v1.39.0
+weaviate: .tools/weaviate-server ## A Weaviate server for the tests, in .tools (needs Go)
+
+.tools/weaviate-server:
+	@command -v go >/dev/null || { echo "building Weaviate needs Go on the PATH; or put a weaviate-server there, or set EVERYCASE_TEST_WEAVIATE_URL." >&2; exit 2; }
+	@echo "building weaviate-server $(WEAVIATE_VERSION) (four minutes, once)"
+	@mkdir -p .tools
+	@GOBIN="$(CURDIR)/.tools" CGO_ENABLED=0 go install -tags netgo -ldflags '-s -w' github.com/weaviate/weaviate/cmd/weaviate-server@$(WEAVIATE_VERSION)
 
 clean: ## Remove what setup and tests made (not your data in .everycase)
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
