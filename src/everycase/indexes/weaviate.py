@@ -5,17 +5,18 @@ One collection behind an alias, a named vector for each space, and in every obje
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from threading import Condition
 from typing import Any
 from uuid import UUID
 
 import numpy as np
 from weaviate.classes.aggregate import GroupByAggregate
-from weaviate.classes.query import Filter, MetadataQuery
-from weaviate.exceptions import WeaviateInsertManyAllFailedError, WeaviateQueryError
+from weaviate.classes.query import Filter
+from weaviate.exceptions import WeaviateInsertManyAllFailedError
 
 from everycase.domain.cases import IndexObject, Vector
 from everycase.domain.errors import DependencyUnreachable
@@ -25,9 +26,9 @@ from everycase.domain.ranking import fuse
 from everycase.indexes import weaviate_schema as schema
 from everycase.indexes.refusal import refusal
 from everycase.indexes.weaviate_alias import begin, behind, complete
-from everycase.indexes.weaviate_errors import meaning
+from everycase.indexes.weaviate_errors import CollectionGone, meaning
 from everycase.indexes.weaviate_schema import Shape
-from everycase.indexes.weaviate_search import as_filter, words_of
+from everycase.indexes.weaviate_search import as_filter, is_found, lexical, nearest, words_of
 from everycase.indexes.weaviate_server import WeaviateServer
 from everycase.ports import Condition as Where
 from everycase.ports import Hit, IndexHealth, UpsertOutcome, UpsertStatus
@@ -47,8 +48,7 @@ PROBES = 4
 NEAREST = (20, 500)
 """A probe looks for an object among so many nearest, and once more among so many: it widens the search."""
 
-_SAME = 1e-4
-"""Cosine distance within which vectors are equal, but for the rounding of the server."""
+T = TypeVar("T")
 
 
 class WeaviateIndex:
@@ -175,19 +175,22 @@ class WeaviateIndex:
         for ids in _pages(object_ids, READ_PAGE):
             whole = self._whole(ids, properties=[])
             vectors = [(i, name, v) for i, _, held in whole for name, v in held.items() if v]
-            for nearest in NEAREST:
+            for near in NEAREST:
                 left = [one for one in vectors if one[0] not in found]
                 with self._collection() as collection, ThreadPoolExecutor(PROBES) as pool:
-                    seen = pool.map(lambda one: _is_found(collection, *one, nearest=nearest), left)  # noqa: B023
+                    seen = pool.map(lambda one: is_found(collection, *one, nearest=near), left)  # noqa: B023
                     found |= {one[0] for one, is_there in zip(left, seen, strict=True) if is_there}
         return found
 
     def spaces(self) -> Mapping[str, int]:
-        with self._collection() as collection:
-            groups = collection.aggregate.over_all(
-                group_by=GroupByAggregate(prop="space"), total_count=True
-            ).groups
-        return {str(g.grouped_by.value): g.total_count or 0 for g in groups}
+        def ask() -> Mapping[str, int]:
+            with self._collection() as collection:
+                groups = collection.aggregate.over_all(
+                    group_by=GroupByAggregate(prop="space"), total_count=True
+                ).groups
+            return {str(g.grouped_by.value): g.total_count or 0 for g in groups}
+
+        return _asked(ask)
 
     def count(self) -> int:
         with self._collection() as collection:
@@ -219,25 +222,18 @@ class WeaviateIndex:
         where: Sequence[Where] = (),
         limit: int = 10,
     ) -> list[Hit]:
-        chosen, depth = as_filter(where), max(DEPTH, limit)
-        with self._collection() as collection:
-            rankings = [_lexical(collection, words_of(text), chosen, depth)]
-            for space, vector in queries.items():
-                rankings.append(_nearest(collection, space, vector, chosen, depth))
-            fused = list(fuse(rankings).items())[:limit]
-            known = self._known(collection, [i for i, _ in fused])
-        return [Hit(score=score, object_id=i, **known[i]) for i, score in fused if i in known]
+        chosen, words, depth = as_filter(where), words_of(text), max(DEPTH, limit)
 
-    @staticmethod
-    def _known(collection: Any, ids: Sequence[UUID]) -> dict[UUID, dict[str, str]]:
-        names = ["case_id", "case_number", "subject", "space"]
-        return {
-            UUID(int=o.uuid.int): {n: o.properties.get(n) or "" for n in names}
-            for page in _pages(ids, PAGE)
-            for o in collection.query.fetch_objects_by_ids(
-                page, limit=len(page), return_properties=names
-            ).objects
-        }
+        def ask() -> list[Mapping[UUID, Hit]]:
+            with self._collection() as collection:
+                found = [lexical(collection, words, chosen, depth)]
+                found += [nearest(collection, s, v, chosen, depth) for s, v in queries.items()]
+            return found
+
+        rankings = _asked(ask)
+        known = {i: hit for ranking in rankings for i, hit in ranking.items()}
+        fused = fuse([list(r) for r in rankings])
+        return [replace(known[i], score=score) for i, score in list(fused.items())[:limit]]
 
     # ── inside ───────────────────────────────────────────────────────────────────────────────
 
@@ -268,6 +264,14 @@ class _InFlight:
             with self._changed:
                 self._ids.difference_update(ids)
                 self._changed.notify_all()
+
+
+def _asked(ask: Callable[[], T]) -> T:
+    """Once more, where the collection that was asked has been switched from and dropped meanwhile."""
+    try:
+        return ask()
+    except CollectionGone:
+        return ask()
 
 
 def _outcome(o: IndexObject, status: UpsertStatus) -> UpsertOutcome:
@@ -306,45 +310,3 @@ def _stamps(collection: Any, ids: Sequence[UUID], names: list[str]) -> Iterator[
         answer = collection.query.fetch_objects_by_ids(page, limit=len(page), return_properties=names)
         for found in answer.objects:
             yield schema.stamps_of(found.uuid, found.properties)
-
-
-def _is_found(collection: Any, object_id: UUID, name: str, vector: Any, *, nearest: int) -> bool:
-    """Whether a search with an object's own vector finds it among the nearest.
-
-    Where all of those are as near as the object itself can be, its place among its equals says nothing.
-    """
-    found = collection.query.near_vector(
-        vector,
-        target_vector=name,
-        limit=nearest,
-        return_metadata=MetadataQuery(distance=True),
-        return_properties=[],
-    ).objects
-    if any(o.uuid.int == object_id.int for o in found):
-        return True
-    return len(found) == nearest and all((o.metadata.distance or 0.0) < _SAME for o in found)
-
-
-def _lexical(collection: Any, words: str, chosen: Any, depth: int) -> list[UUID]:
-    if not words:
-        return []
-    answer = collection.query.bm25(
-        words, query_properties=list(schema.SEARCHED), filters=chosen, limit=depth, return_properties=[]
-    )
-    return [UUID(int=o.uuid.int) for o in answer.objects]
-
-
-def _nearest(collection: Any, space: str, vector: Vector, chosen: Any, depth: int) -> list[UUID]:
-    try:
-        answer = collection.query.near_vector(
-            vector.tolist(),
-            target_vector=schema.vector_name(space),
-            filters=chosen,
-            limit=depth,
-            return_properties=[],
-        )
-    except WeaviateQueryError as e:
-        if "does not have named vector" in str(e):
-            return []  # another collection is served since the spaces were asked for
-        raise
-    return [UUID(int=o.uuid.int) for o in answer.objects]

@@ -17,7 +17,7 @@ from weaviate.exceptions import (
     WeaviateTimeoutError,
 )
 
-from everycase.domain.errors import DependencyUnreachable
+from everycase.domain.errors import DependencyUnreachable, EverycaseError
 from everycase.domain.failures import ErrorType, LoadFailure
 
 _SIGNS: tuple[tuple[tuple[str, ...], ErrorType, str], ...] = (
@@ -58,6 +58,11 @@ _SIGNS: tuple[tuple[tuple[str, ...], ErrorType, str], ...] = (
         "Weaviate refuses the object: the collection has no such space",
     ),
     (
+        ("not present in schema", "could not find class"),
+        ErrorType.WEAVIATE_UNAVAILABLE,
+        "the collection is not in Weaviate: `everycase sync` or `reconcile` makes it",
+    ),
+    (
         ("no such prop", "unknown property"),
         ErrorType.WEAVIATE_REJECTED,
         "Weaviate refuses the object: the collection lacks a property; build it anew with "
@@ -84,13 +89,27 @@ def meaning(message: str) -> tuple[ErrorType, str]:
     )
 
 
-def lost(error: grpc.RpcError) -> LoadFailure | None:
-    """A connection that broke or an answer that did not come in time; None for what is an answer."""
-    code = error.code() if isinstance(error, grpc.Call) else None
-    if code is grpc.StatusCode.DEADLINE_EXCEEDED:
-        return LoadFailure(ErrorType.WEAVIATE_TIMEOUT, "Weaviate gave no answer in time")
-    if code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED):
-        return LoadFailure(ErrorType.WEAVIATE_UNAVAILABLE, "the connection to Weaviate was lost")
+class CollectionGone(LoadFailure):
+    """The collection is not there, or is not any more."""
+
+
+def lost(error: grpc.RpcError, address: str) -> EverycaseError | None:
+    """A call that came to no answer: refused, broken or late; None for what is an answer of the server."""
+    code = error.code() if isinstance(error, grpc.Call) else grpc.StatusCode.UNAVAILABLE
+    match code:
+        case grpc.StatusCode.DEADLINE_EXCEEDED:
+            return _late(address)
+        case grpc.StatusCode.UNAVAILABLE | grpc.StatusCode.CANCELLED | grpc.StatusCode.ABORTED:
+            return LoadFailure(
+                ErrorType.WEAVIATE_UNAVAILABLE, f"the connection to Weaviate at {address} was lost"
+            )
+        case grpc.StatusCode.UNAUTHENTICATED | grpc.StatusCode.PERMISSION_DENIED:
+            return _refused(address)
+        case grpc.StatusCode.UNIMPLEMENTED:
+            return LoadFailure(
+                ErrorType.WEAVIATE_UNAVAILABLE,
+                f"what answers as gRPC of Weaviate at {address} is none: check EVERYCASE_WEAVIATE__GRPC_PORT",
+            )
     return None
 
 
@@ -102,9 +121,7 @@ def translated(address: str) -> Iterator[None]:
     except (LoadFailure, DependencyUnreachable):
         raise
     except (WeaviateTimeoutError, httpx.TimeoutException, TimeoutError):
-        raise LoadFailure(
-            ErrorType.WEAVIATE_TIMEOUT, f"Weaviate at {address} gave no answer in time"
-        ) from None
+        raise _late(address) from None
     except (WeaviateConnectionError, WeaviateStartUpError, httpx.HTTPError, OSError):
         raise _unreachable(address) from None
     except (AuthenticationFailedError, InsufficientPermissionsError):
@@ -116,16 +133,19 @@ def translated(address: str) -> Iterator[None]:
             raise _unreachable(address) from None
         raise _told(str(e)) from None
     except grpc.RpcError as e:
-        raise lost(e) or _told(str(e)) from None
+        raise lost(e, address) or _told(str(e)) from None
     except WeaviateBaseError as e:
-        said = str(e)
-        if "unauthenticated" in said.lower() or "anonymous access not enabled" in said.lower():
-            raise _refused(address) from None
-        raise _told(said) from None
+        raise _told(str(e)) from None
 
 
 def _told(said: str) -> LoadFailure:
-    return LoadFailure(*meaning(said))
+    error_type, sentence = meaning(said)
+    is_gone = any(sign in said.lower() for sign in ("not present in schema", "could not find class"))
+    return CollectionGone(error_type, sentence) if is_gone else LoadFailure(error_type, sentence)
+
+
+def _late(address: str) -> LoadFailure:
+    return LoadFailure(ErrorType.WEAVIATE_TIMEOUT, f"Weaviate at {address} gave no answer in time")
 
 
 def _unreachable(address: str) -> LoadFailure:

@@ -14,6 +14,7 @@ import grpc
 import weaviate
 from weaviate.classes.config import ConsistencyLevel
 from weaviate.classes.init import AdditionalConfig, Auth, Timeout
+from weaviate.config import GrpcConfig
 from weaviate.connect import ConnectionParams
 
 from everycase.domain.errors import WrongUse
@@ -21,6 +22,9 @@ from everycase.indexes.weaviate_errors import lost, translated
 
 OLDEST = (1, 32)
 """Collection aliases came with this version."""
+
+_CHANNEL = [("grpc.initial_reconnect_backoff_ms", 500), ("grpc.max_reconnect_backoff_ms", 2000)]
+"""A server that is back is found within the waits of a load (2, 4, 8 s); the default is up to two minutes."""
 
 logging.getLogger("weaviate-client").setLevel(logging.CRITICAL)  # it logs whole objects (py: insert_many)
 
@@ -65,7 +69,8 @@ class ServerAddress:
             connection_params=params,
             auth_client_secret=Auth.api_key(self.api_key) if self.api_key else None,
             additional_config=AdditionalConfig(
-                timeout=Timeout(init=self.connect_timeout_s, query=self.timeout_s, insert=self.timeout_s)
+                timeout=Timeout(init=self.connect_timeout_s, query=self.timeout_s, insert=self.timeout_s),
+                grpc_config=GrpcConfig(channel_options=_CHANNEL),
             ),
             skip_init_checks=True,  # they ask a package index for the client's latest version
         )
@@ -105,7 +110,7 @@ class WeaviateServer:
                 except BaseException:
                     client.close()
                     raise
-                _let_losses_through(client)
+                _let_losses_through(client, self.address.shown)
                 self._client = client
             return self._client
 
@@ -119,7 +124,7 @@ class WeaviateServer:
             )
 
 
-def _let_losses_through(client: weaviate.WeaviateClient) -> None:
+def _let_losses_through(client: weaviate.WeaviateClient, address: str) -> None:
     """Stop the client from sending a request again by itself when the connection breaks.
 
     It sends the same batch again: answered with success, and an object that the crash kept from the
@@ -127,16 +132,16 @@ def _let_losses_through(client: weaviate.WeaviateClient) -> None:
     that is down. The client has no setting for it, so the calls are wrapped where they are made.
     """
     stub = client._connection.grpc_stub
-    for call in ("BatchObjects", "Search", "Aggregate"):
-        setattr(stub, call, _once(getattr(stub, call)))
+    for call in ("BatchObjects", "BatchDelete", "Search", "Aggregate"):
+        setattr(stub, call, _once(getattr(stub, call), address))
 
 
-def _once(call: Callable[..., Any]) -> Callable[..., Any]:
+def _once(call: Callable[..., Any], address: str) -> Callable[..., Any]:
     def made(*args: Any, **given: Any) -> Any:
         try:
             return call(*args, **given)
         except grpc.RpcError as e:
-            if (failure := lost(e)) is not None:
+            if (failure := lost(e, address)) is not None:
                 raise failure from None
             raise
 
