@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
@@ -204,6 +205,8 @@ class VectorIndex(Protocol):
     """Where vectors live: one object a case, exactly one vector in exactly one space."""
 
     name: str
+    settles_after: timedelta
+    """How long a crash of the server may still take an object out of reach of vector searches."""
 
     def prepare(self, spaces: Mapping[str, int]) -> None:
         """Create what is missing for these spaces (name → dimensions). Idempotent."""

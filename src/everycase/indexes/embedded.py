@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any, LiteralString
 from uuid import UUID
 
@@ -61,6 +62,8 @@ class EmbeddedIndex:
     """Implements `ports.VectorIndex` on connections that it is handed."""
 
     name = "embedded"
+    settles_after = timedelta(0)
+    """A transaction is there whole, with its vectors, or not at all."""
 
     def __init__(self, pool: ConnectionPool[Any]) -> None:
         self._pool = pool

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from threading import Condition
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import numpy as np
@@ -55,6 +56,8 @@ class WeaviateIndex:
     """Implements `ports.VectorIndex` on the collection that `name` names, or is the alias of."""
 
     name = "weaviate"
+    settles_after = timedelta(minutes=5)
+    """The log of the graph is written behind that of the objects (facts/weaviate.md 3)."""
 
     def __init__(self, server: WeaviateServer, collection: str, shape: Shape) -> None:
         self._server, self._name, self._shape = server, collection, shape

@@ -138,13 +138,14 @@ class Reconciliation:
 
     def _finder(self, conn: Connection, tables: GapTables, scope: Scope, run_id: UUID) -> Finder:
         world = self.crew.processor
+        last = runs.last_look(conn)
         return Finder(
             tables=tables,
             index=world.index,
             recipe=world.recipe,
             space=world.embedder.space,
             scope=scope,
-            since=runs.last_look(conn),
+            since=last - world.index.settles_after if last else None,
             sample=self.sample,
             seed=run_id.int % 2**31,
         )
