@@ -7,7 +7,6 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -15,7 +14,7 @@ import pytest
 
 from everycase import telemetry
 from everycase.store import embedded
-from tests.support import weaviate_server as weaviate_server_support
+from tests.support import weaviate_server
 from tests.support.weaviate_server import GivenServer, WeaviateServer
 from tests.support.world import World
 
@@ -48,37 +47,6 @@ def postgres() -> Iterator[str]:
         shutil.rmtree(home, ignore_errors=True)
 
 
-@pytest.fixture(scope="session")
-def weaviate_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WeaviateServer | GivenServer]:
-    """A real Weaviate that lives as long as the session (one for each xdist worker), or the one given."""
-    if url := os.environ.get("EVERYCASE_TEST_WEAVIATE_URL"):
-        yield GivenServer(url, int(os.environ.get("EVERYCASE_TEST_WEAVIATE_GRPC_PORT", "50051")))
-        return
-    with own_weaviate(tmp_path_factory) as server:
-        yield server
-
-
-@pytest.fixture(scope="session")
-def mortal_weaviate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WeaviateServer]:
-    """A real Weaviate that a test may kill."""
-    with own_weaviate(tmp_path_factory) as server:
-        yield server
-
-
-@contextmanager
-def own_weaviate(places: pytest.TempPathFactory) -> Iterator[WeaviateServer]:
-    program = weaviate_server_support.binary()
-    if program is None:
-        pytest.skip("needs a Weaviate server: make weaviate (with Go), or EVERYCASE_TEST_WEAVIATE_URL")
-    server = WeaviateServer(program, places.mktemp("weaviate"))
-    try:
-        server.start()
-        yield server
-    finally:
-        server.kill()
-        shutil.rmtree(server.home, ignore_errors=True)
-
-
 @pytest.fixture
 def database_url(postgres: str) -> Iterator[str]:
     """A fresh, empty database."""
@@ -88,6 +56,16 @@ def database_url(postgres: str) -> Iterator[str]:
     yield postgres.replace("/everycase?", f"/{name}?")
     with psycopg.connect(postgres, autocommit=True) as conn:
         conn.execute(psycopg.sql.SQL("drop database {} with (force)").format(psycopg.sql.Identifier(name)))
+
+
+@pytest.fixture(scope="session")
+def weaviate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GivenServer | WeaviateServer]:
+    """A real Weaviate: the one that EVERYCASE_TEST_WEAVIATE_URL names, or one for each xdist worker."""
+    if given := weaviate_server.given():
+        yield given
+        return
+    with weaviate_server.running(tmp_path_factory.mktemp("weaviate")) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -183,10 +184,13 @@ class App:
     def _weaviate(self) -> WeaviateWiring | None:
         if self.settings.index != "weaviate":
             return None
-        from everycase.app_weaviate import wire  # its client takes a second to import
+        # Imported here and not above: the client takes a second, which no other index should cost. It also
+        # turns every library's warnings on for the whole process, which is undone.
+        with warnings.catch_warnings():
+            from everycase.app_weaviate import wire
 
-        wired = wire(self.settings.weaviate)
-        self._open.callback(wired.server.close)
+        wired = wire(self.settings.weaviate, self.pool)
+        self._open.callback(wired.connection.close)
         return wired
 
     @cached_property

@@ -4,34 +4,40 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from everycase.indexes.weaviate import WeaviateIndex
+from everycase.indexes.weaviate import Consistency, Shape, WeaviateIndex
+from everycase.indexes.weaviate_client import Connection, Deadlines, connect
 from everycase.indexes.weaviate_collections import WeaviateCollections
-from everycase.indexes.weaviate_schema import Shape
-from everycase.indexes.weaviate_server import ServerAddress, WeaviateServer
 from everycase.settings import WeaviateSettings
+from everycase.store.db import Pool
+from everycase.store.fence import ObjectFence
 
 
 @dataclass(frozen=True, kw_only=True)
 class WeaviateWiring:
-    """A server, the index that is served from it, and the collections beside that."""
+    """A connection, the index that is served over it, and the collections beside that."""
 
-    server: WeaviateServer
+    connection: Connection
     index: WeaviateIndex
     collections: WeaviateCollections
 
 
-def wire(s: WeaviateSettings) -> WeaviateWiring:
-    address = ServerAddress(
-        url=s.url,
+def wire(s: WeaviateSettings, pool: Pool) -> WeaviateWiring:
+    """Nothing is connected until the index is first used; a worker process makes its own connection."""
+    connection = connect(
+        s.url,
         grpc_host=s.grpc_host,
         grpc_port=s.grpc_port,
         api_key=s.api_key.get_secret_value() if s.api_key else None,
-        consistency=s.consistency,
-        timeout_s=s.timeout.total_seconds(),
+        deadlines=Deadlines(connect=s.connect_timeout, query=s.query_timeout, insert=s.insert_timeout),
     )
-    server, shape = WeaviateServer(address), Shape(quantise=s.quantise, replicas=s.replicas)
+    shape = Shape(quantise=s.quantise, replicas=s.replicas, consistency=Consistency(s.consistency))
+    fence = ObjectFence(pool)
+
+    def at(name: str) -> WeaviateIndex:
+        return WeaviateIndex(connection, name, is_alias=False, shape=shape, fence=fence)
+
     return WeaviateWiring(
-        server=server,
-        index=WeaviateIndex(server, s.collection, shape),
-        collections=WeaviateCollections(server, s.collection, shape),
+        connection=connection,
+        index=WeaviateIndex(connection, s.collection, shape=shape, fence=fence),
+        collections=WeaviateCollections(connection, s.collection, at),
     )

@@ -136,15 +136,17 @@ class WeaviateSettings(BaseModel):
     api_key: SecretStr | None = Field(default=None, description="Secret.")
     collection: str = Field(
         default="SupportCase",
-        pattern=r"^[A-Z][_0-9A-Za-z]*$",
+        pattern=r"^[A-Z][_0-9A-Za-z]{0,100}$",
         description="The alias that everybody asks; behind it are `SupportCase_v1` and so on.",
     )
-    consistency: Literal["ONE", "QUORUM", "ALL"] = Field(
-        default="QUORUM", description="How many replicas must agree, where there are several nodes."
+    consistency: Literal["one", "quorum", "all"] = Field(
+        default="quorum", description="How many replicas must agree, where there are several nodes."
     )
     replicas: int = Field(default=1, ge=1, description="Of a collection that is created.")
     quantise: bool = Field(default=True, description="8 bits a number in memory; the whole ones on disk.")
-    timeout: Period = Field(default=timedelta(seconds=60), gt=timedelta(0), description="Of a request.")
+    connect_timeout: Period = Field(default=timedelta(seconds=10), gt=timedelta(0))
+    query_timeout: Period = Field(default=timedelta(seconds=30), gt=timedelta(0))
+    insert_timeout: Period = Field(default=timedelta(seconds=60), gt=timedelta(0))
 
     @field_validator("url")
     @classmethod

@@ -14,7 +14,7 @@ from everycase.console import ProgressLines
 from everycase.domain.errors import DependencyUnreachable, WrongUse
 from everycase.search import find_cases, parse_condition
 from tests.support.exports import case, child, record_id, write_export
-from tests.support.weaviate_server import GivenServer, WeaviateServer
+from tests.support.weaviate_server import GivenServer, WeaviateServer, running
 from tests.support.weaviate_world import WeaviateDamage, WeaviateWorld
 
 CASES = 60
@@ -22,11 +22,18 @@ CASES = 60
 
 @pytest.fixture
 def world(
-    database_url: str, tmp_path: Path, weaviate_server: WeaviateServer | GivenServer
+    database_url: str, tmp_path: Path, weaviate: WeaviateServer | GivenServer
 ) -> Iterator[WeaviateWorld]:
-    found = WeaviateWorld(database_url, tmp_path, weaviate_server)
+    found = WeaviateWorld(database_url, tmp_path, weaviate)
     yield found
     found.clear()
+
+
+@pytest.fixture(scope="module")
+def mortal_weaviate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WeaviateServer]:
+    """A server that a test may kill."""
+    with running(tmp_path_factory.mktemp("mortal")) as server:
+        yield server
 
 
 @pytest.fixture
@@ -112,9 +119,9 @@ def test_a_server_that_is_down_is_said_so_and_nothing_is_lost(
     mortal.sync(source)
     mortal_weaviate.kill()
     try:
-        with pytest.raises(DependencyUnreachable, match=r"Weaviate at .* cannot be reached"):
+        with pytest.raises(DependencyUnreachable, match=r"Weaviate at .* does not answer"):
             mortal.sync(source)
-        with pytest.raises(DependencyUnreachable, match="cannot be reached"):
+        with pytest.raises(DependencyUnreachable, match="does not answer"):
             mortal.reconcile(source)
     finally:
         mortal_weaviate.restart()

@@ -2,53 +2,62 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
+from uuid import uuid4
 
 import pytest
 from psycopg_pool import ConnectionPool
 
 from everycase.indexes.embedded import EmbeddedIndex
 from everycase.indexes.weaviate import WeaviateIndex
-from everycase.indexes.weaviate_schema import Shape
-from everycase.indexes.weaviate_server import ServerAddress, WeaviateServer
+from everycase.indexes.weaviate_client import Connection, connect
 from everycase.ports import VectorIndex
-from tests.support.weaviate_server import GivenServer
-from tests.support.weaviate_server import WeaviateServer as TestServer
+from everycase.store.fence import ObjectFence
+from tests.support.weaviate_server import GivenServer, WeaviateServer
 
 SPACES = {"one/model@8": 8, "two/model@4": 4}
 
 
+@pytest.fixture
+def pool(database_url: str) -> Iterator[ConnectionPool]:
+    with ConnectionPool(database_url, min_size=1, max_size=6, kwargs={"autocommit": True}) as found:
+        yield found
+
+
 @pytest.fixture(params=["embedded", "weaviate"])
-def index(request: pytest.FixtureRequest) -> VectorIndex:
+def index(request: pytest.FixtureRequest, pool: ConnectionPool) -> Iterator[VectorIndex]:
     """An empty index that is prepared for two spaces."""
-    found: VectorIndex = request.getfixturevalue(f"{request.param}_index")
-    found.prepare(SPACES)
-    return found
+    if request.param == "embedded":
+        found = EmbeddedIndex(pool)
+        found.prepare(SPACES)
+        yield found
+    else:
+        yield request.getfixturevalue("weaviate_index")
 
 
 @pytest.fixture
-def embedded_index(database_url: str) -> Iterator[EmbeddedIndex]:
-    with ConnectionPool(database_url, min_size=1, max_size=6, kwargs={"autocommit": True}) as pool:
-        yield EmbeddedIndex(pool)
+def weaviate_index(weaviate: GivenServer | WeaviateServer, pool: ConnectionPool) -> Iterator[WeaviateIndex]:
+    """An alias of its own on the real server, fenced by PostgreSQL as in the program."""
+    with connected(weaviate) as connection:
+        found = WeaviateIndex(connection, f"Test{uuid4().hex[:12]}", fence=ObjectFence(pool))
+        found.prepare(SPACES)
+        yield found
+        remove(connection, found.collection)
 
 
-@pytest.fixture
-def server(weaviate_server: TestServer | GivenServer) -> Iterator[WeaviateServer]:
-    """The adapter's end of the connection."""
-    address = ServerAddress(url=weaviate_server.url, grpc_port=weaviate_server.grpc_port)
-    found = WeaviateServer(address)
-    yield found
-    found.close()
+@contextmanager
+def connected(server: GivenServer | WeaviateServer, **given: object) -> Iterator[Connection]:
+    connection = connect(server.url, grpc_port=server.grpc_port, **given)
+    try:
+        yield connection
+    finally:
+        connection.close()
 
 
-@pytest.fixture
-def weaviate_index(server: WeaviateServer) -> Iterator[WeaviateIndex]:
-    """Behind an alias of its own, which goes with its collections."""
-    alias = f"T{uuid.uuid4().hex[:12]}"
-    yield WeaviateIndex(server, alias, Shape())
-    with server.reached() as client:
-        client.alias.delete(alias_name=alias)
-        for name in client.collections.list_all(simple=True):
-            if name.startswith(alias):
-                client.collections.delete(name)
+def remove(connection: Connection, alias: str) -> None:
+    """The alias and every collection of its name."""
+    connection.client.alias.delete(alias_name=alias)
+    for name in connection.client.collections.list_all(simple=True):
+        if name.partition("_v")[0] == alias:
+            connection.client.collections.delete(name)

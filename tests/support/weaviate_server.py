@@ -11,8 +11,12 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+
+import pytest
 
 TOOLS = Path(__file__).resolve().parents[2] / ".tools"
 START_S = 90.0
@@ -26,11 +30,33 @@ def binary() -> Path | None:
     return Path(found) if found else None
 
 
+@dataclass(frozen=True)
 class GivenServer:
     """A server that somebody else runs; it cannot be killed."""
 
-    def __init__(self, url: str, grpc_port: int) -> None:
-        self.url, self.grpc_port = url, grpc_port
+    url: str
+    grpc_port: int
+
+
+def given() -> GivenServer | None:
+    """The server that the environment names."""
+    url = os.environ.get("EVERYCASE_TEST_WEAVIATE_URL")
+    return (
+        GivenServer(url, int(os.environ.get("EVERYCASE_TEST_WEAVIATE_GRPC_PORT", "50051"))) if url else None
+    )
+
+
+@contextmanager
+def running(home: Path, **environment: str) -> Iterator[WeaviateServer]:
+    """A server of our own while it is needed; the test skips where there is no program to start."""
+    if (program := binary()) is None:
+        pytest.skip("needs a Weaviate server: make weaviate, or EVERYCASE_TEST_WEAVIATE_URL")
+    server = WeaviateServer(program, home, **environment)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.kill()
 
 
 class WeaviateServer:

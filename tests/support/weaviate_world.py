@@ -30,7 +30,6 @@ class WeaviateWorld(World):
             "url": self.server.url,
             "grpc_port": self.server.grpc_port,
             "collection": self.alias,
-            "timeout": "60s",
         }
 
     def environment(self) -> dict[str, str]:

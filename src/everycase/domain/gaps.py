@@ -145,11 +145,11 @@ def content_gap(
 ) -> GapKind | None:
     """What is wrong with an object that was read back; None for nothing.
 
-    `object_hash` is None where the object was gone by then, which the comparison of the sets judges.
-    The vector comes first: it is what searches go by.
+    `object_hash` is None where the object was listed and cannot be read by its id: no filter finds it
+    then (facts/weaviate.md 3). The vector comes first: it is what searches go by.
     """
     if object_hash is None:
-        return None
+        return GapKind.UNSEARCHABLE
     if vector_hash != expected.vector_hash:
         return GapKind.CORRUPT
     if object_hash != expected.object_hash:

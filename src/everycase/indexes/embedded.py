@@ -27,8 +27,8 @@ from everycase.domain.catalogue import OBJECTS, Catalogue
 from everycase.domain.failures import ErrorType, LoadFailure
 from everycase.domain.fingerprint import Stamps
 from everycase.domain.ranking import fuse
+from everycase.indexes.admission import admit, failed, outcome
 from everycase.indexes.embedded_search import Filter, score, telling
-from everycase.indexes.refusal import refusal
 from everycase.named_sql import read_blocks
 from everycase.ports import Condition, Hit, IndexHealth, UpsertOutcome, UpsertStatus
 
@@ -122,27 +122,7 @@ class EmbeddedIndex:
     # ── writing ──────────────────────────────────────────────────────────────────────────────
 
     def upsert(self, objects: Sequence[IndexObject]) -> list[UpsertOutcome]:
-        bad = {i: why for i, o in enumerate(objects) if (why := refusal(o))}
-        newest: dict[UUID, int] = {}
-        for i, o in enumerate(objects):
-            if i in bad:
-                continue
-            first = newest.get(o.stamps.object_id)
-            if first is None or objects[first].stamps.generation <= o.stamps.generation:
-                newest[o.stamps.object_id] = i
-        in_order = sorted(
-            newest.values(), key=lambda i: objects[i].stamps.object_id
-        )  # so writers never cross
-        written = self._write([objects[i] for i in in_order])
-        outcomes = []
-        for i, o in enumerate(objects):
-            if i in bad:
-                outcomes.append(bad[i])
-            elif newest[o.stamps.object_id] == i:
-                outcomes.append(written[o.stamps.object_id])
-            else:
-                outcomes.append(_outcome(o, UpsertStatus.SUPERSEDED))
-        return outcomes
+        return admit(objects, self._write)
 
     def _write(self, objects: Sequence[IndexObject]) -> dict[UUID, UpsertOutcome]:
         """All of them in one go; where the server refuses one, halves, until that one stands alone."""
@@ -153,18 +133,12 @@ class EmbeddedIndex:
                 stored = self._write_all(conn, objects)
         except (psycopg.DataError, psycopg.ProgrammingError, psycopg.IntegrityError) as e:
             if len(objects) == 1:
-                return {
-                    objects[0].stamps.object_id: _outcome(
-                        objects[0],
-                        UpsertStatus.FAILED,
-                        ErrorType.WEAVIATE_REJECTED,
-                        f"PostgreSQL refuses the object ({type(e).__name__})",
-                    )
-                }
+                said = f"PostgreSQL refuses the object ({type(e).__name__})"
+                return {objects[0].stamps.object_id: failed(objects[0], ErrorType.WEAVIATE_REJECTED, said)}
             half = len(objects) // 2
             return {**self._write(objects[:half]), **self._write(objects[half:])}
         return {
-            o.stamps.object_id: _outcome(
+            o.stamps.object_id: outcome(
                 o, UpsertStatus.STORED if o.stamps.object_id in stored else UpsertStatus.SUPERSEDED
             )
             for o in objects
@@ -397,9 +371,3 @@ def _row(o: IndexObject) -> dict[str, Any]:
 
 
 _dumps: Callable[[Any], str] = json.JSONEncoder(ensure_ascii=False, default=str).encode
-
-
-def _outcome(
-    o: IndexObject, status: UpsertStatus, error_type: ErrorType | None = None, message: str = ""
-) -> UpsertOutcome:
-    return UpsertOutcome(object_id=o.stamps.object_id, status=status, error_type=error_type, message=message)

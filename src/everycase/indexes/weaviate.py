@@ -1,218 +1,319 @@
-"""The index in Weaviate, built on how the server really behaves (facts/weaviate.md).
+"""Weaviate as the index: a collection behind an alias, one object a case, one named vector a space.
 
-One collection behind an alias, a named vector for each space, and in every object exactly one of them.
+Built on what the server does, not on what it says (facts/weaviate.md): nothing here relies on a default
+limit, on a confirmation in a batch that had errors, or on a search of several vectors at once.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import replace
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
 from datetime import timedelta
-from threading import Condition
+from enum import StrEnum
 from typing import Any, TypeVar
 from uuid import UUID
 
-import numpy as np
 from weaviate.classes.aggregate import GroupByAggregate
+from weaviate.classes.config import Configure, ConsistencyLevel
 from weaviate.classes.query import Filter
-from weaviate.exceptions import WeaviateInsertManyAllFailedError
+from weaviate.exceptions import UnexpectedStatusCodeError, WeaviateInvalidInputError
 
 from everycase.domain.cases import IndexObject, Vector
-from everycase.domain.errors import DependencyUnreachable
-from everycase.domain.failures import POLICIES, ErrorType, LoadFailure
+from everycase.domain.failures import ErrorType, LoadFailure
 from everycase.domain.fingerprint import Stamps
 from everycase.domain.ranking import fuse
+from everycase.indexes import weaviate_errors as errors
 from everycase.indexes import weaviate_schema as schema
-from everycase.indexes.refusal import refusal
-from everycase.indexes.weaviate_alias import begin, behind, complete
-from everycase.indexes.weaviate_errors import CollectionGone, meaning
-from everycase.indexes.weaviate_schema import Shape
-from everycase.indexes.weaviate_search import as_filter, is_found, lexical, nearest, words_of
-from everycase.indexes.weaviate_server import WeaviateServer
-from everycase.ports import Condition as Where
-from everycase.ports import Hit, IndexHealth, UpsertOutcome, UpsertStatus
+from everycase.indexes import weaviate_search as asked
+from everycase.indexes.admission import admit, failed
+from everycase.indexes.weaviate_client import Connection
+from everycase.indexes.weaviate_write import Fence, pages, read_stamps, write
+from everycase.ports import Condition, Hit, IndexHealth, UpsertOutcome
 
-BATCH, BATCH_BYTES = 100, 16_000_000
-"""Objects and bytes of one call: well under the server's 104,858,000 and ten seconds."""
-
-PAGE, READ_PAGE = 1000, 200
-"""Objects of one answer: stamps alone, and whole with their vectors."""
-
-DEPTH = 100
-"""How many of each list take part in the fusion."""
-
-PROBES = 4
-"""Probes under way at once."""
-
-NEAREST = (20, 500)
-"""A probe looks for an object among so many nearest, and once more among so many: it widens the search."""
+ALIAS = "SupportCase"
 
 T = TypeVar("T")
 
+_DEPTH = 100
+"""How many of each list take part in the fusion."""
+
+_NEAREST = (20, 1000)
+"""A probe looks for an object among so many nearest, and among so many where that did not find it."""
+
+_AT_ONCE = 4
+"""Probes under way at a time; each takes some milliseconds."""
+
+_PAGE = 1000
+_WHOLE_PAGE = 100
+"""Objects a question: stamps alone, and with texts and vectors."""
+
+_LOOKS = 5
+"""How often a creation that another process got in the way of is looked at again."""
+
+
+class Consistency(StrEnum):
+    """How many replicas answer for a read or write."""
+
+    ONE = "one"
+    QUORUM = "quorum"
+    ALL = "all"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """How a collection is made, and how it is read and written."""
+
+    quantise: bool = True
+    """Vectors in memory as 8-bit RQ: a quarter of the size, found ones are ranked by the whole vector."""
+    replicas: int = 1
+    consistency: Consistency = Consistency.QUORUM
+
+
+def no_fence(_ids: Sequence[UUID]) -> AbstractContextManager[None]:
+    """For an index that nobody else writes to at the same time."""
+    return nullcontext()
+
 
 class WeaviateIndex:
-    """Implements `ports.VectorIndex` on the collection that `name` names, or is the alias of."""
+    """Implements `ports.VectorIndex` on a connection that it is handed."""
 
     name = "weaviate"
     settles_after = timedelta(minutes=5)
     """The log of the graph is written behind that of the objects (facts/weaviate.md 3)."""
 
-    def __init__(self, server: WeaviateServer, collection: str, shape: Shape) -> None:
-        self._server, self._name, self._shape = server, collection, shape
-        self._writing = _InFlight()
+    def __init__(
+        self,
+        connection: Connection,
+        collection: str = ALIAS,
+        *,
+        is_alias: bool = True,
+        shape: Shape | None = None,
+        fence: Fence = no_fence,
+    ) -> None:
+        """`collection`: an alias, or with `is_alias` False a collection itself."""
+        self.collection = collection
+        self._connection = connection
+        self._is_alias = is_alias
+        self._shape = shape or Shape()
+        self._fence = fence
+        self._names: frozenset[str] = frozenset()
+        self._preparing = threading.Lock()
 
     # ── shape ────────────────────────────────────────────────────────────────────────────────
 
+    @property
+    def target(self) -> str:
+        """The collection itself: what the alias points to, or would if there were one."""
+        with self._asking():
+            return self._target()
+
     def prepare(self, spaces: Mapping[str, int]) -> None:
-        with self._server.reached() as client:
-            name = behind(client, self._name) or begin(client, self._name, self._shape)
-            complete(client, name, spaces, self._shape)
+        with self._asking(), self._preparing:
+            for look in range(_LOOKS):
+                try:
+                    return self._bring_up(spaces)
+                except (UnexpectedStatusCodeError, WeaviateInvalidInputError) as e:
+                    if not _is_race(e) or look == _LOOKS - 1:
+                        raise
+        return None
+
+    def _bring_up(self, spaces: Mapping[str, int]) -> None:
+        """Create what is missing; what another process has created meanwhile is found by the next look."""
+        client, target = self._connection.client, self._target()
+        if not client.collections.exists(target):
+            client.collections.create(
+                target,
+                properties=schema.properties(),
+                vector_config=[schema.vector_config(s, quantise=self._shape.quantise) for s in spaces],
+                replication_config=Configure.replication(factor=self._shape.replicas),
+            )
+        if target != self.collection and client.alias.get(alias_name=self.collection) is None:
+            client.alias.create(alias_name=self.collection, target_collection=target)
+        settings = client.collections.use(target).config
+        found = settings.get()
+        there = {p.name for p in found.properties}
+        for missing in (p for p in schema.properties() if p.name not in there):
+            settings.add_property(missing)
+        lacking = [s for s in spaces if schema.vector_name(s) not in (found.vector_config or {})]
+        if lacking:
+            settings.add_vector(
+                vector_config=[schema.vector_config(s, quantise=self._shape.quantise) for s in lacking]
+            )
+        self._names = frozenset(found.vector_config or {}) | {schema.vector_name(s) for s in lacking}
+
+    def _target(self) -> str:
+        """A collection that has the alias's name itself is used as it is."""
+        if not self._is_alias:
+            return self.collection
+        client = self._connection.client
+        if found := client.alias.get(alias_name=self.collection):
+            return found.collection
+        return self.collection if client.collections.exists(self.collection) else f"{self.collection}_v1"
+
+    def _vectors(self, wanted: str = "") -> frozenset[str]:
+        """The named vectors that the collection has, looked up again where the wanted one is not known."""
+        if not self._names or (wanted and wanted not in self._names):
+            config = self._connection.client.collections.use(self._target()).config.get()
+            self._names = frozenset(config.vector_config or {})
+        return self._names
 
     # ── writing ──────────────────────────────────────────────────────────────────────────────
 
     def upsert(self, objects: Sequence[IndexObject]) -> list[UpsertOutcome]:
-        outcomes: dict[int, UpsertOutcome] = {i: why for i, o in enumerate(objects) if (why := refusal(o))}
-        newest: dict[UUID, int] = {}
-        for i, o in enumerate(objects):
-            first = newest.get(o.stamps.object_id)
-            if i not in outcomes and (
-                first is None or objects[first].stamps.generation <= o.stamps.generation
-            ):
-                newest[o.stamps.object_id] = i
-        with self._collection() as collection, self._writing.of(newest):
-            there = {s.object_id: s.generation for s in _stamps(collection, list(newest), ["generation"])}
-            todo = [i for k, i in newest.items() if there.get(k, 0) <= objects[i].stamps.generation]
-            for part in _parts([objects[i] for i in todo]):
-                written = self._insert(collection, part)
-                outcomes |= {newest[o.object_id]: o for o in written}
-        return [outcomes.get(i) or _outcome(o, UpsertStatus.SUPERSEDED) for i, o in enumerate(objects)]
+        with self._asking():
+            return admit(objects, self._write, refuse=self._refusal)
 
-    def _insert(self, collection: Any, objects: Sequence[IndexObject]) -> list[UpsertOutcome]:
-        """One call; what has no confirmed id is not stored."""
-        try:
-            answer = collection.data.insert_many([schema.as_object(o) for o in objects])
-        except WeaviateInsertManyAllFailedError as e:
-            return self._all_failed(collection, objects, str(e))
-        found = []
-        for i, o in enumerate(objects):
-            if i in answer.errors:
-                found.append(_failed(o, answer.errors[i].message))
-            elif str(answer.uuids.get(i)) == str(o.stamps.object_id):
-                found.append(_outcome(o, UpsertStatus.STORED))
-            else:
-                found.append(_failed(o, "timeout"))
-        return found
+    def _write(self, objects: Sequence[IndexObject]) -> dict[UUID, UpsertOutcome]:
+        return write(self._use(), objects, self._fence)
 
-    def _all_failed(self, collection: Any, objects: Sequence[IndexObject], said: str) -> list[UpsertOutcome]:
-        """The client says then what all of them met together, and not which met what."""
-        error_type, sentence = meaning(said)
-        if POLICIES[error_type].is_outage or error_type is ErrorType.WEAVIATE_TIMEOUT:
-            raise LoadFailure(error_type, sentence)
-        if len(objects) == 1:
-            return [_failed(objects[0], said)]
-        half = len(objects) // 2
-        return [*self._insert(collection, objects[:half]), *self._insert(collection, objects[half:])]
+    def _refusal(self, o: IndexObject) -> UpsertOutcome | None:
+        name = schema.vector_name(o.stamps.space)
+        if name in self._vectors(name):
+            return None
+        return failed(o, ErrorType.WEAVIATE_REJECTED, f"the collection has no vector for {o.stamps.space}")
 
     def delete(self, object_ids: Sequence[UUID]) -> int:
-        deleted = 0
-        for ids in _pages(object_ids, PAGE):
-            with self._collection() as collection:
-                while True:
-                    answer = collection.data.delete_many(where=Filter.by_id().contains_any(ids))
-                    deleted += answer.successful
-                    if answer.failed:
-                        why = "Weaviate could not delete all that it was told to"
-                        raise LoadFailure(ErrorType.WEAVIATE_UNAVAILABLE, why)
-                    if answer.matches == answer.successful:
-                        break
-        return deleted
+        there = 0
+        with self._asking():
+            collection = self._use()
+            for page in pages(dict.fromkeys(object_ids), _PAGE):
+                there += self._delete(collection, page)
+        return there
+
+    def _delete(self, collection: Any, ids: Sequence[UUID]) -> int:
+        """A call deletes at most as many as the server's limit: again, until all that match are gone.
+
+        After a crash there are objects that are listed and counted, and that no filter on their id
+        matches: those are deleted one by one, by their own address (measured, 1.39.0).
+        """
+        hidden = set(ids) - {UUID(int=o.uuid.int) for o in _bare(collection, ids)}
+        there = 0
+        for i in hidden:
+            if collection.data.exists(i):
+                collection.data.delete_by_id(i)
+                there += 1
+        while True:
+            answer = collection.data.delete_many(where=Filter.by_id().contains_any(list(ids)))
+            there += int(answer.successful)
+            if answer.failed:
+                raise self._why_not_deleted()
+            if answer.matches == answer.successful:
+                return there
+
+    def _why_not_deleted(self) -> LoadFailure:
+        health = self.health()
+        if health.is_ready and not health.is_writable:
+            return LoadFailure(ErrorType.WEAVIATE_READ_ONLY, health.detail)
+        return errors.WeaviateUnreachable("Weaviate could not delete every object: try again")
 
     # ── reading ──────────────────────────────────────────────────────────────────────────────
 
     def manifest(self, *, after: UUID | None = None, until: UUID | None = None) -> Iterator[Stamps]:
+        with self._asking():
+            collection = self._use(self._target())  # one collection to the end, whatever the alias does
+        last = after
         while True:
-            with self._collection() as collection:
+            with self._asking():
                 page = collection.query.fetch_objects(
-                    limit=PAGE, after=after, return_properties=list(schema.STAMPS)
+                    limit=_PAGE, after=last, return_properties=list(schema.STAMPS)
                 ).objects
-            for found in page:
-                if until is not None and found.uuid.int > until.int:
+            for o in page:
+                if until is not None and o.uuid.int > until.int:
                     return
-                yield schema.stamps_of(found.uuid, found.properties)
-            if len(page) < PAGE:
+                yield schema.stamps_of(o.uuid, o.properties)
+            if not page:
                 return
-            after = UUID(int=page[-1].uuid.int)
+            last = page[-1].uuid
 
     def stamps(self, object_ids: Sequence[UUID]) -> Iterator[Stamps]:
-        with self._collection() as collection:
-            found = list(_stamps(collection, object_ids, list(schema.STAMPS)))
-        return iter(found)
+        for page in pages(object_ids, _PAGE):
+            with self._asking():
+                found = read_stamps(self._use(), page)
+            yield from found.values()
 
     def vectors(self, object_ids: Sequence[UUID]) -> Iterator[tuple[UUID, Vector]]:
-        for object_id, _, vectors in self._whole(object_ids, properties=[]):
-            for vector in vectors.values():
-                if vector:
-                    yield object_id, np.asarray(vector, dtype=np.float32)
+        for o in self._read(object_ids, []):
+            for vector in schema.vectors_of(o.vector).values():
+                yield UUID(int=o.uuid.int), vector
 
     def objects(self, object_ids: Sequence[UUID]) -> Iterator[IndexObject]:
-        names = [*schema.STAMPS, schema.COMPOSITE, *schema.PROPERTIES]
-        for object_id, properties, vectors in self._whole(object_ids, properties=list(dict.fromkeys(names))):
-            yield schema.object_of(object_id, properties, vectors)
+        for o in self._read(object_ids, schema.WHOLE):
+            yield schema.from_weaviate(o.uuid, o.properties, o.vector)
 
-    def _whole(
-        self, object_ids: Sequence[UUID], *, properties: list[str]
-    ) -> Iterator[tuple[UUID, Mapping[str, Any], Mapping[str, Any]]]:
-        for ids in _pages(object_ids, READ_PAGE):
-            with self._collection() as collection:
-                found = collection.query.fetch_objects_by_ids(
-                    ids, limit=len(ids), include_vector=True, return_properties=properties
-                ).objects
-            for o in found:
-                yield UUID(int=o.uuid.int), o.properties, o.vector
+    def _read(self, object_ids: Sequence[UUID], properties: list[str]) -> Iterator[Any]:
+        """With their vectors, in the order of their ids."""
+        for page in pages(sorted(set(object_ids)), _WHOLE_PAGE):
+            with self._asking():
+                answer = self._use().query.fetch_objects_by_ids(
+                    page, limit=len(page), include_vector=True, return_properties=properties
+                )
+            yield from sorted(answer.objects, key=lambda o: o.uuid.int)
 
     def probe(self, object_ids: Sequence[UUID]) -> set[UUID]:
-        """A graph overlooks a few; lost is what it does not find when it looks widely either."""
+        """An approximate index overlooks a few; lost is what it does not find at its most thorough."""
         found: set[UUID] = set()
-        for ids in _pages(object_ids, READ_PAGE):
-            whole = self._whole(ids, properties=[])
-            vectors = [(i, name, v) for i, _, held in whole for name, v in held.items() if v]
-            for near in NEAREST:
-                left = [one for one in vectors if one[0] not in found]
-                with self._collection() as collection, ThreadPoolExecutor(PROBES) as pool:
-                    seen = pool.map(lambda one: is_found(collection, *one, nearest=near), left)  # noqa: B023
-                    found |= {one[0] for one, is_there in zip(left, seen, strict=True) if is_there}
+        for limit in _NEAREST:
+            left = [i for i in object_ids if i not in found]
+            found |= self._probe(left, limit) if left else set()
         return found
 
-    def spaces(self) -> Mapping[str, int]:
-        def ask() -> Mapping[str, int]:
-            with self._collection() as collection:
-                groups = collection.aggregate.over_all(
-                    group_by=GroupByAggregate(prop="space"), total_count=True
-                ).groups
-            return {str(g.grouped_by.value): g.total_count or 0 for g in groups}
+    def _probe(self, object_ids: Sequence[UUID], limit: int) -> set[UUID]:
+        with self._asking():
+            collection = self._use(consistent=False)
+            held = (
+                (UUID(int=o.uuid.int), name, vector)
+                for o in self._read(object_ids, [])
+                for name, vector in schema.vectors_of(o.vector).items()
+            )
 
-        return _asked(ask)
+            def is_found(of: tuple[UUID, str, Vector]) -> UUID | None:
+                return of[0] if asked.finds(collection, *of, limit) else None
+
+            with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="probe") as pool:
+                return {i for p in pages(held, _WHOLE_PAGE) for i in pool.map(is_found, p) if i}
+
+    def spaces(self) -> Mapping[str, int]:
+        """By a count for each space: grouping reads every object, and is done where these miss some."""
+        return _once_more(self._spaces)
+
+    def _spaces(self) -> Mapping[str, int]:
+        with self._asking():
+            collection = self._use()
+            names = sorted(filter(None, map(schema.space_of, self._vectors())))
+            counts = {s: self._count(collection, Filter.by_property(schema.SPACE).equal(s)) for s in names}
+            if sum(counts.values()) != self._count(collection):
+                groups = collection.aggregate.over_all(
+                    group_by=GroupByAggregate(prop=schema.SPACE, limit=_PAGE), total_count=True
+                ).groups
+                counts = {str(g.grouped_by.value): g.total_count or 0 for g in groups}
+        return {s: n for s, n in counts.items() if n}
 
     def count(self) -> int:
-        with self._collection() as collection:
-            return int(collection.aggregate.over_all(total_count=True).total_count or 0)
+        with self._asking():
+            return self._count(self._use())
+
+    def _count(self, collection: Any, chosen: Any = None) -> int:
+        return int(collection.aggregate.over_all(filters=chosen, total_count=True).total_count or 0)
 
     def health(self) -> IndexHealth:
+        """The server calls itself ready when it takes no writes; its shards say so."""
         try:
-            with self._collection() as collection:
-                shards = collection.config.get_shards()
-        except (LoadFailure, DependencyUnreachable) as e:
+            with self._asking():
+                client = self._connection.client
+                if not client.is_ready():
+                    raise errors.lost(self._connection.address)
+                shards = client.collections.use(self._target()).config.get_shards()
+        except LoadFailure as e:
             return IndexHealth(is_ready=False, is_writable=False, detail=str(e))
-        closed = [s for s in shards if s.status != "READY"]
-        detail = "Weaviate answers"
-        if closed:
-            kinds = ", ".join(sorted({s.status for s in closed}))
-            detail = (
-                f"Weaviate takes no writes: {len(closed)} of {len(shards)} shards are {kinds}, mostly "
-                "because the disk is nearly full; make room, then set the shards to READY"
-            )
+        closed = sum(s.status == "READONLY" for s in shards)
+        detail = (
+            f"Weaviate takes no writes: {closed} of {len(shards)} shards are read-only (is its disk full?)"
+            if closed
+            else "Weaviate answers"
+        )
         return IndexHealth(is_ready=True, is_writable=not closed, detail=detail)
 
     # ── search ───────────────────────────────────────────────────────────────────────────────
@@ -222,94 +323,48 @@ class WeaviateIndex:
         text: str,
         queries: Mapping[str, Vector],
         *,
-        where: Sequence[Where] = (),
+        where: Sequence[Condition] = (),
         limit: int = 10,
     ) -> list[Hit]:
-        chosen, words, depth = as_filter(where), words_of(text), max(DEPTH, limit)
+        depth = min(max(_DEPTH, limit), asked.MOST_RESULTS)
 
-        def ask() -> list[Mapping[UUID, Hit]]:
-            with self._collection() as collection:
-                found = [lexical(collection, words, chosen, depth)]
-                found += [nearest(collection, s, v, chosen, depth) for s, v in queries.items()]
+        def ask() -> list[asked.Found]:
+            with self._asking():
+                collection, chosen = self._use(consistent=False), asked.conditions(where)
+                found = [asked.lexical(collection, text, chosen, depth)]
+                found += [asked.nearest(collection, s, v, chosen, depth) for s, v in queries.items()]
             return found
 
-        rankings = _asked(ask)
-        known = {i: hit for ranking in rankings for i, hit in ranking.items()}
-        fused = fuse([list(r) for r in rankings])
-        return [replace(known[i], score=score) for i, score in list(fused.items())[:limit]]
+        lists = _once_more(ask)
+        known = {i: hit for found in lists for i, hit in found.items()}
+        fused = list(fuse([list(found) for found in lists]).items())[:limit]
+        return [replace(known[i], score=score) for i, score in fused]
 
-    # ── inside ───────────────────────────────────────────────────────────────────────────────
+    # ── the edge ─────────────────────────────────────────────────────────────────────────────
 
-    @contextmanager
-    def _collection(self) -> Iterator[Any]:
-        with self._server.reached() as client:
-            yield self._server.collection(client, self._name)
+    def _use(self, name: str = "", *, consistent: bool = True) -> Any:
+        found = self._connection.client.collections.use(name or self.collection)
+        if not consistent:
+            return found
+        return found.with_consistency_level(ConsistencyLevel[self._shape.consistency.name])
 
-
-class _InFlight:
-    """Objects that are being written: Weaviate has no conditional write, so that what is there is read
-    first, and no other thread of this process writes them meanwhile. Other processes are kept apart by
-    the pipeline, which holds a case's lineage row while it loads it.
-    """
-
-    def __init__(self) -> None:
-        self._ids: set[UUID] = set()
-        self._changed = Condition()
-
-    @contextmanager
-    def of(self, ids: Mapping[UUID, object]) -> Iterator[None]:
-        with self._changed:
-            self._changed.wait_for(lambda: self._ids.isdisjoint(ids))
-            self._ids.update(ids)
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._ids.difference_update(ids)
-                self._changed.notify_all()
+    def _asking(self) -> AbstractContextManager[None]:
+        return errors.asking(self._connection.address)
 
 
-def _asked(ask: Callable[[], T]) -> T:
-    """Once more, where the collection that was asked has been switched from and dropped meanwhile."""
+def _bare(collection: Any, ids: Sequence[UUID]) -> Sequence[Any]:
+    """Those of these that an id filter matches."""
+    return list(collection.query.fetch_objects_by_ids(ids, limit=len(ids), return_properties=[]).objects)
+
+
+def _once_more(ask: Callable[[], T]) -> T:
+    """The collection that was asked may have been switched from and dropped meanwhile."""
     try:
         return ask()
-    except CollectionGone:
+    except errors.CollectionGone:
         return ask()
 
 
-def _outcome(o: IndexObject, status: UpsertStatus) -> UpsertOutcome:
-    return UpsertOutcome(object_id=o.stamps.object_id, status=status)
-
-
-def _failed(o: IndexObject, said: str) -> UpsertOutcome:
-    error_type, sentence = meaning(said)
-    return UpsertOutcome(
-        object_id=o.stamps.object_id, status=UpsertStatus.FAILED, error_type=error_type, message=sentence
-    )
-
-
-def _parts(objects: Sequence[IndexObject]) -> Iterator[list[IndexObject]]:
-    """In calls of bounded count and size."""
-    part: list[IndexObject] = []
-    size = 0
-    for o in objects:
-        n = schema.size_of(o)
-        if part and (len(part) >= BATCH or size + n > BATCH_BYTES):
-            yield part
-            part, size = [], 0
-        part.append(o)
-        size += n
-    if part:
-        yield part
-
-
-def _pages(ids: Sequence[UUID], size: int) -> Iterator[list[UUID]]:
-    for start in range(0, len(ids), size):
-        yield list(ids[start : start + size])
-
-
-def _stamps(collection: Any, ids: Sequence[UUID], names: list[str]) -> Iterator[Stamps]:
-    for page in _pages(ids, PAGE):
-        answer = collection.query.fetch_objects_by_ids(page, limit=len(page), return_properties=names)
-        for found in answer.objects:
-            yield schema.stamps_of(found.uuid, found.properties)
+def _is_race(error: Exception) -> bool:
+    """Whether somebody else has just done the same."""
+    return "already exists" in str(error) or getattr(error, "status_code", 0) in (404, 409, 422)

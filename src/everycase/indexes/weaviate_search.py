@@ -1,9 +1,13 @@
-"""What a collection is asked: filters, words, nearest neighbours. The adapter fuses the answers."""
+"""Asking a collection: filters, words and nearest neighbours. What they find is fused by the adapter.
+
+One question for the words and one for each space: Weaviate's own multi-vector search drops objects that
+hold only one of the vectors, and the distances of two models say nothing about each other
+(facts/weaviate.md 4).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import reduce
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -11,107 +15,107 @@ from weaviate.classes.query import Filter, MetadataQuery
 from weaviate.exceptions import WeaviateQueryError
 
 from everycase.domain.cases import Vector
-from everycase.domain.errors import WrongUse
-from everycase.indexes.weaviate_schema import KEYS, PROPERTIES, SEARCHED, filter_key, is_prose, vector_name
+from everycase.domain.catalogue import Kind
+from everycase.indexes import weaviate_schema as schema
+from everycase.indexes.weaviate_errors import reason
 from everycase.ports import Comparison, Condition, Hit
 
-SHOWN = ("case_id", "case_number", "subject", "space")
-"""What a hit tells of its case."""
+LONGEST_QUERY = 20_000
+"""Characters of a query that are looked for as words."""
 
-_SAME = 1e-4
-"""Cosine distance within which vectors are equal, but for the rounding of the server."""
+MOST_RESULTS = 10_000
+"""`QUERY_MAXIMUM_RESULTS` of a server with no settings."""
 
-MOST_WORDS = 200
-"""Of a query: a pasted log is searched by how it begins, and by meaning as a whole."""
+_SEARCHED = ["subject^2", schema.COMPOSITE]
+_SAME = 1e-6
+"""Cosine distance up to which two vectors are the same."""
 
-
-def as_filter(where: Sequence[Condition]) -> Any:
-    """All of the conditions; None for none. A list property matches when any of its entries does.
-
-    Raises `WrongUse` where prose is compared by order.
-    """
-    parts = [_part(c) for c in where]
-    return reduce(lambda a, b: a & b, parts) if parts else None
+Found = Mapping[UUID, Hit]
+"""In the order of their rank; the score is not known yet."""
 
 
-def _part(c: Condition) -> Any:
-    if c.comparison in (Comparison.EQUAL, Comparison.NOT_EQUAL):
-        holds = Filter.by_property(KEYS).contains_any([filter_key(c.property, c.value)])
-        return Filter.not_(holds) if c.comparison is Comparison.NOT_EQUAL else holds
-    if is_prose(PROPERTIES[c.property][1]):
-        raise WrongUse(f"{c.property} is prose: it is filtered with = and != alone")
-    prop = Filter.by_property(c.property)
-    match c.comparison:
-        case Comparison.LESS:
-            return prop.less_than(c.value)
-        case Comparison.LESS_OR_EQUAL:
-            return prop.less_or_equal(c.value)
-        case Comparison.GREATER:
-            return prop.greater_than(c.value)
-    return prop.greater_or_equal(c.value)
+def conditions(where: Sequence[Condition]) -> Any:
+    """All of these as one filter; None for none."""
+    parts = [_condition(c) for c in where]
+    return Filter.all_of(parts) if parts else None
 
 
-def words_of(text: str) -> str:
-    """The words of a query that are looked for; nothing in them is a command."""
-    readable = text.encode("utf-8", "replace").decode().replace("\x00", " ")
-    return " ".join(word[:100] for word in readable.split()[:MOST_WORDS])
+_OPERATORS: Mapping[Comparison, Callable[[Any, str], Any]] = {
+    Comparison.EQUAL: lambda p, v: p.equal(v),
+    Comparison.NOT_EQUAL: lambda p, v: p.not_equal(v),
+    Comparison.LESS: lambda p, v: p.less_than(v),
+    Comparison.LESS_OR_EQUAL: lambda p, v: p.less_or_equal(v),
+    Comparison.GREATER: lambda p, v: p.greater_than(v),
+    Comparison.GREATER_OR_EQUAL: lambda p, v: p.greater_or_equal(v),
+}
 
 
-# ── questions ────────────────────────────────────────────────────────────────────────────────────
+def _condition(c: Condition) -> Any:
+    """Weaviate's NotEqual holds where the property is lacking, and for a list with no equal entry."""
+    if schema.has_key(c.property):
+        name, value = schema.key_name(c.property), schema.key(c.value)
+    else:
+        is_moment = schema.CATALOGUE[c.property][1].kind is Kind.MOMENT
+        name, value = c.property, c.value.upper() if is_moment else c.value.lower()
+    return _OPERATORS[c.comparison](Filter.by_property(name), value)
 
 
-def lexical(collection: Any, words: str, chosen: Any, depth: int) -> Mapping[UUID, Hit]:
-    """The objects that have any of the words, best first. Their score is not known yet."""
-    if not words:
+def lexical(collection: Any, text: str, chosen: Any, depth: int) -> Found:
+    """The objects that have the words of `text`, best first; whatever is in it is only text."""
+    words = text[:LONGEST_QUERY].replace("\x00", " ").encode(errors="replace").decode()
+    if not words.strip():
         return {}
     answer = collection.query.bm25(
-        words, query_properties=list(SEARCHED), filters=chosen, limit=depth, return_properties=list(SHOWN)
+        words, query_properties=_SEARCHED, filters=chosen, limit=depth, return_properties=list(schema.SHOWN)
     )
-    return _hits(answer.objects)
+    return _found(answer.objects)
 
 
-def nearest(collection: Any, space: str, vector: Vector, chosen: Any, depth: int) -> Mapping[UUID, Hit]:
-    """The nearest objects of one space; none where the collection has no such space (any more).
+def nearest(collection: Any, space: str, vector: Vector, chosen: Any, depth: int) -> Found:
+    """The nearest objects of one space; none where the collection has no such space."""
+    if vector.shape != (schema.width_of(space),):
+        return {}
+    try:
+        answer = collection.query.near_vector(
+            vector.tolist(),
+            target_vector=schema.vector_name(space),
+            filters=chosen,
+            limit=depth,
+            return_properties=list(schema.SHOWN),
+        )
+    except WeaviateQueryError as e:
+        if "named vector" in e.message:
+            return {}
+        raise
+    return _found(answer.objects)
 
-    One question for each space: Weaviate's search of several vectors at once drops objects that hold only
-    one of them, and the distances of two models cannot be compared (facts/weaviate.md 4).
+
+def _found(objects: Sequence[Any]) -> Found:
+    hits = {}
+    for o in objects:
+        object_id, texts = UUID(int=o.uuid.int), {n: o.properties.get(n) or "" for n in schema.SHOWN}
+        hits[object_id] = Hit(object_id=object_id, score=0.0, **texts)
+    return hits
+
+
+def finds(collection: Any, object_id: UUID, name: str, vector: Vector, limit: int) -> bool:
+    """Whether the graph finds an object by its own vector among the nearest `limit`.
+
+    Where all of those are as near as the object itself, its place among its equals says nothing.
     """
     try:
         answer = collection.query.near_vector(
             vector.tolist(),
-            target_vector=vector_name(space),
-            filters=chosen,
-            limit=depth,
-            return_properties=list(SHOWN),
+            target_vector=name,
+            limit=limit,
+            return_properties=[],
+            return_metadata=MetadataQuery(distance=True),
         )
     except WeaviateQueryError as e:
-        if "does not have named vector" in str(e):
-            return {}
-        raise
-    return _hits(answer.objects)
-
-
-def _hits(objects: Sequence[Any]) -> dict[UUID, Hit]:
-    return {
-        UUID(int=o.uuid.int): Hit(
-            object_id=UUID(int=o.uuid.int), score=0.0, **{n: o.properties.get(n) or "" for n in SHOWN}
-        )
-        for o in objects
-    }
-
-
-def is_found(collection: Any, object_id: UUID, name: str, vector: Any, *, nearest: int) -> bool:
-    """Whether a search with an object's own vector finds it among the nearest.
-
-    Where all of those are as near as the object itself can be, its place among its equals says nothing.
-    """
-    found = collection.query.near_vector(
-        vector,
-        target_vector=name,
-        limit=nearest,
-        return_metadata=MetadataQuery(distance=True),
-        return_properties=[],
-    ).objects
-    if any(o.uuid.int == object_id.int for o in found):
+        if reason(e.message).is_passing:
+            raise
+        return False  # such a vector cannot even be asked for
+    if any(o.uuid.int == object_id.int for o in answer.objects):
         return True
-    return len(found) == nearest and all((o.metadata.distance or 0.0) < _SAME for o in found)
+    distances = [o.metadata.distance or 0.0 for o in answer.objects]
+    return len(distances) == limit and max(distances) < _SAME

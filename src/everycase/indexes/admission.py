@@ -1,0 +1,81 @@
+"""What every index does before it writes: it refuses poison, and lets the newest of a batch stand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from uuid import UUID
+
+import numpy as np
+
+from everycase.domain.cases import IndexObject
+from everycase.domain.failures import ErrorType
+from everycase.ports import UpsertOutcome, UpsertStatus
+
+
+def admit(
+    objects: Sequence[IndexObject],
+    write: Callable[[Sequence[IndexObject]], Mapping[UUID, UpsertOutcome]],
+    *,
+    refuse: Callable[[IndexObject], UpsertOutcome | None] = lambda _: None,
+) -> list[UpsertOutcome]:
+    """An outcome for each object, in their order; `write` gets each id once, in the order of the ids.
+
+    `refuse`: what this index refuses beside what every index does. Of two objects of one id the newest is
+    written, and the later one of the same generation; the other is superseded.
+    """
+    bad = {i: why for i, o in enumerate(objects) if (why := refusal(o) or refuse(o))}
+    newest: dict[UUID, int] = {}
+    for i, o in enumerate(objects):
+        if i in bad:
+            continue
+        first = newest.get(o.stamps.object_id)
+        if first is None or objects[first].stamps.generation <= o.stamps.generation:
+            newest[o.stamps.object_id] = i
+    in_order = sorted(newest.values(), key=lambda i: objects[i].stamps.object_id)  # so writers never cross
+    written = write([objects[i] for i in in_order])
+    outcomes = []
+    for i, o in enumerate(objects):
+        if i in bad:
+            outcomes.append(bad[i])
+        elif newest[o.stamps.object_id] == i:
+            outcomes.append(written[o.stamps.object_id])
+        else:
+            outcomes.append(outcome(o, UpsertStatus.SUPERSEDED))
+    return outcomes
+
+
+def refusal(o: IndexObject) -> UpsertOutcome | None:
+    """What must not even be tried: vectors that would poison a space, text that no server can hold."""
+    width = o.stamps.space.rpartition("@")[2]
+    if not width.isdigit() or o.vector.shape != (int(width),):
+        return failed(o, ErrorType.INVALID_EMBEDDING, f"the vector is not one of {o.stamps.space}")
+    if not np.isfinite(o.vector).all() or not o.vector.any():
+        return failed(o, ErrorType.INVALID_EMBEDDING, "the vector is zero or not finite")
+    if not all(map(_can_be_held, texts(o))):
+        return failed(o, ErrorType.WEAVIATE_REJECTED, "a text of the object has a NUL byte or is not Unicode")
+    return None
+
+
+def texts(o: IndexObject) -> list[str]:
+    """Everything that the object says."""
+    return [o.composite, *(t for p in o.properties.values() for t in ([p] if isinstance(p, str) else p))]
+
+
+def _can_be_held(text: str) -> bool:
+    if "\x00" in text:
+        return False
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def outcome(
+    o: IndexObject, status: UpsertStatus, error_type: ErrorType | None = None, message: str = ""
+) -> UpsertOutcome:
+    return UpsertOutcome(object_id=o.stamps.object_id, status=status, error_type=error_type, message=message)
+
+
+def failed(o: IndexObject, error_type: ErrorType, message: str) -> UpsertOutcome:
+    return outcome(o, UpsertStatus.FAILED, error_type, message)
