@@ -98,13 +98,14 @@ def test_nothing_is_both_removed_and_withheld(gaps: dict[GapKind, int], gone: in
         ("v", "x", True, GapKind.STALE),
         ("v", "o", False, GapKind.UNSEARCHABLE),
         ("x", "x", False, GapKind.CORRUPT),
-        (None, None, False, None),
+        (None, None, False, GapKind.UNSEARCHABLE),
+        (None, None, True, GapKind.UNSEARCHABLE),
     ],
 )
 def test_what_was_read_back_is_judged(
     vector: str | None, body: str | None, is_found: bool, kind: GapKind | None
 ) -> None:
-    """The vector first; an object that is gone by then is the sets' affair."""
+    """The vector first; what was listed and cannot be read by its id is found by no filter."""
     assert content_gap(EXPECTED, object_hash=body, vector_hash=vector, is_found=is_found) is kind
 
 
