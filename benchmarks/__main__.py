@@ -1,7 +1,21 @@
 """All benchmarks, one after another: `make bench`."""
 
-from benchmarks import load, profile, reconcile, redaction, sample_rate, search_quality
+from tests.support.weaviate_server import binary
 
-for module in (sample_rate, load, reconcile, profile, redaction, search_quality):
+from benchmarks import (
+    load,
+    profile,
+    providers,
+    reconcile,
+    redaction,
+    sample_rate,
+    search_quality,
+    weaviate_crashes,
+    weaviate_load,
+)
+
+WITH_SERVER = (weaviate_load, weaviate_crashes) if binary() else ()
+
+for module in (sample_rate, load, reconcile, profile, redaction, search_quality, providers, *WITH_SERVER):
     print(f"\n## {module.__name__}\n{(module.__doc__ or '').strip()}\n")
     module.main([])
