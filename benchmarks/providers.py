@@ -1,8 +1,8 @@
 """Throughput of the whole pipeline against a provider that answers at once, by engine.
 
 A stand-in of 3,072 dimensions over real HTTP, the embedded index. `outside waiting`: the share of the
-workers' time that was not spent waiting for the provider's answer, so the part
-that is ours. The rate of the first line is the measure of the others.
+workers' time that was not spent waiting for the provider's answer, so the part that is ours. The rate of the
+first line is the measure of the others.
 """
 
 from __future__ import annotations
