@@ -176,7 +176,8 @@ def test_a_stale_listing_is_not_believed(world: WeaviateWorld, proxy: FaultyWeav
     world.sync(source)
     before = {r["id"]: r["loaded_at"] for r in world.index()}
     with world.app(source) as app:
-        app.index.prepare(app.embedder.spaces)
+        proxy.order("Search", forgetting(7))
+        assert len(list(app.index.manifest())) == 33
     proxy.order("Search", forgetting(7))
     found = world.reconcile(source)
     assert found["gaps"].get("missing", 0) == 0

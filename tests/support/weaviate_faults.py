@@ -36,7 +36,7 @@ class FaultyWeaviate:
         self._server.start()
 
     def order(self, method: str, *faults: Fault) -> None:
-        """What becomes of the next calls of `method`: `BatchObjects`, `Search`, `Aggregate`, `BatchDelete`."""
+        """What becomes of the next calls of `BatchObjects`, `Search`, `Aggregate` or `BatchDelete`."""
         with self._lock:
             self._faults.setdefault(method, deque()).extend(faults)
 
@@ -116,7 +116,7 @@ def ghosts(request: bytes, _forward: Forward, _context: grpc.ServicerContext) ->
 
 
 def refusing(said: str, *places: int) -> Fault:
-    """The objects at these places (all, where none is named) are refused in these words, the others written."""
+    """The objects at these places (all, where none is named) are refused so, the others written."""
 
     def fault(request: bytes, forward: Forward, _context: grpc.ServicerContext) -> bytes:
         asked = batch_pb2.BatchObjectsRequest.FromString(request)
