@@ -116,7 +116,8 @@ def status() -> Result:
     """Where every case stands, and what is open."""
     with App(settings.load()) as world:
         overview = look(world)
-    code = ExitCode.STOPPED if overview.stop_reason else ExitCode.UNRESOLVED
+    code = ExitCode.UNRESOLVED if overview.index_count is not None else ExitCode.UNREACHABLE
+    code = ExitCode.STOPPED if overview.stop_reason else code
     return Result(
         overview.as_dict(), lambda: show.overview(overview), ExitCode.CLEAN if overview.is_clean else code
     )

@@ -10,15 +10,16 @@ from typing import Any
 
 from everycase.app import App
 from everycase.domain.errors import DependencyUnreachable, EverycaseError, ExitCode, WrongUse
-from everycase.domain.failures import Disposition, EmbeddingFailure
+from everycase.domain.failures import Disposition, EmbeddingFailure, LoadFailure
 from everycase.domain.providers import provider_of
 from everycase.domain.rows import MalformedRow, long_id
-from everycase.ports import Embedder
+from everycase.ports import Embedder, IndexHealth
 from everycase.reconcile.count import coverage
 from everycase.settings import Settings
 from everycase.store import (
     alerts,
     budget,
+    builds,
     db,
     failures,
     ledger,
@@ -69,7 +70,8 @@ class Overview:
     """The rules whose alert stands."""
     stop_reason: str | None
     """Why the pipeline was stopped; None where it may run."""
-    index_count: int
+    index_count: int | None
+    """None where the index does not tell."""
     is_index_ready: bool
     index_detail: str
     is_running: bool
@@ -80,9 +82,11 @@ class Overview:
     """Loaded cases whose vector is a fallback's."""
     providers: tuple[ProviderOverview, ...]
     cache: CacheSize
+    building: str | None
+    """The collection that is being built beside the served one."""
 
     @property
-    def funnel(self) -> dict[str, int]:
+    def funnel(self) -> dict[str, int | None]:
         c = self.census
         return {
             "staging": c["staging"],
@@ -130,15 +134,15 @@ class Overview:
             "debt": self.debt,
             "providers": {p.name: p.as_dict() for p in self.providers},
             "cache": asdict(self.cache),
+            "building": self.building,
             "index": {"count": self.index_count, "ready": self.is_index_ready, "detail": self.index_detail},
         }
 
 
 def look(world: App) -> Overview:
-    world.index.prepare(world.embedder.spaces)
+    count, health = _index_state(world)
     with world.pool.connection() as conn:
         census = lineage.census(conn)
-        health = world.index.health()
         stop, last = state.stopped(conn), runs.reconciliations(conn, limit=1)
         spaces = lineage.spaces(conn)
         return Overview(
@@ -147,18 +151,28 @@ def look(world: App) -> Overview:
             debt=sum(n for space, n in spaces.items() if space != world.embedder.space),
             providers=_providers(world, conn),
             cache=vectors.size(conn),
+            building=builds.opened(conn),
             open_failures=failures.tally(conn),
             last_sync=runs.last(conn),
             last_reconciliation=last[0] if last else None,
             jobs=schedule.last_runs(conn),
             alerts=tuple(alerts.standing(conn)),
             stop_reason=stop.reason if stop else None,
-            index_count=world.index.count(),
+            index_count=count,
             is_index_ready=health.is_ready and health.is_writable,
             index_detail=health.detail,
             is_running=locks.is_held(conn, locks.PIPELINE),
             example=lineage.example(conn),
         )
+
+
+def _index_state(world: App) -> tuple[int | None, IndexHealth]:
+    """What the index says; that it says nothing keeps nobody from the rest."""
+    try:
+        world.index.prepare(world.embedder.spaces)
+        return world.index.count(), world.index.health()
+    except (LoadFailure, DependencyUnreachable) as e:
+        return None, IndexHealth(is_ready=False, is_writable=False, detail=str(e))
 
 
 def _providers(world: App, conn: Connection) -> tuple[ProviderOverview, ...]:

@@ -113,7 +113,8 @@ def plan(found: Plan) -> None:
 
 
 def overview(o: Overview) -> None:
-    console.table("Census", ("where", "cases"), list(o.funnel.items()))
+    rows = [(where, "not known" if n is None else n) for where, n in o.funnel.items()]
+    console.table("Census", ("where", "cases"), rows)
     console.say(f"Completeness: {o.completeness:.2%} of the staged cases are in the index")
     if o.coverage:
         shares = " · ".join(f"{name} {share:.0%}" for name, share in o.coverage.items())
@@ -145,6 +146,8 @@ def overview(o: Overview) -> None:
         console.say("A run is at work now.")
     if o.stop_reason:
         console.say(f"! the pipeline is stopped: {o.stop_reason}; let it go on with {me()} resume")
+    if o.building:
+        console.say(f"{o.building} is being built beside the served index: {me()} index switch")
     if not o.is_index_ready:
         console.say(f"! index: {o.index_detail}")
 

@@ -12,8 +12,10 @@ import pytest
 
 from everycase.console import ProgressLines
 from everycase.domain.errors import DependencyUnreachable, WrongUse
+from everycase.overview import look
 from everycase.search import find_cases, parse_condition
 from tests.support.exports import case, child, record_id, write_export
+from tests.support.providers import KEY, Fault, fault, standing_in
 from tests.support.weaviate_server import GivenServer, WeaviateServer, running
 from tests.support.weaviate_world import WeaviateDamage, WeaviateWorld
 
@@ -123,6 +125,9 @@ def test_a_server_that_is_down_is_said_so_and_nothing_is_lost(
             mortal.sync(source)
         with pytest.raises(DependencyUnreachable, match="does not answer"):
             mortal.reconcile(source)
+        with mortal.app(source) as app:
+            seen = look(app)
+        assert (seen.index_count, seen.is_index_ready, seen.census["completed"]) == (None, False, CASES)
     finally:
         mortal_weaviate.restart()
     found = mortal.reconcile(source)
@@ -235,25 +240,25 @@ def test_a_build_that_lacks_cases_is_not_served(world: WeaviateWorld, source: Pa
             app.rebuild(quiet()).switch(UUID(int=4))
 
 
-def test_a_search_never_fails_while_the_index_is_rebuilt(world: WeaviateWorld, shared_data: Path) -> None:
-    """Real cases, and a client that searches in a loop: not one failed or empty answer."""
-    export = shared_data / "jira-2019-01-31.zip"
-    world.sync(export, engine="processes:2")
+def test_a_search_never_fails_while_the_index_is_rebuilt(world: WeaviateWorld) -> None:
+    """A client that searches in a loop: not one failed or empty answer."""
+    given = {"sample_cases": 300, "engine": "processes:2"}
+    world.sync("sample", **given)
     answers: list[object] = []
     over = threading.Event()
 
     def search() -> None:
-        with world.app(export) as app:
+        with world.app("sample", **given) as app:
             while not over.is_set():
                 try:
-                    hits = find_cases(app.index, app.embedder, "leader election hangs").hits
+                    hits = find_cases(app.index, app.embedder, "fan runs at full speed").hits
                 except Exception as e:
                     answers.append(e)
                 else:
                     answers.append(len(hits))
 
     client = threading.Thread(target=search)
-    with world.app(export) as app:
+    with world.app("sample", **given) as app:
         client.start()
         for n in (1, 2):
             app.rebuild(quiet()).build(UUID(int=n))
@@ -263,10 +268,38 @@ def test_a_search_never_fails_while_the_index_is_rebuilt(world: WeaviateWorld, s
         client.join()
     assert len(answers) > 20
     assert set(answers) == {10}
-    assert agrees(world) == 3334
+    assert agrees(world) == 300
 
 
 # ── search ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_half_in_each_space_is_one_answer(world: WeaviateWorld, tmp_path: Path) -> None:
+    """Both spaces in it, fused; a filter holds in both."""
+    rows = [case(i, Status="Open" if i % 2 else "Closed") for i in range(40)]
+    with standing_in("openai", 3072) as primary, standing_in("nomic", 768) as fallback:
+        given = {
+            "embedders": ("chathpe", "nomic"),
+            "chathpe": {"url": primary.url, "api_key": KEY},
+            "nomic": {"url": fallback.url, "api_key": KEY},
+        }
+        world.sync(write_export(tmp_path / "a", Case=rows[:20]), **given)
+        primary.tell(fault(Fault.STATUS, status=503))
+        source = write_export(tmp_path / "b", Case=rows)
+        world.sync(source, **given)
+        primary.tell()
+        world.do("update recon.provider_state set open_until = null, failures = 0")
+        with world.app(source, **given) as app:
+            assert sorted(app.index.spaces().values()) == [20, 20]
+            both = find_cases(app.index, app.embedder, "server fan", limit=40).hits
+            where = [parse_condition("status=open", app.catalogue)]
+            some = find_cases(app.index, app.embedder, "server fan", where=where, limit=40).hits
+        assert (len(both), len({h.space for h in both})) == (40, 2)
+        assert (len(some), len({h.space for h in some})) == (20, 2)
+        assert all(int(h.case_number) % 2 for h in some)
+        paid = world.reconcile(source, **given)
+    assert (paid["recovered"], paid["gaps_left"]) == ({"upgraded": 20}, {})
+    assert agrees(world) == 40
 
 
 def test_a_filter_holds_and_a_case_is_found_by_its_number(world: WeaviateWorld, tmp_path: Path) -> None:

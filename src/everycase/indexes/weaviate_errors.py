@@ -52,6 +52,11 @@ class Reason:
         """Whether the fault is the server's state rather than the object's."""
         return self.error_type is ErrorType.WEAVIATE_TIMEOUT or POLICIES[self.error_type].is_outage
 
+    @property
+    def is_unknown(self) -> bool:
+        """The server said something that nobody has seen before."""
+        return self.sentence == _UNKNOWN
+
     def as_failure(self) -> LoadFailure:
         if self.sentence == _GONE:
             return CollectionGone(self.sentence)
@@ -63,6 +68,7 @@ class Reason:
 _DOWN, _LATE = ErrorType.WEAVIATE_UNAVAILABLE, ErrorType.WEAVIATE_TIMEOUT
 _READ_ONLY, _REFUSED = ErrorType.WEAVIATE_READ_ONLY, ErrorType.WEAVIATE_REJECTED
 
+_UNKNOWN = "Weaviate refuses it: its log says why"
 _GONE = "the collection is not in Weaviate: everycase sync creates it"
 
 _SIGNS: tuple[tuple[str, ErrorType, str], ...] = (
@@ -92,6 +98,11 @@ _SIGNS: tuple[tuple[str, ErrorType, str], ...] = (
     ("shutdown", _DOWN, "Weaviate is shutting down"),
     ("shutting down", _DOWN, "Weaviate is shutting down"),
     ("unavailable", _DOWN, "Weaviate does not answer"),
+    ("not loaded", _DOWN, "Weaviate is still starting"),
+    ("initializ", _DOWN, "Weaviate is still starting"),
+    ("closed", _DOWN, "Weaviate is shutting down"),
+    ("connection re", _DOWN, "a node of Weaviate does not answer"),
+    ("broken pipe", _DOWN, "a node of Weaviate does not answer"),
 )
 
 _RPC = {
@@ -111,7 +122,7 @@ def reason(message: str) -> Reason:
     for sign, error_type, sentence in _SIGNS:
         if sign in said:
             return Reason(error_type=error_type, sentence=sentence)
-    return Reason(error_type=_REFUSED, sentence="Weaviate refuses it: its log says why")
+    return Reason(error_type=_REFUSED, sentence=_UNKNOWN)
 
 
 def of_rpc(error: grpc.RpcError, address: str) -> EverycaseError | None:

@@ -20,7 +20,7 @@ from everycase.domain.failures import ErrorType
 from everycase.domain.fingerprint import Stamps
 from everycase.indexes import weaviate_schema as schema
 from everycase.indexes.admission import failed, outcome, texts
-from everycase.indexes.weaviate_errors import Reason, reason
+from everycase.indexes.weaviate_errors import Reason, WeaviateUnreachable, reason
 from everycase.ports import UpsertOutcome, UpsertStatus
 
 Fence: TypeAlias = Callable[[Sequence[UUID]], AbstractContextManager[None]]
@@ -41,7 +41,8 @@ def write(collection: Any, objects: Sequence[IndexObject], fence: Fence) -> dict
     """Write objects, each id once, and say what became of each. Older content never replaces newer.
 
     Weaviate has no conditional write: what generation there is is read, and the object written, inside
-    the fence. Raises `LoadFailure` where the server takes nothing of a batch for now.
+    the fence. Raises `LoadFailure` where the server takes nothing of a batch for now: what is said of every
+    object, and what nobody has heard before (during a start after a crash, say), is about none of them.
     """
     outcomes: dict[UUID, UpsertOutcome] = {}
     for batch in batches(objects):
@@ -96,6 +97,8 @@ def _insert(collection: Any, objects: Sequence[IndexObject]) -> dict[UUID, Upser
         reasons = _hold_against_what_is_there(collection, objects, reasons)
         if all(r and r.is_passing for r in reasons):
             raise next(r for r in reasons if r).as_failure()
+        if len(objects) > 1 and all(r and r.is_unknown for r in reasons):
+            raise WeaviateUnreachable("Weaviate takes nothing for now, for a reason that is in its log")
     return {
         o.stamps.object_id: failed(o, why.error_type, why.sentence)
         if why
