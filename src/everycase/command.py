@@ -7,6 +7,7 @@ import inspect
 import sys
 import traceback
 from collections.abc import Callable
+from importlib import metadata
 from typing import Annotated, Any
 
 import psycopg
@@ -23,6 +24,22 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"everycase {metadata.version('everycase')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _everycase(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_version, help="Print the version.")
+    ] = False,
+) -> None:
+    """Options of no command; the help is that of `app`."""
+
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Log every event to stderr; tracebacks on errors.")]

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,11 @@ class Shell:
 def shell(world: World, tmp_path: Path) -> Shell:
     cases = [case(n) for n in range(3)] + [case(7, Status="Open", ClosedDate="", Subject="Drive is slow")]
     return Shell(world, write_export(tmp_path / "x", Case=cases))
+
+
+def test_version_is_that_of_the_package(world: World, tmp_path: Path) -> None:
+    said = Shell(world, tmp_path)("--version")
+    assert (said.returncode, said.stdout) == (0, f"everycase {metadata.version('everycase')}\n")
 
 
 def test_the_first_five_minutes(shell: Shell) -> None:

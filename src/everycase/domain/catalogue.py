@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from functools import cached_property
+from functools import cache, cached_property
 
 from everycase.domain.errors import WrongUse
 
@@ -109,6 +109,7 @@ RECORD_KEEPING = ("Id", "CreatedDate", "LastModifiedDate", "SystemModstamp", "Is
 """Read of every object beside its fields; the parent's id is named by `SourceObject.parent`."""
 
 
+@cache
 def snake(name: str) -> str:
     """`Issue_Plain_Text__c` → `issue_plain_text`; `CaseNumber` → `case_number`."""
     bare = name.removesuffix("__c")

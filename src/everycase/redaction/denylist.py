@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from functools import lru_cache
 
-from ahocorasick_rs import AhoCorasick, MatchKind
+from ahocorasick_rs import AhoCorasick, Implementation, MatchKind
 
 from everycase.domain.cases import JoinedCase
 from everycase.domain.catalogue import Catalogue, IdentityKind
@@ -85,7 +85,7 @@ class DenyList:
                     self.terms[text] = term
         self.phones = frozenset(phones)
         self._texts = list(self.terms)
-        self._automaton = AhoCorasick(self._texts, matchkind=MatchKind.Standard) if self._texts else None
+        self._automaton = _automaton(self._texts) if self._texts else None
 
     @property
     def whole(self) -> dict[str, Label]:
@@ -107,6 +107,11 @@ class DenyList:
             elif last > reach and _is_telling(term, self._texts[which]):
                 first, reach = _whole_word(text, first, last, reach)
                 yield Span(first, reach, term.label, term.key, is_known=True)
+
+
+def _automaton(texts: list[str]) -> AhoCorasick:
+    """It searches the texts of one case and is thrown away: what is quick to build beats what is quick to run."""
+    return AhoCorasick(texts, matchkind=MatchKind.Standard, implementation=Implementation.NoncontiguousNFA)
 
 
 def _counts(term: _Term, text: str, first: int) -> bool:
