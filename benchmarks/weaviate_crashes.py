@@ -93,9 +93,9 @@ def main(argv: Sequence[str]) -> None:
     telemetry.configure(debug=False)
     chance = random.Random(chosen.seed)
     print(
-        "| crash | killed at | objects | unfindable after the load | gaps of the daily run | failures open | calls | after it |"
+        "| crash | killed at | objects | unfindable after the load | gaps of the daily run | gaps left | failures open | calls | unfindable after it |"
     )
-    print("|--:|--:|--:|--:|---|--:|--:|--:|")
+    print("|--:|--:|--:|--:|---|--:|--:|--:|--:|")
     with ExitStack() as stack:
         rig = Rig(stack, chosen.cases)
         rig.world.sync("sample", **rig.given)
@@ -107,7 +107,8 @@ def main(argv: Sequence[str]) -> None:
             objects, left = found["counts"]["index"], rig.world.unfindable()
             gaps = ", ".join(f"{kind} {m}" for kind, m in found["gaps"].items()) or "none"
             still, calls = sum(found["still_failed"].values()), found["embedding_calls"]
-            row = (n, f"{killed_at:,}", f"{objects:,}", lost, gaps, still, calls, left)
+            own = sum(found["gaps_left"].values())
+            row = (n, f"{killed_at:,}", f"{objects:,}", lost, gaps, own, still, calls, left)
             print("| " + " | ".join(map(str, row)) + " |", flush=True)
 
 

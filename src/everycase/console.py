@@ -93,7 +93,7 @@ class ProgressLines:
         self._line(f"reading {source_object}: {count:,} rows")
 
     def start(self, cases: int) -> None:
-        self._total, self._last = cases, 0.0
+        self._total, self._done, self._failed, self._last = cases, 0, 0, 0.0
         self._line(f"{cases:,} cases to work on")
 
     def batch(self, result: BatchResult) -> None:
@@ -141,9 +141,10 @@ class ProgressBar:
         self._bar.update(self._reading, description=f"reading {source_object}", completed=count)
 
     def start(self, cases: int) -> None:
-        if self._reading is not None:
-            self._bar.remove_task(self._reading)
-        self._cases = self._bar.add_task("cases", total=cases)
+        for over in (self._reading, self._cases):
+            if over is not None:
+                self._bar.remove_task(over)
+        self._reading, self._cases = None, self._bar.add_task("cases", total=cases)
 
     def batch(self, result: BatchResult) -> None:
         if self._cases is not None:

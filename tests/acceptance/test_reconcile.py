@@ -14,7 +14,7 @@ from everycase.domain.failures import ErrorType, LoadFailure
 from everycase.domain.gaps import RunType
 from everycase.pipeline import load
 from everycase.ports import VectorIndex
-from tests.support.damage import Damage
+from tests.support.damage import Damage, as_the_issue_lists_it
 from tests.support.exports import case, child, record_id, write_export
 from tests.support.world import World
 
@@ -29,13 +29,6 @@ def cases(n: int = CASES, **values: str):
 def source(tmp_path: Path) -> Path:
     comments = [child("CaseComment", i, record_id("Case", i)) for i in range(CASES)]
     return write_export(tmp_path / "x", Case=cases(), CaseComment=comments)
-
-
-def healthy(world: World, source: Path) -> None:
-    """A second look finds nothing, and costs nothing."""
-    again = world.reconcile(source, deep=True)
-    assert (again["gaps"], again["recovered"], again["embedding_calls"]) == ({}, {}, 0)
-    assert (again["status"], again["completeness"]) == ("completed", 1.0)
 
 
 # ── the index ────────────────────────────────────────────────────────────────────────────────────
@@ -79,35 +72,20 @@ def test_every_kind_of_damage_is_counted_exactly_and_mended_without_one_embeddin
     assert found["counts"]["index"] == found["counts"]["source"] == CASES
     kept = world.rows("select kind, outcome, count(*) as n from recon.gaps group by 1, 2")
     assert {r["kind"]: r["n"] for r in kept if r["outcome"] == "recovered"} == found["gaps"]
-    healthy(world, source)
+    world.must_be_healthy(source)
 
 
 def test_3334_real_cases_are_mended_as_the_issue_asks(world: World, shared_data: Path) -> None:
     """400 lost, 50 overwritten, 50 altered, 30 foreign, 20 doubled, 40 untracked, 25 stuck."""
     export = shared_data / "jira-2019-01-31.zip"
     world.sync(export, engine="processes:2")
-    damage = Damage(world)
-    damage.lose(400)
-    damage.overwrite_vectors(50)
-    damage.alter_properties(50)
-    damage.insert_foreign(30)
-    damage.duplicate(20)
-    damage.drop_lineage(40)
-    damage.leave_in_progress(25)
+    due = as_the_issue_lists_it(Damage(world))
     found = world.reconcile(export, deep=True, engine="processes:2")
-    assert found["gaps"] == {
-        "missing": 400,
-        "corrupt": 50,
-        "stale": 50,
-        "untracked": 40,
-        "orphan": 30,
-        "stuck": 25,
-        "duplicate": 20,
-    }
+    assert found["gaps"] == due
     assert (found["embedding_calls"], found["gaps_left"], found["status"]) == (0, {}, "completed")
     assert sum(found["recovered"].values()) == sum(found["gaps"].values())
     assert found["counts"]["index"] == 3334
-    healthy(world, export)
+    world.must_be_healthy(export)
 
 
 def test_a_lost_index_is_refilled_from_the_cache_and_a_lost_vector_is_embedded_again(
@@ -123,7 +101,7 @@ def test_a_lost_index_is_refilled_from_the_cache_and_a_lost_vector_is_embedded_a
     damage.lose_cached_vectors_of(damage.lose(5))
     mended = world.reconcile(source)
     assert (mended["recovered"], mended["embedded"]) == ({"re_embedded": 5}, 5)
-    healthy(world, source)
+    world.must_be_healthy(source)
 
 
 def test_a_light_run_goes_by_counts_and_looks_at_sets_where_they_disagree(world: World, source: Path) -> None:
@@ -134,7 +112,7 @@ def test_a_light_run_goes_by_counts_and_looks_at_sets_where_they_disagree(world:
     assert world.reconcile(source, run_type=RunType.HOURLY)["gaps"] == {}
     damage.lose(3)
     assert world.reconcile(source, run_type=RunType.HOURLY)["gaps"] == {"missing": 3, "stale": 2}
-    healthy(world, source)
+    world.must_be_healthy(source)
 
 
 def test_a_thorough_run_samples_what_nobody_has_touched(world: World, source: Path) -> None:
@@ -237,7 +215,7 @@ def test_an_index_that_breaks_off_its_listing_concludes_nothing(world: World, so
     assert world.index() == before
     runs = world.rows("select status from recon.reconciliation_runs")
     assert [r["status"] for r in runs] == ["failed"]
-    healthy(world, source)
+    world.must_be_healthy(source)
 
 
 # ── the source ───────────────────────────────────────────────────────────────────────────────────
@@ -266,7 +244,7 @@ def test_staging_that_was_tampered_with_is_read_again(world: World, source: Path
     assert found["gaps_left"] == {}
     assert {r["case_id"] for r in world.index()} == {record_id("Case", i) for i in range(CASES)}
     assert next(r for r in world.index() if r["case_id"] == record_id("Case", 5))["subject"] != "y"
-    healthy(world, source)
+    world.must_be_healthy(source)
 
 
 def test_cases_that_are_gone_go_and_a_mass_of_them_waits_for_a_word(world: World, source: Path) -> None:
@@ -283,7 +261,7 @@ def test_cases_that_are_gone_go_and_a_mass_of_them_waits_for_a_word(world: World
     assert any("--allow-deletes 12" in a for a in withheld["actions"])
     approved = world.reconcile(source, allow_deletes=12)
     assert (approved["withheld"], approved["counts"]["index"], approved["status"]) == ({}, 46, "completed")
-    healthy(world, source)
+    world.must_be_healthy(source)
 
 
 @pytest.mark.parametrize("fault", ["empty", "cut", "absent"])
@@ -325,7 +303,7 @@ def test_a_mass_of_foreign_objects_waits_for_a_word(world: World, source: Path) 
     assert (found["withheld"], found["gaps_left"]) == ({"orphan": 20}, {})
     assert len(world.index()) == CASES + 20
     assert world.reconcile(source, allow_deletes=20)["recovered"] == {"removed_orphan": 20}
-    healthy(world, source)
+    world.must_be_healthy(source)
 
 
 def test_few_fields_are_noted_as_complete_after_a_second_look_at_the_source(
@@ -375,7 +353,7 @@ def test_an_outage_is_recovered_by_the_run_after_it(
     found = world.reconcile(source, run_type=RunType.HOURLY)
     assert (found["due_failures"], found["recovered"]) == (CASES, {"load_retry": CASES})
     assert (found["still_failed"], found["embedding_calls"]) == ({}, 0)
-    healthy(world, source)
+    world.must_be_healthy(source)
 
 
 def test_too_many_failures_stop_the_pipeline_within_the_run(world: World, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from everycase.console import ProgressLines
 from everycase.domain.errors import DependencyUnreachable, WrongUse
 from everycase.overview import look
 from everycase.search import find_cases, parse_condition
+from tests.support.damage import as_the_issue_lists_it
 from tests.support.exports import case, child, record_id, write_export
 from tests.support.providers import KEY, Fault, fault, standing_in
 from tests.support.weaviate_server import GivenServer, WeaviateServer, running
@@ -65,13 +66,6 @@ def agrees(world: WeaviateWorld) -> int:
     return len(held)
 
 
-def healthy(world: WeaviateWorld, source: Path | str) -> None:
-    """A second look finds nothing, and costs nothing."""
-    again = world.reconcile(source, deep=True)
-    assert (again["gaps"], again["recovered"], again["embedding_calls"]) == ({}, {}, 0)
-    assert (again["status"], again["completeness"]) == ("completed", 1.0)
-
-
 def test_3334_real_cases_are_loaded_and_mended(world: WeaviateWorld, shared_data: Path) -> None:
     """400 lost, 50 overwritten, 50 altered, 30 foreign, 20 doubled, 40 untracked, 25 stuck: to the last."""
     export = shared_data / "jira-2019-01-31.zip"
@@ -80,27 +74,12 @@ def test_3334_real_cases_are_loaded_and_mended(world: WeaviateWorld, shared_data
     assert agrees(world) == 3334
     again = world.sync(export)
     assert (again.unchanged, again.totals.cases, again.totals.embedding_calls) == (3334, 0, 0)
-    damage = WeaviateDamage(world)
-    damage.lose(400)
-    damage.overwrite_vectors(50)
-    damage.alter_properties(50)
-    damage.insert_foreign(30)
-    damage.duplicate(20)
-    damage.drop_lineage(40)
-    damage.leave_in_progress(25)
+    due = as_the_issue_lists_it(WeaviateDamage(world))
     found = world.reconcile(export, deep=True, engine="processes:2")
-    assert found["gaps"] == {
-        "missing": 400,
-        "corrupt": 50,
-        "stale": 50,
-        "untracked": 40,
-        "orphan": 30,
-        "stuck": 25,
-        "duplicate": 20,
-    }
+    assert found["gaps"] == due
     assert (found["embedding_calls"], found["gaps_left"], found["status"]) == (0, {}, "completed")
     assert agrees(world) == 3334
-    healthy(world, export)
+    world.must_be_healthy(export)
 
 
 def test_a_vanished_collection_is_refilled_from_the_cache(world: WeaviateWorld, source: Path) -> None:
@@ -111,7 +90,7 @@ def test_a_vanished_collection_is_refilled_from_the_cache(world: WeaviateWorld, 
     assert (found["gaps"], found["recovered"]) == ({"missing": CASES}, {"reloaded": CASES})
     assert found["embedding_calls"] == 0
     assert agrees(world) == CASES
-    healthy(world, source)
+    world.must_be_healthy(source)
 
 
 def test_a_server_that_is_down_is_said_so_and_nothing_is_lost(
@@ -132,7 +111,7 @@ def test_a_server_that_is_down_is_said_so_and_nothing_is_lost(
         mortal_weaviate.restart()
     found = mortal.reconcile(source)
     assert (set(found["gaps"]) <= {"unsearchable"}, found["embedding_calls"]) == (True, 0)
-    healthy(mortal, source)
+    mortal.must_be_healthy(source)
 
 
 def test_a_server_that_is_killed_in_mid_load_loses_nothing(
@@ -200,7 +179,7 @@ def test_the_index_is_built_anew_beside_the_served_one(world: WeaviateWorld, sou
             ("_v2", True, CASES - 1)
         ]
     assert agrees(world) == CASES - 1
-    healthy(world, source.parent / "x2")
+    world.must_be_healthy(source.parent / "x2")
 
 
 def test_cases_of_another_recipe_wait_for_the_build(

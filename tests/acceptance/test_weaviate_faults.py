@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from tests.conformance.conftest import SPACES, remove
 from tests.conformance.test_index import thing
 from tests.support.exports import case, write_export
 from tests.support.weaviate_faults import (
+    DamagedGraph,
     FaultyWeaviate,
     counting,
     cut,
@@ -173,6 +175,39 @@ def test_ghosts_are_missing_and_come_without_a_call(
     assert (found["gaps"], found["recovered"]) == ({"missing": 40}, {"reloaded": 40})
     assert (found["embedding_calls"], found["counts"]["index"]) == (0, 40)
     assert world.reconcile(source, deep=True)["gaps"] == {}
+
+
+def test_what_a_repair_puts_out_of_reach_is_mended_too(
+    world: WeaviateWorld, proxy: FaultyWeaviate, source: Path
+) -> None:
+    """Seen on a real server after a crash: mending some objects hid others. Not the next day: in this run."""
+    world.sync(source)
+    a, b, c, d, *_ = (r["id"] for r in world.index())
+    graph = DamagedGraph(proxy, {a, b}, {a: c, c: d})
+    found = world.reconcile(source)
+    assert (found["gaps"], found["recovered"]) == ({"unsearchable": 4}, {"delete_then_insert": 4})
+    assert (found["status"], found["gaps_left"], found["embedding_calls"]) == ("completed", {}, 0)
+    assert graph.hidden == set()
+    mended = "select count(*) as n from recon.data_lineage where recovery_count = 1"
+    assert world.rows(mended)[0]["n"] == 4
+    world.must_be_healthy(source)
+
+
+def test_a_graph_that_goes_on_losing_is_said_and_looked_at_again(
+    world: WeaviateWorld, proxy: FaultyWeaviate, source: Path
+) -> None:
+    """A run ends; the next one looks at all of it once more, not only at what was loaded since."""
+    world.sync(source)
+    ids = [r["id"] for r in world.index()]
+    graph = DamagedGraph(proxy, {ids[0]}, dict(pairwise(ids)))
+    found = world.reconcile(source)
+    assert (found["gaps"], found["gaps_left"]) == ({"unsearchable": 5}, {"unsearchable": 1})
+    assert found["status"] == "incomplete"
+    assert graph.hidden == {ids[4]}
+    DamagedGraph(proxy, {ids[4], ids[20]}, {})
+    world.do("update recon.data_lineage set weaviate_timestamp = weaviate_timestamp - interval '1 day'")
+    again = world.reconcile(source, sample_size=1)
+    assert (again["gaps"], again["status"]) == ({"unsearchable": 2}, "completed")
 
 
 def test_a_stale_listing_is_not_believed(world: WeaviateWorld, proxy: FaultyWeaviate, source: Path) -> None:

@@ -90,3 +90,23 @@ class Damage:
             "(select text_hash from recon.data_lineage where record_id = any (%s))",
             records,
         )
+
+
+def as_the_issue_lists_it(damage: Damage) -> dict[str, int]:
+    """The faults that a reconciliation of 3,334 real cases has to find; the gaps that they are."""
+    damage.lose(400)
+    damage.overwrite_vectors(50)
+    damage.alter_properties(50)
+    damage.insert_foreign(30)
+    damage.duplicate(20)
+    damage.drop_lineage(40)
+    damage.leave_in_progress(25)
+    return {
+        "missing": 400,
+        "corrupt": 50,
+        "stale": 50,
+        "untracked": 40,
+        "orphan": 30,
+        "stuck": 25,
+        "duplicate": 20,
+    }

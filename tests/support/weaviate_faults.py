@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, TypeAlias
+from uuid import UUID
 
 import grpc
 from weaviate.proto.v1 import aggregate_pb2, batch_pb2, search_get_pb2
@@ -27,6 +28,7 @@ class FaultyWeaviate:
     def __init__(self, grpc_port: int) -> None:
         self.calls: list[str] = []
         self._faults: dict[str, deque[Fault]] = {}
+        self._rules: dict[str, Fault] = {}
         self._lock = threading.Lock()
         options = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
         self._channel = grpc.insecure_channel(f"127.0.0.1:{grpc_port}", options=options)
@@ -40,6 +42,10 @@ class FaultyWeaviate:
         with self._lock:
             self._faults.setdefault(method, deque()).extend(faults)
 
+    def rule(self, method: str, fault: Fault) -> None:
+        """What becomes of every call of a method that no other fault is ordered for."""
+        self._rules[method] = fault
+
     def count(self, method: str) -> int:
         return self.calls.count(method)
 
@@ -52,7 +58,7 @@ class FaultyWeaviate:
         with self._lock:
             self.calls.append(method)
             waiting = self._faults.get(method)
-            fault = waiting.popleft() if waiting else None
+            fault = waiting.popleft() if waiting else self._rules.get(method)
         metadata = context.invocation_metadata()
 
         def forward(asked: bytes) -> bytes:
@@ -151,3 +157,30 @@ def counting(more: int) -> Fault:
         return found.SerializeToString()
 
     return fault
+
+
+class DamagedGraph:
+    """A vector index that a crash has left without some objects: there by id, and no vector finds them.
+
+    What is inserted anew is found again. `dominoes`: which object that puts out of reach.
+    """
+
+    def __init__(self, proxy: FaultyWeaviate, hidden: set[UUID], dominoes: dict[UUID, UUID]) -> None:
+        self.hidden, self._dominoes = hidden, dominoes
+        proxy.rule("Search", self._search)
+        proxy.rule("BatchObjects", self._insert)
+
+    def _search(self, request: bytes, forward: Forward, _context: grpc.ServicerContext) -> bytes:
+        found = search_get_pb2.SearchReply.FromString(forward(request))
+        if search_get_pb2.SearchRequest.FromString(request).HasField("near_vector"):
+            seen = [r for r in found.results if UUID(bytes=r.metadata.id_as_bytes) not in self.hidden]
+            del found.results[:]
+            found.results.extend(seen)
+        return found.SerializeToString()
+
+    def _insert(self, request: bytes, forward: Forward, _context: grpc.ServicerContext) -> bytes:
+        for o in batch_pb2.BatchObjectsRequest.FromString(request).objects:
+            self.hidden.discard(UUID(o.uuid))
+            if fallen := self._dominoes.get(UUID(o.uuid)):
+                self.hidden.add(fallen)
+        return forward(request)

@@ -51,6 +51,12 @@ class World:
                 ProgressLines(quiet=True), run_type, deep=deep, dry_run=dry_run, allow_deletes=allow_deletes
             ).as_dict()
 
+    def must_be_healthy(self, source: Path | str) -> None:
+        """A second look finds nothing, and costs nothing."""
+        again = self.reconcile(source, deep=True)
+        assert (again["gaps"], again["recovered"], again["embedding_calls"]) == ({}, {}, 0)
+        assert (again["status"], again["completeness"]) == ("completed", 1.0)
+
     def rows(self, statement: str, *values: object) -> list[dict[str, Any]]:
         with psycopg.connect(self.dsn, autocommit=True, row_factory=dict_row) as conn:
             return conn.execute(statement, values).fetchall()  # type: ignore[arg-type]

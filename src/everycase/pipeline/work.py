@@ -63,6 +63,17 @@ class Worked:
     deferral: Deferral | None = None
     """Why."""
 
+    @property
+    def is_whole(self) -> bool:
+        """Everything that was due was worked on."""
+        return not (self.stop_reason or self.deferral)
+
+    def add(self, other: Worked) -> None:
+        """What came of working on after this."""
+        self.totals.add(other.totals)
+        self.stop_reason, self.deferral = other.stop_reason, other.deferral
+        self.deferred += other.deferred
+
 
 @dataclass(frozen=True, kw_only=True)
 class Crew:

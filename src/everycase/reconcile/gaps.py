@@ -58,9 +58,7 @@ class Finder:
             self._confirm(Look.BEFORE)
         self.tables.find_debt(space=self.space, look=Look.BEFORE)
         if sets and self.scope.contents:
-            self.tables.choose_to_read(
-                everything=self.scope.everything, since=self.since, sample=self.sample, seed=self.seed
-            )
+            self._choose_to_read()
             self._read_back(found, Look.BEFORE)
         if sets:
             self._compare_counts(Look.BEFORE)
@@ -68,7 +66,10 @@ class Finder:
         return found
 
     def find_again(self, sweeps: Sequence[Sweep], run_id: UUID, *, sets: bool) -> dict[GapKind, int]:
-        """What is true now of all that was found and all that was worked on: the post-check."""
+        """What is true now of all that was found and all that was worked on: the post-check.
+
+        Where a search had missed something, of all that was read back: a repair can put others out of reach.
+        """
         self.tables.clear()
         self._at_source(sweeps, Look.AFTER)
         self.tables.find_tracking(recipe=self.recipe, look=Look.AFTER)
@@ -82,6 +83,8 @@ class Finder:
             self._confirm(Look.AFTER)
         self.tables.find_debt(space=self.space, look=Look.AFTER)
         if sets and self.scope.contents:
+            if self.tables.tally().get(GapKind.UNSEARCHABLE):
+                self._choose_to_read()
             self.tables.choose_repaired(run_id)
             self._read_back(Found(), Look.AFTER)
         if sets:
@@ -123,6 +126,11 @@ class Finder:
         self.tables.add([gap] * abs(counted - listed), look)
 
     # ── contents ─────────────────────────────────────────────────────────────────────────────
+
+    def _choose_to_read(self) -> None:
+        self.tables.choose_to_read(
+            everything=self.scope.everything, since=self.since, sample=self.sample, seed=self.seed
+        )
 
     def _read_back(self, found: Found, look: Look) -> None:
         for page in self.tables.to_read(READ_PAGE):

@@ -24,12 +24,15 @@ from everycase.reconcile import alerting
 from everycase.reconcile.count import Census, Sweep, count, sweep
 from everycase.reconcile.gaps import Finder, Found
 from everycase.reconcile.identify import Pattern, Work, identify
-from everycase.reconcile.recover import Recovered, recover
+from everycase.reconcile.recover import Recovered, recover, repair
 from everycase.reconcile.report import Report, count_left, count_recovered, count_withheld
 from everycase.reconcile.rules import Facts
 from everycase.store import budget, db, failures, gaps, lineage, locks, runs, state, vectors
 from everycase.store.db import Connection
 from everycase.store.gaps import GapTables
+
+_FOLLOW_UPS = 3
+"""How often a run mends what its own repairs have put out of reach; then it is the next run's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +117,7 @@ class Reconciliation:
             work = self._identify(conn, tables, report, census, found, allow_deletes)
             done = self._recover(conn, tables, report, work, allow_deletes)
             after = self._check_again(finder, sweeps, found, work, report)
+            after = self._follow_up(conn, finder, sweeps, found, done, after, report)
             self._summarise(conn, tables, report, sweeps, found, done, after)
         except LoadFailure as e:
             raise DependencyUnreachable(
@@ -195,6 +199,29 @@ class Reconciliation:
         if report.is_dry_run or (work.is_nothing and not found.tally):
             return found.tally
         return finder.find_again(sweeps, report.run_id, sets=found.has_sets)
+
+    def _follow_up(
+        self,
+        conn: Connection,
+        finder: Finder,
+        sweeps: Sequence[Sweep],
+        found: Found,
+        done: Recovered,
+        after: Mapping[Any, int],
+        report: Report,
+    ) -> Mapping[Any, int]:
+        """Mending a damaged graph can put others out of reach: they are mended too (decision 9)."""
+        rounds = 0
+        while after.get(GapKind.UNSEARCHABLE) and not report.is_dry_run:
+            finder.tables.carry_over(GapKind.UNSEARCHABLE)
+            found.tally = finder.tables.tally()
+            report.gaps = found.by_name
+            if rounds == _FOLLOW_UPS or not done.worked.is_whole:
+                break
+            rounds += 1
+            done.worked.add(repair(conn, finder.tables, self.crew, self.source, run_id=report.run_id))
+            after = finder.find_again(sweeps, report.run_id, sets=found.has_sets)
+        return after
 
     def _summarise(
         self,

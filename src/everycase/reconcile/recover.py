@@ -55,6 +55,12 @@ def recover(
     return done
 
 
+def repair(conn: Connection, tables: GapTables, crew: Crew, source: Source, *, run_id: UUID) -> Worked:
+    """What was carried over from a last look, through the stages."""
+    tables.open_repairs(run_id=run_id, source=source.name, now=crew.processor.clock())
+    return crew.work_off(conn, run_id, source=source.name)
+
+
 def _restage(
     conn: Connection, tables: GapTables, crew: Crew, source: Source, allow_deletes: int
 ) -> list[ObjectResult]:

@@ -180,6 +180,10 @@ class GapTables:
         """Let lineage know of the objects of cases that failed, so that they go when their cases go."""
         self._conn.execute(SQL["adopt_failed"])
 
+    def carry_over(self, kind: GapKind) -> None:
+        """What the last look found of this kind is to be mended now, and nothing else."""
+        self._conn.execute(SQL["carry_over"], {"kind": kind})
+
     def open_debt(self) -> None:
         """Let the cases of a fallback space be worked on again; their old vectors serve meanwhile."""
         self._conn.execute(SQL["open_debt"])

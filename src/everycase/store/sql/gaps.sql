@@ -7,7 +7,7 @@ create temp table manifest (
 create temp table swept (object text not null, id text not null, row_hash text not null, is_deleted boolean not null);
 create temp table gap (
   kind text not null, object text not null, record_id text, case_number text, object_id uuid,
-  method text, outcome text not null default 'open');
+  method text, outcome text not null default 'open', is_to_mend boolean not null default true);
 create temp table gap_after (like gap including defaults);
 create temp table suspect (object_id uuid primary key);
 create temp table to_read (object_id uuid primary key, record_id text, case_number text, vector_hash text, object_hash text)
@@ -173,6 +173,17 @@ where object_id > %(after)s order by object_id limit %(limit)s
 -- Before the last look.
 truncate to_read, gap_after, suspect
 
+-- carry_over --
+-- What the last look found of a kind goes to what the first one found; it alone is to be mended now.
+with worked as (
+  update gap g set is_to_mend = exists (
+    select from gap_after a where a.kind = g.kind and g.kind = %(kind)s and a.object_id = g.object_id)
+)
+insert into gap (kind, object, record_id, case_number, object_id)
+select a.kind, a.object, a.record_id, a.case_number, a.object_id from gap_after a
+where a.kind = %(kind)s
+  and not exists (select from gap g where g.kind = a.kind and g.object_id = a.object_id)
+
 -- object_ids --
 -- Index objects that gaps of these kinds are about, a page at a time.
 select distinct object_id from {gaps}
@@ -221,7 +232,7 @@ select count(distinct id) from swept where object = %(object)s and not is_delete
 insert into recon.lineage_events (record_id, run_id, stage, event, at, detail)
 select l.record_id, %(run_id)s, l.current_stage, 'gap', %(now)s, g.kind
 from gap g join recon.data_lineage l on l.record_id = g.record_id
-where g.object = 'Case' and g.outcome <> 'withheld' and g.kind <> 'duplicate'
+where g.object = 'Case' and g.outcome <> 'withheld' and g.kind <> 'duplicate' and g.is_to_mend
 order by l.record_id
 
 -- open_repairs --
@@ -229,7 +240,7 @@ order by l.record_id
 update recon.data_lineage l
 set status = 'in_progress', current_stage = 'extracted', weaviate_timestamp = null, updated_at = now()
 from gap g
-where g.kind = any (%(kinds)s) and l.record_id = g.record_id
+where g.kind = any (%(kinds)s) and g.is_to_mend and l.record_id = g.record_id
 
 -- resume --
 -- Cases that nothing else brings back: failed and no failure says so, or ahead of what is staged, so that
@@ -237,7 +248,7 @@ where g.kind = any (%(kinds)s) and l.record_id = g.record_id
 update recon.data_lineage l
 set status = 'in_progress', generation = least(l.generation, c.generation), updated_at = now()
 from gap g join udp.case c on c.id = g.record_id
-where l.record_id = g.record_id
+where l.record_id = g.record_id and g.is_to_mend
   and ((g.kind = 'stuck' and l.status = 'failed') or (g.kind = 'outdated' and l.generation > c.generation))
 
 -- adopt --
@@ -249,7 +260,7 @@ from gap g
 left join recon.data_lineage own on own.record_id = g.record_id
 join manifest m on m.case_id = g.record_id and (m.object_id = own.object_id
   or (own.object_id is null and m.is_canonical and m.case_number = g.case_number))
-where g.kind in ('untracked', 'stuck', 'missing')
+where g.kind in ('untracked', 'stuck', 'missing') and g.is_to_mend
 on conflict (record_id) do update
 set object_id = excluded.object_id, status = 'in_progress', weaviate_timestamp = null
 

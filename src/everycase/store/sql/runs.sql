@@ -42,9 +42,10 @@ update recon.reconciliation_runs
 set status = %(status)s, end_time = %(now)s, duration = %(duration)s where run_id = %(run_id)s
 
 -- last_look --
--- When everything was last held against the index.
+-- When everything was last held against the index, and all that it should find was found.
 select max(start_time) from recon.reconciliation_runs
 where run_type <> 'hourly' and status in ('completed', 'incomplete')
+  and not coalesce(report -> 'gaps_left' ? 'unsearchable', false)
 
 -- reconciliations --
 -- The runs, newest first.
