@@ -78,7 +78,6 @@ class Rig:
         death.start()
         self.world.sync("sample", **self.given)
         death.join()
-        self.world.do("update recon.failed_records set next_retry_time = now() where not resolved")
         self.world.sync("sample", **self.given)
         return killed_at
 

@@ -196,7 +196,6 @@ def test_with_both_away_every_case_has_an_open_failure_that_is_no_attempt(
     assert {f["retry_count"] for f in world.failures()} == {0}
     for provider in (primary, fallback):
         provider.tell()
-    world.do("update recon.failed_records set next_retry_time = now()")
     world.do("update recon.provider_state set open_until = now()")
     world.sync(source, **given)
     assert (sum(widths(world).values()), world.failures()) == (CASES, [])

@@ -349,7 +349,6 @@ def test_an_outage_is_recovered_by_the_run_after_it(
     with world.app(source, engine="inline") as app:
         app.__dict__["processor"] = replace(app.processor, index=Down(app.index, 99))
         assert app.sync(ProgressLines(quiet=True)).status == "completed"  # an outage stops no pipeline
-    world.do("update recon.failed_records set next_retry_time = now()")
     found = world.reconcile(source, run_type=RunType.HOURLY)
     assert (found["due_failures"], found["recovered"]) == (CASES, {"load_retry": CASES})
     assert (found["still_failed"], found["embedding_calls"]) == ({}, 0)

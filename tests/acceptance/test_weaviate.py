@@ -139,7 +139,6 @@ def test_a_server_that_is_killed_in_mid_load_loses_nothing(
     assert report.totals.failed > 0
     assert report.exit_code != 0
     mortal_weaviate.restart()
-    mortal.do("update recon.failed_records set next_retry_time = now() where not resolved")
     mortal.sync("sample", **given)
     mortal.reconcile("sample", **given)
     assert mortal.failures() == []

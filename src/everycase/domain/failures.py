@@ -56,7 +56,8 @@ class Policy:
     """How one error type is treated between runs.
 
     `attempts`: durable tries before a person is asked; 0 asks at once.
-    `is_outage`: the dependency is down, so a try that meets it is not an attempt (contract §11).
+    `is_outage`: a dependency is down, or a parent has not come: a try that meets that is not an attempt
+    (contract §11).
     """
 
     disposition: Disposition
@@ -67,7 +68,7 @@ class Policy:
 
 
 _RETRY = Policy(disposition=Disposition.RETRY)
-_OUTAGE = Policy(disposition=Disposition.RETRY, is_outage=True)
+_OUTAGE = Policy(disposition=Disposition.RETRY, is_outage=True, at_once=True)
 _REVIEW = Policy(disposition=Disposition.MANUAL_REVIEW, attempts=0)
 _SKIP = Policy(disposition=Disposition.SKIP, attempts=0)
 
@@ -77,7 +78,7 @@ POLICIES: Mapping[ErrorType, Policy] = {
     ErrorType.SOURCE_AUTH_ERROR: _REVIEW,
     ErrorType.MALFORMED_RECORD: _REVIEW,
     ErrorType.MISSING_REQUIRED_FIELD: _REVIEW,
-    ErrorType.MISSING_CHILD_DATA: _OUTAGE,
+    ErrorType.MISSING_CHILD_DATA: Policy(disposition=Disposition.RETRY, is_outage=True),
     ErrorType.MISSING_RESOLUTION_FIELD: _SKIP,
     ErrorType.ENCODING_ERROR: _REVIEW,
     ErrorType.PII_REMOVAL_FAILURE: _REVIEW,
@@ -112,7 +113,8 @@ def verdict(error_type: ErrorType, *, retry_count: int, now: datetime, jitter: f
     """Decide the next step for a failure seen `retry_count` times before (contract §11).
 
     Waits double from 5 minutes to 6 hours; `jitter` in [0, 1) stretches a wait by up to a quarter.
-    An outage of a dependency waits too, but is never counted, so it never ends in manual review.
+    An outage of a dependency is never counted, so it never ends in manual review, and the next run finds
+    out whether it is over.
     """
     policy = POLICIES[error_type]
     if policy.disposition is not Disposition.RETRY:
