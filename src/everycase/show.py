@@ -16,7 +16,7 @@ from everycase.pipeline.plan import Plan
 from everycase.pipeline.rebuild import BuildReport
 from everycase.pipeline.retry import Retried
 from everycase.pipeline.sync import SyncReport
-from everycase.reconcile.text import provider_lines
+from everycase.reconcile.text import percent, provider_lines, whole_percent
 from everycase.service.scheduler import JobResult
 
 
@@ -115,9 +115,9 @@ def plan(found: Plan) -> None:
 def overview(o: Overview) -> None:
     rows = [(where, "not known" if n is None else n) for where, n in o.funnel.items()]
     console.table("Census", ("where", "cases"), rows)
-    console.say(f"Completeness: {o.completeness:.2%} of the staged cases are in the index")
+    console.say(f"Completeness: {percent(o.completeness)} of the staged cases are in the index")
     if o.coverage:
-        shares = " · ".join(f"{name} {share:.0%}" for name, share in o.coverage.items())
+        shares = " · ".join(f"{name} {whole_percent(share)}" for name, share in o.coverage.items())
         console.say(f"Coverage: {shares}; on average {o.census['average_fields']} of 44 fields populated")
     if few := o.census["few_fields"]:
         console.say(f"Fewer than {FEW_FIELDS} fields: {few:,} cases (flagged, and loaded all the same)")

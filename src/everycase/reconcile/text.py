@@ -138,7 +138,7 @@ def _lines(r: Mapping[str, Any]) -> Iterator[str]:
     yield "Multi-Table Coverage:"
     for name, share, limit, is_reached in coverage(r):
         sign, than = ("✅", "above threshold") if is_reached else ("⚠️", f"below {limit:.0%} threshold")
-        yield f"{sign} {name}: {int(100 * share + 1e-9)}% ({than})"
+        yield f"{sign} {name}: {whole_percent(share)} ({than})"
     if few := r.get("few_fields"):
         limited = r.get("limited_data", 0)
         yield f"Fewer than 30 of 44 fields: {cases(few)} ({limited:,} complete with limited data)"
@@ -169,7 +169,7 @@ def _recovery(r: Mapping[str, Any]) -> Iterator[str]:
 
 def _footer(r: Mapping[str, Any]) -> Iterator[str]:
     yield (
-        f"Status: {r.get('status')} · {_percent(r.get('completeness', 0.0))} complete · "
+        f"Status: {r.get('status')} · {percent(r.get('completeness', 0.0))} complete · "
         f"{r.get('embedding_calls', 0):,} embedding calls, {r.get('reused', 0):,} vectors reused, "
         f"cost {r.get('cost', 0.0):.2f} · {r.get('duration_s', 0.0):.1f} s"
         + (f", slowest stage {r['slowest_stage']}" if r.get("slowest_stage") else "")
@@ -216,6 +216,11 @@ def _count(r: Mapping[str, Any], key: str) -> str:
     return "not known" if n is None else f"{n:,}"
 
 
-def _percent(share: float) -> str:
+def whole_percent(share: float) -> str:
+    """Rounded down: what is below a threshold does not read as if it had reached it."""
+    return f"{int(100 * share + 1e-9)}%"
+
+
+def percent(share: float) -> str:
     """99.98 % is not 100 %: rounded down where it is not whole."""
     return f"{share:.0%}" if round(share, 2) == share else f"{int(share * 10_000) / 100:.2f}%"
