@@ -105,6 +105,11 @@ class App:
         s = self.settings
         if s.source == "sample":
             return SampleSource(s.home, self.catalogue, cases=s.sample_cases, seed=s.sample_seed)
+        if s.source == "salesforce":
+            raise WrongUse(
+                "a live connection to Salesforce is not in this release: set EVERYCASE_SOURCE to the folder "
+                "or zip of an export"
+            )
         return ExportSource(Path(s.source).expanduser(), self.catalogue)
 
     @cached_property

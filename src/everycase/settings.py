@@ -315,8 +315,11 @@ def load() -> Settings:
     try:
         return Settings()
     except ValidationError as e:
-        problems = "; ".join(f"{_name(x['loc'])}: {x['msg'].rstrip('.')}" for x in e.errors())
-        raise WrongUse(f"settings cannot be used: {problems}") from None
+        problems: dict[str, str] = {}
+        for x in e.errors():  # of a list that is wrong in one place and then too short, the place
+            problems.setdefault(_name(x["loc"]), x["msg"].rstrip("."))
+        said = "; ".join(f"{name}: {message}" for name, message in problems.items())
+        raise WrongUse(f"settings cannot be used: {said}") from None
     except (ValueError, OSError) as e:
         raise WrongUse(f"settings cannot be read ({type(e).__name__}): check {CONFIG_FILE}") from None
 
@@ -326,4 +329,4 @@ def _is_tests(name: str) -> bool:
 
 
 def _name(loc: tuple[object, ...]) -> str:
-    return "EVERYCASE_" + "__".join(str(p).upper() for p in loc[:2])
+    return "EVERYCASE_" + "__".join(p.upper() for p in loc[:2] if isinstance(p, str))

@@ -38,7 +38,11 @@ def test_the_environment_beats_the_file(monkeypatch: pytest.MonkeyPatch, tmp_pat
         ("EVERYCASE_BATCH_SIZE", "many", "EVERYCASE_BATCH_SIZE"),
         ("EVERYCASE_INDEX", "elsewhere", "EVERYCASE_INDEX"),
         ("EVERYCASE_SORUCE", "x", "EVERYCASE_SORUCE"),
-        ("EVERYCASE_EMBEDDERS", "nobody", "EVERYCASE_EMBEDDERS"),
+        (
+            "EVERYCASE_EMBEDDERS",
+            "nobody",
+            "EVERYCASE_EMBEDDERS: Input should be 'local', 'chathpe' or 'nomic'$",
+        ),
         ("EVERYCASE_FIELDS", "{not json", "settings cannot be"),
     ],
 )
