@@ -1,9 +1,10 @@
 """A first load into Weaviate beside the bare client inserting the same objects, in one run.
 
-Cases of the sample, 3,072 dimensions, a stand-in for the provider that answers at once, a real server. Three
+An export of sample cases, 3,072 dimensions, a stand-in for the provider that answers at once, a real server. Three
 rates: the bare client (`insert_many` of 100, one thread, nothing checked), our adapter alone (what is there
 is read, fenced by PostgreSQL, every object confirmed), and the whole pipeline, redaction included. The goal of
-contract §19 is 0.7 of the bare client. Server and pipeline share the cores of this machine.
+contract §19 is 0.7 of the bare client. Server and pipeline share the cores of this machine, and each way has
+the server to itself: what the one before has loaded is dropped.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from everycase import telemetry
 from everycase.domain.cases import IndexObject
 from everycase.indexes.weaviate_schema import to_weaviate
 from everycase.ports import UpsertStatus
+from everycase.sources.sample import write_sample
 
 BATCH = 100
 
@@ -35,14 +37,18 @@ def main(argv: Sequence[str]) -> None:
     with ExitStack() as stack:
         rig = Rig(stack, chosen.cases)
         given = {**rig.given, "engine": chosen.engine}
-        report = rig.world.sync("sample", **given)
+        export = rig.home / "export"
+        write_sample(export, cases=chosen.cases, seed=1)
+        report = rig.world.sync(export, **given)
         whole = chosen.cases / report.duration_s
-        with rig.world.app("sample", **given) as app:
+        with rig.world.app(export, **given) as app:
             ids = [s.object_id for s in app.index.manifest()]
             objects = list(app.index.objects(ids))
             spaces = app.embedder.spaces
+            rig.world.clear()
             ours = _rate(objects, lambda: _fresh(app, spaces), lambda index, part: _upsert(index, part))
             with rig.world.client() as client:
+                client.collections.delete_all()
                 bare = _rate(
                     objects,
                     lambda: client.collections.use(_fresh(app, spaces).target),
