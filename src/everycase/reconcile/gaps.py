@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 from uuid import UUID
 
 from everycase.domain import fingerprint
@@ -18,6 +20,9 @@ _OF_OBJECTS = REPAIRABLE | EXTRA | {GapKind.GONE_AT_SOURCE}
 
 READ_PAGE = 200
 """Objects that are read back at once: 200 vectors of 3,072 numbers are 2.5 MB."""
+
+_AT_ONCE = 4
+"""Pages under way at a time: the index works on some while others are compared here."""
 
 
 @dataclass(slots=True)
@@ -133,13 +138,17 @@ class Finder:
         )
 
     def _read_back(self, found: Found, look: Look) -> None:
-        for page in self.tables.to_read(READ_PAGE):
-            suspects = self._judge(page)
-            if suspects:
-                suspects = self._judge([e for e, _ in suspects])
-            self.tables.add([_gap(e, kind) for e, kind in suspects], look)
-            found.read_back += len(page)
-            found.probed += len(page)
+        pages = self.tables.to_read(READ_PAGE)
+        with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="read-back") as pool:
+            while some := list(islice(pages, _AT_ONCE)):
+                for page, suspects in zip(some, pool.map(self._judge_twice, some), strict=True):
+                    self.tables.add([_gap(e, kind) for e, kind in suspects], look)
+                    found.read_back += len(page)
+                    found.probed += len(page)
+
+    def _judge_twice(self, page: Sequence[Expected]) -> list[tuple[Expected, GapKind]]:
+        suspects = self._judge(page)
+        return self._judge([e for e, _ in suspects]) if suspects else []
 
     def _judge(self, page: Sequence[Expected]) -> list[tuple[Expected, GapKind]]:
         """Which of these are not what was loaded."""
