@@ -15,6 +15,7 @@ import pytest
 from everycase import telemetry
 from everycase.store import embedded
 from tests.support import weaviate_server
+from tests.support.providers import StandIn, standing_in
 from tests.support.weaviate_server import GivenServer, WeaviateServer
 from tests.support.world import World
 
@@ -33,6 +34,32 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith("EVERYCASE_") and not name.startswith("EVERYCASE_TEST_"):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="module")
+def stand_ins(request: pytest.FixtureRequest) -> Iterator[tuple[StandIn, StandIn]]:
+    """A primary and a fallback provider, as wide as the module's `WIDTHS` says."""
+    first, second = request.module.WIDTHS
+    with standing_in("openai", first) as primary, standing_in("nomic", second) as fallback:
+        yield primary, fallback
+
+
+@pytest.fixture
+def primary(stand_ins: tuple[StandIn, StandIn]) -> StandIn:
+    """Well, and without memory."""
+    return _well(stand_ins[0])
+
+
+@pytest.fixture
+def fallback(stand_ins: tuple[StandIn, StandIn]) -> StandIn:
+    """Well, and without memory."""
+    return _well(stand_ins[1])
+
+
+def _well(provider: StandIn) -> StandIn:
+    provider.tell()
+    provider.forget()
+    return provider
 
 
 @pytest.fixture(scope="session")

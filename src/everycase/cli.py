@@ -116,11 +116,7 @@ def status() -> Result:
     """Where every case stands, and what is open."""
     with App(settings.load()) as world:
         overview = look(world)
-    code = ExitCode.UNRESOLVED if overview.index_count is not None else ExitCode.UNREACHABLE
-    code = ExitCode.STOPPED if overview.stop_reason else code
-    return Result(
-        overview.as_dict(), lambda: show.overview(overview), ExitCode.CLEAN if overview.is_clean else code
-    )
+    return Result(overview.as_dict(), lambda: show.overview(overview), overview.exit_code)
 
 
 @command()

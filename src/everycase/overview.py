@@ -117,6 +117,14 @@ class Overview:
             and not self.stop_reason
         )
 
+    @property
+    def exit_code(self) -> ExitCode:
+        if self.is_clean:
+            return ExitCode.CLEAN
+        if self.stop_reason:
+            return ExitCode.STOPPED
+        return ExitCode.UNREACHABLE if self.index_count is None else ExitCode.UNRESOLVED
+
     def as_dict(self) -> dict[str, Any]:
         return {
             "counts": self.funnel,

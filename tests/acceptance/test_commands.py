@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from importlib import metadata
@@ -19,12 +18,7 @@ class Shell:
     """Runs everycase in a process of its own."""
 
     def __init__(self, world: World, source: Path) -> None:
-        self.env = {
-            **os.environ,
-            "EVERYCASE_HOME": str(world.home),
-            "EVERYCASE_DATABASE_URL": world.dsn,
-            "EVERYCASE_SOURCE": str(source),
-        }
+        self.env = world.environment(source)
 
     def __call__(self, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

@@ -31,17 +31,9 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def start(world: World, source: Path, engine: str, *words: str) -> subprocess.Popen[bytes]:
-    env = {
-        **os.environ,
-        "EVERYCASE_HOME": str(world.home),
-        "EVERYCASE_DATABASE_URL": world.dsn,
-        "EVERYCASE_SOURCE": str(source),
-        "EVERYCASE_ENGINE": engine,
-        "EVERYCASE_BATCH_SIZE": str(BATCH),
-    }
     return subprocess.Popen(
         [sys.executable, "-m", "everycase.cli", *words, "--json"],
-        env=env,
+        env=world.environment(source, engine=engine, batch_size=BATCH),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -86,12 +85,7 @@ def test_a_debug_run_and_every_error_are_silent_about_values(world: World, tmp_p
         ],
         CaseComment=[child("CaseComment", 1, me, CommentBody=f"Hi {SECRET}, done.", CreatedByName=SECRET)],
     )
-    env = {
-        **os.environ,
-        "EVERYCASE_HOME": str(tmp_path),
-        "EVERYCASE_DATABASE_URL": world.dsn,
-        "EVERYCASE_SOURCE": str(source),
-    }
+    env = world.environment(source, home=tmp_path)
     for command in (
         ["sync", "--debug"],
         ["failures"],

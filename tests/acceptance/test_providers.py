@@ -4,43 +4,23 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from everycase.domain.errors import DependencyUnreachable
 from everycase.search import find_cases
 from tests.support.exports import case, write_export
-from tests.support.providers import KEY, Fault, StandIn, fault, standing_in
+from tests.support.providers import KEY, Fault, StandIn, fault
+from tests.support.spaces import half_in_each_space
 from tests.support.world import World
 
 CASES, BATCH = 320, 64
+WIDTHS = (3072, 768)
 CHATHPE, NOMIC = "chathpe/text-embedding-3-large@3072", "nomic/nomic-embed-text-v1.5@768"
-
-
-@pytest.fixture(scope="module")
-def primary() -> Iterator[StandIn]:
-    with standing_in("openai", 3072) as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def fallback() -> Iterator[StandIn]:
-    with standing_in("nomic", 768) as found:
-        yield found
-
-
-@pytest.fixture(autouse=True)
-def _well(primary: StandIn, fallback: StandIn) -> None:
-    for provider in (primary, fallback):
-        provider.tell()
-        provider.forget()
 
 
 @pytest.fixture
@@ -78,22 +58,9 @@ def command(
     world: World, source: Path, given: dict[str, Any], *words: str
 ) -> subprocess.CompletedProcess[str]:
     """As a user runs it."""
-    nested = {
-        f"EVERYCASE_{section.upper()}__{k.upper()}": str(v)
-        for section in ("chathpe", "nomic")
-        for k, v in given[section].items()
-    }
     return subprocess.run(
         [sys.executable, "-m", "everycase.cli", *words],
-        env={
-            **os.environ,
-            **nested,
-            "EVERYCASE_EMBEDDERS": ",".join(given["embedders"]),
-            "EVERYCASE_HOME": str(world.home),
-            "EVERYCASE_DATABASE_URL": world.dsn,
-            "EVERYCASE_SOURCE": str(source),
-            "EVERYCASE_ENGINE": given.get("engine", "threads:2"),
-        },
+        env=world.environment(source, **{"engine": "threads:2", **given}),
         capture_output=True,
         text=True,
         check=False,
@@ -339,12 +306,7 @@ def test_every_space_is_asked_in_its_own_terms(
 ) -> None:
     """Half in each space: both are in the answer; with one provider away the answer says so."""
     rows = [case(i) for i in range(20)]
-    world.sync(write_export(tmp_path / "a", Case=rows[:10]), **given)
-    primary.tell(fault(Fault.STATUS, status=503))
-    source = write_export(tmp_path / "b", Case=rows)
-    world.sync(source, **given)
-    primary.tell()
-    world.do("update recon.provider_state set open_until = null, failures = 0")
+    source = half_in_each_space(world, tmp_path, rows, given, primary)
     assert widths(world) == {CHATHPE: 10, NOMIC: 10}
     with world.app(source, **given) as app:
         both = find_cases(app.index, app.embedder, "fan", limit=20)
@@ -372,19 +334,10 @@ def test_a_killed_run_pays_for_nothing_twice(
 ) -> None:
     """But for what was under way."""
     primary.tell(fault(Fault.DELAY, seconds=0.3))
-    nested = {f"EVERYCASE_CHATHPE__{k.upper()}": str(v) for k, v in given["chathpe"].items()}
+    given["embedders"] = ("chathpe",)
     process = subprocess.Popen(
         [sys.executable, "-m", "everycase.cli", "sync", "--json"],
-        env={
-            **os.environ,
-            **nested,
-            "EVERYCASE_EMBEDDERS": "chathpe",
-            "EVERYCASE_HOME": str(world.home),
-            "EVERYCASE_DATABASE_URL": world.dsn,
-            "EVERYCASE_SOURCE": str(source),
-            "EVERYCASE_ENGINE": "threads:2",
-            "EVERYCASE_BATCH_SIZE": "16",
-        },
+        env=world.environment(source, engine="threads:2", batch_size=16, **given),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -393,10 +346,6 @@ def test_a_killed_run_pays_for_nothing_twice(
     process.kill()
     process.wait()
     primary.tell()
-    given["embedders"] = ("chathpe",)
-    try:
-        world.sync(source, batch_size=16, **given)
-    except DependencyUnreachable as e:  # pragma: no cover - says what went wrong
-        pytest.fail(str(e))
+    world.sync(source, batch_size=16, **given)
     assert widths(world) == {CHATHPE: CASES}
     assert primary.told()["twice"] <= 2 * 16

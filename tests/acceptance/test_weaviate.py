@@ -16,11 +16,13 @@ from everycase.overview import look
 from everycase.search import find_cases, parse_condition
 from tests.support.damage import as_the_issue_lists_it
 from tests.support.exports import case, child, record_id, write_export
-from tests.support.providers import KEY, Fault, fault, standing_in
+from tests.support.providers import KEY, StandIn
+from tests.support.spaces import half_in_each_space
 from tests.support.weaviate_server import GivenServer, WeaviateServer, running
 from tests.support.weaviate_world import WeaviateDamage, WeaviateWorld
 
 CASES = 60
+WIDTHS = (3072, 768)
 
 
 @pytest.fixture
@@ -252,30 +254,26 @@ def test_a_search_never_fails_while_the_index_is_rebuilt(world: WeaviateWorld) -
 # ── search ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_half_in_each_space_is_one_answer(world: WeaviateWorld, tmp_path: Path) -> None:
+def test_half_in_each_space_is_one_answer(
+    world: WeaviateWorld, tmp_path: Path, primary: StandIn, fallback: StandIn
+) -> None:
     """Both spaces in it, fused; a filter holds in both."""
     rows = [case(i, Status="Open" if i % 2 else "Closed") for i in range(40)]
-    with standing_in("openai", 3072) as primary, standing_in("nomic", 768) as fallback:
-        given = {
-            "embedders": ("chathpe", "nomic"),
-            "chathpe": {"url": primary.url, "api_key": KEY},
-            "nomic": {"url": fallback.url, "api_key": KEY},
-        }
-        world.sync(write_export(tmp_path / "a", Case=rows[:20]), **given)
-        primary.tell(fault(Fault.STATUS, status=503))
-        source = write_export(tmp_path / "b", Case=rows)
-        world.sync(source, **given)
-        primary.tell()
-        world.do("update recon.provider_state set open_until = null, failures = 0")
-        with world.app(source, **given) as app:
-            assert sorted(app.index.spaces().values()) == [20, 20]
-            both = find_cases(app.index, app.embedder, "server fan", limit=40).hits
-            where = [parse_condition("status=open", app.catalogue)]
-            some = find_cases(app.index, app.embedder, "server fan", where=where, limit=40).hits
-        assert (len(both), len({h.space for h in both})) == (40, 2)
-        assert (len(some), len({h.space for h in some})) == (20, 2)
-        assert all(int(h.case_number) % 2 for h in some)
-        paid = world.reconcile(source, **given)
+    given = {
+        "embedders": ("chathpe", "nomic"),
+        "chathpe": {"url": primary.url, "api_key": KEY},
+        "nomic": {"url": fallback.url, "api_key": KEY},
+    }
+    source = half_in_each_space(world, tmp_path, rows, given, primary)
+    with world.app(source, **given) as app:
+        assert sorted(app.index.spaces().values()) == [20, 20]
+        both = find_cases(app.index, app.embedder, "server fan", limit=40).hits
+        where = [parse_condition("status=open", app.catalogue)]
+        some = find_cases(app.index, app.embedder, "server fan", where=where, limit=40).hits
+    assert (len(both), len({h.space for h in both})) == (40, 2)
+    assert (len(some), len({h.space for h in some})) == (20, 2)
+    assert all(int(h.case_number) % 2 for h in some)
+    paid = world.reconcile(source, **given)
     assert (paid["recovered"], paid["gaps_left"]) == ({"upgraded": 20}, {})
     assert agrees(world) == 40
 

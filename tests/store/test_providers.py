@@ -27,28 +27,10 @@ from everycase.store.db import Pool
 from tests.support.providers import KEY, Fault, StandIn, fault, standing_in, vector_of
 
 WIDTH = 12
+WIDTHS = (WIDTH, 8)
 QUICK = Manners(timeout_s=1.5, first_wait_s=0.01)
 CLOSED_SOON = Limits(cool_down=timedelta(seconds=0.3), probe_for=timedelta(seconds=1))
 TEXTS = [f"The fan of server {n} is loud." for n in range(10)]
-
-
-@pytest.fixture(scope="module")
-def primary() -> Iterator[StandIn]:
-    with standing_in("openai", WIDTH) as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def fallback() -> Iterator[StandIn]:
-    with standing_in("nomic", 8) as found:
-        yield found
-
-
-@pytest.fixture(autouse=True)
-def _well(primary: StandIn, fallback: StandIn) -> None:
-    for provider in (primary, fallback):
-        provider.tell()
-        provider.forget()
 
 
 @pytest.fixture

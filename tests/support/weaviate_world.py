@@ -32,11 +32,6 @@ class WeaviateWorld(World):
             "collection": self.alias,
         }
 
-    def environment(self) -> dict[str, str]:
-        """The same for a command."""
-        named = {f"EVERYCASE_WEAVIATE__{k.upper()}": str(v) for k, v in self.settings().items()}
-        return {"EVERYCASE_INDEX": "weaviate", **named}
-
     def app(self, source: Path | str = "sample", **settings: Any) -> App:
         return super().app(source, **{"index": "weaviate", "weaviate": self.settings(), **settings})
 

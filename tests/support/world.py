@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,16 @@ class World:
             "engine": "threads:2",
         }
         return App(Settings(**{**given, **settings}))
+
+    def environment(self, source: Path | str, **settings: Any) -> dict[str, str]:
+        """The settings of a command in a process of its own."""
+        given = {"home": self.home, "source": source, "database_url": self.dsn, **settings}
+        found = dict(os.environ)
+        for name, value in given.items():
+            for inner, said in value.items() if isinstance(value, dict) else [(None, value)]:
+                variable = "__".join(filter(None, (name, inner))).upper()
+                found[f"EVERYCASE_{variable}"] = ",".join(said) if isinstance(said, tuple) else str(said)
+        return found
 
     def sync(self, source: Path | str, *, allow_deletes: int = 0, **settings: Any) -> SyncReport:
         with self.app(source, **settings) as app:

@@ -30,7 +30,8 @@ from everycase.indexes import weaviate_schema as schema
 from everycase.indexes import weaviate_search as asked
 from everycase.indexes.admission import admit, failed
 from everycase.indexes.weaviate_client import Connection
-from everycase.indexes.weaviate_write import Fence, pages, read_stamps, write
+from everycase.indexes.weaviate_write import Fence, read_stamps, write
+from everycase.paging import pages
 from everycase.ports import Condition, Hit, IndexHealth, UpsertOutcome
 
 ALIAS = "SupportCase"

@@ -7,10 +7,9 @@ other ninety-nine (measured, 1.39.0).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from itertools import islice
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 from uuid import UUID
 
 from weaviate.exceptions import WeaviateBatchError, WeaviateInsertManyAllFailedError
@@ -25,8 +24,6 @@ from everycase.ports import UpsertOutcome, UpsertStatus
 
 Fence: TypeAlias = Callable[[Sequence[UUID]], AbstractContextManager[None]]
 """Nobody else, anywhere, is inside with one of these ids."""
-
-T = TypeVar("T")
 
 MOST_OBJECTS = 100
 MOST_BYTES = 16_000_000
@@ -68,13 +65,6 @@ def batches(objects: Sequence[IndexObject]) -> Iterator[list[IndexObject]]:
         filled += size
     if batch:
         yield batch
-
-
-def pages(things: Iterable[T], size: int) -> Iterator[list[T]]:
-    """At most `size` at a time, in their order."""
-    left = iter(things)
-    while page := list(islice(left, size)):
-        yield page
 
 
 def read_stamps(collection: Any, ids: Sequence[UUID]) -> dict[UUID, Stamps]:

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import islice
 from uuid import UUID
 
 from everycase.domain import fingerprint
 from everycase.domain.cases import IndexObject
 from everycase.domain.gaps import EXTRA, REPAIRABLE, Expected, Gap, GapKind, Scope, content_gap
+from everycase.paging import pages
 from everycase.ports import VectorIndex
 from everycase.reconcile.count import Sweep
 from everycase.store.gaps import GapTables, Look, named
@@ -138,9 +138,8 @@ class Finder:
         )
 
     def _read_back(self, found: Found, look: Look) -> None:
-        pages = self.tables.to_read(READ_PAGE)
         with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="read-back") as pool:
-            while some := list(islice(pages, _AT_ONCE)):
+            for some in pages(self.tables.to_read(READ_PAGE), _AT_ONCE):
                 for page, suspects in zip(some, pool.map(self._judge_twice, some), strict=True):
                     self.tables.add([_gap(e, kind) for e, kind in suspects], look)
                     found.read_back += len(page)

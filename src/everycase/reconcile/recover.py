@@ -48,16 +48,17 @@ def recover(
             crew.processor.index.delete(ids)
     tables.adopt_failed()
     if work.process:
-        tables.open_repairs(run_id=run_id, source=source.name, now=crew.processor.clock())
-        if work.upgrade:
-            tables.open_debt()
-        done.worked = crew.work_off(conn, run_id, source=source.name)
+        done.worked = repair(conn, tables, crew, source, run_id=run_id, upgrade=work.upgrade)
     return done
 
 
-def repair(conn: Connection, tables: GapTables, crew: Crew, source: Source, *, run_id: UUID) -> Worked:
-    """What was carried over from a last look, through the stages."""
+def repair(
+    conn: Connection, tables: GapTables, crew: Crew, source: Source, *, run_id: UUID, upgrade: bool = False
+) -> Worked:
+    """What is to be mended, and all that is due, through the stages; `upgrade`: the debt as well."""
     tables.open_repairs(run_id=run_id, source=source.name, now=crew.processor.clock())
+    if upgrade:
+        tables.open_debt()
     return crew.work_off(conn, run_id, source=source.name)
 
 
