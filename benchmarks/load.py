@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.measured import everycase
-from everycase.sources.sample import write_sample
+from everycase.sources.sample.source import write_sample
 from everycase.store import embedded
 
 FLOOR_PER_S = 300 / 60

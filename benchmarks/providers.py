@@ -17,7 +17,7 @@ from pathlib import Path
 from tests.support.providers import KEY, standing_in
 
 from benchmarks.measured import everycase
-from everycase.sources.sample import write_sample
+from everycase.sources.sample.source import write_sample
 
 ENGINES = ("threads:1", "threads:4", "threads:16", "processes:1", "processes:2")
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import psycopg
 
 from benchmarks.measured import everycase
-from everycase.sources.sample import write_sample
+from everycase.sources.sample.source import write_sample
 from everycase.store import embedded
 
 SEED_LIMIT_S = 30 * 60.0

@@ -17,7 +17,7 @@ from everycase.domain.cases import JoinedCase, Record
 from everycase.domain.catalogue import Catalogue
 from everycase.domain.rows import BadRow
 from everycase.redaction.redactor import TableRedactor
-from everycase.sources.export import ExportSource
+from everycase.sources.export.source import ExportSource
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 CATALOGUE = Catalogue()

@@ -16,8 +16,8 @@ import time
 from pathlib import Path
 
 from everycase.domain.catalogue import Catalogue
-from everycase.sources.export import ExportSource
-from everycase.sources.sample import write_sample
+from everycase.sources.export.source import ExportSource
+from everycase.sources.sample.source import write_sample
 
 LIMIT = 5_000
 """Rows a second."""

@@ -20,9 +20,9 @@ from typing import Any
 from benchmarks.weaviate_crashes import Rig
 from everycase import telemetry
 from everycase.domain.cases import IndexObject
-from everycase.indexes.weaviate_schema import to_weaviate
+from everycase.indexes.weaviate.schema import to_weaviate
 from everycase.ports import UpsertStatus
-from everycase.sources.sample import write_sample
+from everycase.sources.sample.source import write_sample
 
 BATCH = 100
 

@@ -28,7 +28,7 @@ from everycase.embedders.local import LocalEmbedder
 from everycase.embedders.nomic import NomicDialect
 from everycase.embedders.openai_compatible import OpenAIDialect
 from everycase.embedders.provider import Dialect, ProviderEmbedder
-from everycase.indexes.embedded import EmbeddedIndex
+from everycase.indexes.embedded.index import EmbeddedIndex
 from everycase.notify import AppriseNotifier
 from everycase.pipeline.build import Builder
 from everycase.pipeline.engine import EngineSpec
@@ -46,8 +46,8 @@ from everycase.reconcile.report import Report
 from everycase.redaction.redactor import TableRedactor
 from everycase.service.scheduler import Job
 from everycase.settings import ProviderSettings, Settings
-from everycase.sources.export import ExportSource
-from everycase.sources.sample import SampleSource
+from everycase.sources.export.source import ExportSource
+from everycase.sources.sample.source import SampleSource
 from everycase.store import db, embedded, migrate
 from everycase.store.budget import PostgresGate
 from everycase.store.db import Pool

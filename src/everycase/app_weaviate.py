@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from everycase.indexes.weaviate import Consistency, Shape, WeaviateIndex
-from everycase.indexes.weaviate_client import Connection, Deadlines, connect
-from everycase.indexes.weaviate_collections import WeaviateCollections
+from everycase.indexes.weaviate.client import Connection, Deadlines, connect
+from everycase.indexes.weaviate.collections import WeaviateCollections
+from everycase.indexes.weaviate.index import Consistency, Shape, WeaviateIndex
 from everycase.settings import WeaviateSettings
 from everycase.store.db import Pool
 from everycase.store.fence import ObjectFence

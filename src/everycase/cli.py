@@ -28,7 +28,7 @@ from everycase.reconcile.text import as_text
 from everycase.search import find_cases, parse_condition
 from everycase.service.scheduler import Job, JobOutcome, JobResult, run_due
 from everycase.service.scheduler import serve as run_schedule
-from everycase.sources.sample import write_sample
+from everycase.sources.sample.source import write_sample
 from everycase.store import db, embedded, failures, gaps, migrate, runs, state
 
 POLL_S = 15.0

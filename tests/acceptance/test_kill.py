@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from everycase.sources.sample import write_sample
+from everycase.sources.sample.source import write_sample
 from tests.support.damage import Damage
 from tests.support.world import World
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from everycase.domain import fingerprint
-from everycase.sources.sample import write_sample
+from everycase.sources.sample.source import write_sample
 from tests.support.exports import case, child, record_id, write_export
 from tests.support.world import World
 

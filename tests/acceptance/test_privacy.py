@@ -9,8 +9,8 @@ from pathlib import Path
 
 from everycase.domain.catalogue import Catalogue
 from everycase.domain.rows import BadRow
-from everycase.sources.export import ExportSource
-from everycase.sources.sample import TRUTH, write_sample
+from everycase.sources.export.source import ExportSource
+from everycase.sources.sample.source import TRUTH, write_sample
 from tests.support.exports import case, child, record_id, write_export
 from tests.support.world import World
 

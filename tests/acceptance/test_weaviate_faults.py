@@ -11,8 +11,8 @@ import pytest
 from psycopg_pool import ConnectionPool
 
 from everycase.domain.failures import ErrorType, LoadFailure
-from everycase.indexes.weaviate import WeaviateIndex
-from everycase.indexes.weaviate_client import connect
+from everycase.indexes.weaviate.client import connect
+from everycase.indexes.weaviate.index import WeaviateIndex
 from everycase.pipeline import load as loading
 from everycase.ports import UpsertStatus
 from everycase.store.fence import ObjectFence

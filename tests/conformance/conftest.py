@@ -9,9 +9,9 @@ from uuid import uuid4
 import pytest
 from psycopg_pool import ConnectionPool
 
-from everycase.indexes.embedded import EmbeddedIndex
-from everycase.indexes.weaviate import WeaviateIndex
-from everycase.indexes.weaviate_client import Connection, connect
+from everycase.indexes.embedded.index import EmbeddedIndex
+from everycase.indexes.weaviate.client import Connection, connect
+from everycase.indexes.weaviate.index import WeaviateIndex
 from everycase.ports import VectorIndex
 from everycase.store.fence import ObjectFence
 from tests.support.weaviate_server import GivenServer, WeaviateServer

@@ -16,10 +16,10 @@ from weaviate.classes.data import DataObject
 
 from everycase.domain.errors import DependencyUnreachable, ExitCode, WrongUse
 from everycase.domain.failures import ErrorType, LoadFailure
-from everycase.indexes import weaviate_schema as schema
-from everycase.indexes.weaviate import Shape, WeaviateIndex
-from everycase.indexes.weaviate_client import connect
-from everycase.indexes.weaviate_write import MOST_OBJECTS, batches
+from everycase.indexes.weaviate import schema as schema
+from everycase.indexes.weaviate.client import connect
+from everycase.indexes.weaviate.index import Shape, WeaviateIndex
+from everycase.indexes.weaviate.write import MOST_OBJECTS, batches
 from everycase.ports import Comparison, Condition, UpsertStatus
 from tests.conformance.conftest import SPACES, connected, remove
 from tests.conformance.test_index import ONE, TWO, statuses, thing, unit

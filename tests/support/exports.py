@@ -8,7 +8,7 @@ from pathlib import Path
 
 from everycase.domain.catalogue import OBJECTS
 from everycase.domain.rows import long_id
-from everycase.sources.sample import columns
+from everycase.sources.sample.source import columns
 
 HEADERS = {o.name: columns(o) for o in OBJECTS}
 PREFIX = {

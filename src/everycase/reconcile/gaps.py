@@ -9,9 +9,9 @@ from datetime import datetime
 from uuid import UUID
 
 from everycase.domain import fingerprint
+from everycase.domain.batching import pages
 from everycase.domain.cases import IndexObject
 from everycase.domain.gaps import EXTRA, REPAIRABLE, Expected, Gap, GapKind, Scope, content_gap
-from everycase.paging import pages
 from everycase.ports import VectorIndex
 from everycase.reconcile.count import Sweep
 from everycase.store.gaps import GapTables, Look, named

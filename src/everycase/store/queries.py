@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import LiteralString
 
-from everycase.named_sql import read_blocks
+from everycase.domain.sql_blocks import read_blocks
 
 
 def queries(module: str) -> dict[str, LiteralString]:

@@ -18,8 +18,8 @@ from everycase.domain.cases import Record
 from everycase.domain.catalogue import Catalogue
 from everycase.domain.errors import SourceCutShort, WrongUse
 from everycase.domain.rows import BadRow
-from everycase.sources.export import ExportSource
-from everycase.sources.sample import write_sample
+from everycase.sources.export.source import ExportSource
+from everycase.sources.sample.source import write_sample
 from tests.support.exports import HEADERS, case, child, record_id, write_export, write_table
 
 CATALOGUE = Catalogue()

@@ -12,10 +12,11 @@ import pytest
 from everycase.domain.cases import JoinedCase, Record, count_fields
 from everycase.domain.catalogue import Catalogue
 from everycase.domain.rows import BadRow, long_id
-from everycase.sources import sample_people, sample_phrases
-from everycase.sources.export import ExportSource
-from everycase.sources.sample import TRUTH, SampleSource, write_sample
-from everycase.sources.sample_words import SCENARIOS
+from everycase.sources.export.source import ExportSource
+from everycase.sources.sample import people as sample_people
+from everycase.sources.sample import phrases as sample_phrases
+from everycase.sources.sample.source import TRUTH, SampleSource, write_sample
+from everycase.sources.sample.words import SCENARIOS
 
 csv.field_size_limit(10**8)
 

@@ -16,9 +16,9 @@ from everycase.domain.catalogue import Catalogue, SourceObject
 from everycase.domain.errors import SourceCutShort, WrongUse
 from everycase.domain.rows import BadRow, MalformedRow
 from everycase.ports import ObjectState
-from everycase.sources.archive import STREAM_ERRORS, Bytes, ExportFile, find_files
-from everycase.sources.csv_rows import CsvRows
-from everycase.sources.json_rows import JsonRows
+from everycase.sources.export.archive import STREAM_ERRORS, Bytes, ExportFile, find_files
+from everycase.sources.export.csv_rows import CsvRows
+from everycase.sources.export.json_rows import JsonRows
 
 READER_VERSION = "2"
 """Raised when the same bytes are read differently, so that unchanged files are read again."""

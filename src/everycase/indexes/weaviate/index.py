@@ -21,17 +21,17 @@ from weaviate.classes.config import Configure, ConsistencyLevel
 from weaviate.classes.query import Filter
 from weaviate.exceptions import UnexpectedStatusCodeError, WeaviateInvalidInputError
 
+from everycase.domain.batching import pages
 from everycase.domain.cases import IndexObject, Vector
 from everycase.domain.failures import ErrorType, LoadFailure
 from everycase.domain.fingerprint import Stamps
 from everycase.domain.ranking import fuse
-from everycase.indexes import weaviate_errors as errors
-from everycase.indexes import weaviate_schema as schema
-from everycase.indexes import weaviate_search as asked
 from everycase.indexes.admission import admit, failed
-from everycase.indexes.weaviate_client import Connection
-from everycase.indexes.weaviate_write import Fence, read_stamps, write
-from everycase.paging import pages
+from everycase.indexes.weaviate import errors as errors
+from everycase.indexes.weaviate import schema as schema
+from everycase.indexes.weaviate import search as asked
+from everycase.indexes.weaviate.client import Connection
+from everycase.indexes.weaviate.write import Fence, read_stamps, write
 from everycase.ports import Condition, Hit, IndexHealth, UpsertOutcome
 
 ALIAS = "SupportCase"

@@ -18,7 +18,7 @@ from everycase.domain.cases import Record
 from everycase.domain.catalogue import Catalogue, SourceObject
 from everycase.domain.errors import SourceCutShort
 from everycase.domain.rows import BadRow, MalformedRow, RowParser
-from everycase.sources.archive import STREAM_ERRORS, Bytes, ExportFile
+from everycase.sources.export.archive import STREAM_ERRORS, Bytes, ExportFile
 
 _HEAD = 64 * 1024
 """Bytes in which `"records"` must begin: what stands before it are counts and a link."""

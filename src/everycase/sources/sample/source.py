@@ -21,8 +21,8 @@ from everycase.domain.cases import Record
 from everycase.domain.catalogue import OBJECTS, RECORD_KEEPING, Catalogue, SourceObject
 from everycase.domain.rows import BadRow
 from everycase.ports import ObjectState
-from everycase.sources.export import ExportSource
-from everycase.sources.sample_case import SampleCase
+from everycase.sources.export.source import ExportSource
+from everycase.sources.sample.case import SampleCase
 
 VERSION = "2"
 """Raised when the same seed gives other bytes: a sample of another version is written anew."""

@@ -24,7 +24,7 @@ from weaviate.connect import executor
 from weaviate.connect.base import ConnectionParams
 
 from everycase.domain.errors import WrongUse
-from everycase.indexes import weaviate_errors as errors
+from everycase.indexes.weaviate import errors as errors
 
 LEAST_VERSION = (1, 32)
 """The first with collection aliases."""

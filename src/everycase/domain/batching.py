@@ -1,4 +1,4 @@
-"""Much, a little at a time."""
+"""Split an iterable into lists of a bounded size."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 def pages(things: Iterable[T], size: int) -> Iterator[list[T]]:
-    """At most `size` at a time, in their order."""
+    """Split `things` into lists of at most `size`, in their order."""
     left = iter(things)
     while page := list(islice(left, size)):
         yield page

@@ -17,9 +17,9 @@ from weaviate.exceptions import WeaviateBatchError, WeaviateInsertManyAllFailedE
 from everycase.domain.cases import IndexObject
 from everycase.domain.failures import ErrorType
 from everycase.domain.fingerprint import Stamps
-from everycase.indexes import weaviate_schema as schema
 from everycase.indexes.admission import failed, outcome, texts
-from everycase.indexes.weaviate_errors import Reason, WeaviateUnreachable, reason
+from everycase.indexes.weaviate import schema as schema
+from everycase.indexes.weaviate.errors import Reason, WeaviateUnreachable, reason
 from everycase.ports import UpsertOutcome, UpsertStatus
 
 Fence: TypeAlias = Callable[[Sequence[UUID]], AbstractContextManager[None]]

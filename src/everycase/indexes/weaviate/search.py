@@ -16,8 +16,8 @@ from weaviate.exceptions import WeaviateQueryError
 
 from everycase.domain.cases import Vector
 from everycase.domain.catalogue import Kind
-from everycase.indexes import weaviate_schema as schema
-from everycase.indexes.weaviate_errors import reason
+from everycase.indexes.weaviate import schema as schema
+from everycase.indexes.weaviate.errors import reason
 from everycase.ports import Comparison, Condition, Hit
 
 LONGEST_QUERY = 20_000

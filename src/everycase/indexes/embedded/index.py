@@ -27,9 +27,9 @@ from everycase.domain.catalogue import OBJECTS, Catalogue
 from everycase.domain.failures import ErrorType, LoadFailure
 from everycase.domain.fingerprint import Stamps
 from everycase.domain.ranking import fuse
+from everycase.domain.sql_blocks import read_blocks
 from everycase.indexes.admission import admit, failed, outcome
-from everycase.indexes.embedded_search import Filter, score, telling
-from everycase.named_sql import read_blocks
+from everycase.indexes.embedded.search import Filter, score, telling
 from everycase.ports import Condition, Hit, IndexHealth, UpsertOutcome, UpsertStatus
 
 _STAMPS = (
@@ -55,7 +55,7 @@ _EFFORTS = (100, 1000)
 _PAGE = 2000
 
 
-SQL = read_blocks("everycase.indexes", "embedded.sql")
+SQL = read_blocks("everycase.indexes.embedded", "embedded.sql")
 
 
 class EmbeddedIndex:

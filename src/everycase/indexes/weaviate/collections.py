@@ -9,9 +9,9 @@ from contextlib import AbstractContextManager
 from weaviate import WeaviateClient
 
 from everycase.domain.errors import WrongUse
-from everycase.indexes import weaviate_errors as errors
-from everycase.indexes.weaviate import WeaviateIndex
-from everycase.indexes.weaviate_client import Connection
+from everycase.indexes.weaviate import errors as errors
+from everycase.indexes.weaviate.client import Connection
+from everycase.indexes.weaviate.index import WeaviateIndex
 from everycase.ports import Collection
 
 

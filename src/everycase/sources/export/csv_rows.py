@@ -16,7 +16,7 @@ from everycase.domain.cases import Record
 from everycase.domain.catalogue import Catalogue, SourceObject
 from everycase.domain.errors import SourceCutShort
 from everycase.domain.rows import BadRow, MalformedRow, RowParser, WrongWidth
-from everycase.sources.archive import STREAM_ERRORS, Bytes, ExportFile
+from everycase.sources.export.archive import STREAM_ERRORS, Bytes, ExportFile
 
 LONGEST_FIELD = 64 * 1024 * 1024
 """Characters; a field that is longer is a quote that was never closed."""

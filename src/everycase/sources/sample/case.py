@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from everycase.domain.rows import long_id
-from everycase.sources import sample_phrases as phrases
-from everycase.sources.sample_slots import PERSONAL, TECHNICAL, Dice, Slots
-from everycase.sources.sample_words import SCENARIOS
+from everycase.sources.sample import phrases as phrases
+from everycase.sources.sample.slots import PERSONAL, TECHNICAL, Dice, Slots
+from everycase.sources.sample.words import SCENARIOS
 
 START = datetime(2023, 1, 2, 7, 0, tzinfo=UTC)
 """No case is older; all of them are of the thousand days that follow."""

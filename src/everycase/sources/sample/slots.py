@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from everycase.sources import sample_people as people
-from everycase.sources import sample_phrases as phrases
-from everycase.sources.sample_words import Scenario
+from everycase.sources.sample import people as people
+from everycase.sources.sample import phrases as phrases
+from everycase.sources.sample.words import Scenario
 
 T = TypeVar("T")
 

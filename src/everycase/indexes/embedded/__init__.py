@@ -1,0 +1,1 @@
+"""The embedded index: pgvector in PostgreSQL, in a schema of its own."""

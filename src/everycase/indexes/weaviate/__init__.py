@@ -1,0 +1,1 @@
+"""The Weaviate index: one collection, a named vector for each embedding space."""

@@ -1,0 +1,1 @@
+"""Salesforce exports as files: a folder or zip that holds one file, or several, for each object."""

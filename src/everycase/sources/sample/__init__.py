@@ -1,0 +1,1 @@
+"""A generated export of linked support cases, for a first run and for the tests."""
