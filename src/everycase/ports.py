@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, TypeVar
 from uuid import UUID
 
 from everycase.domain.cases import IndexObject, JoinedCase, Record, RedactedCase, Vector
@@ -14,7 +15,7 @@ from everycase.domain.catalogue import SourceObject
 from everycase.domain.failures import ErrorType
 from everycase.domain.fingerprint import Stamps
 from everycase.domain.providers import CallOutcome, Grant, Usage
-from everycase.domain.rows import BadRow
+from everycase.domain.rows import BadRow, RowVersion, Tombstone
 from everycase.domain.thresholds import Severity
 
 # ── source ───────────────────────────────────────────────────────────────────────────────────────
@@ -22,35 +23,106 @@ from everycase.domain.thresholds import Severity
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectState:
-    """What a source says of one object before it is read."""
+    """What a source says of one object before its rows are read."""
 
     object: str
     is_present: bool
-    version: str = ""
-    """Equal versions promise equal rows, so that an unchanged file need not be read; empty: not known."""
     problem: str = ""
     """What is wrong, and what to do, where the object cannot be read or lacks catalogue fields."""
     missing_fields: tuple[str, ...] = ()
     place: str = ""
     """What a row's number is counted in: `Case.csv line`."""
+    version: str = ""
+    """Until extraction reads by `changes`: equal versions promise equal rows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadProof:
+    """The balance of one read, known when it has ended. A read that is not whole deletes nothing."""
+
+    announced: int | None = None
+    """Rows that the source promised: `totalSize`, `Sforce-NumberOfRecords`; None where it promises none."""
+    read: int = 0
+    """Rows that came, good or bad; rows that belong to no case are counted as well."""
+    counted: int | None = None
+    """Rows that a separate count over the same window found; None where there is no such count."""
+    is_whole: bool
+    """Every row of the window was named: the figures agree, no page is missing, no row lost its id."""
+    names_everything: bool
+    """The window is all there is, so that what a whole read does not name is not there."""
+    mark: str = ""
+    """Stored, and given back as `since` of the next read; equal to `since` where nothing has changed."""
+    window: str = ""
+    """What was read, for people: `Case.csv`, `2026-01-01T00:00:00Z to 2026-01-02T00:00:00Z`."""
+    problem: str = ""
+    """Why the read is not whole, and what to do; one sentence."""
+    error_type: ErrorType = ErrorType.SOURCE_UNAVAILABLE
+    """Of the failure that is opened for `problem`."""
+
+    @property
+    def proves_absence(self) -> bool:
+        """Whether a row that this read did not name is gone."""
+        return self.is_whole and self.names_everything
+
+
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Reading(Protocol[T_co]):
+    """A read under way. Iterated once; `proof` may be asked when the iteration has ended."""
+
+    def __iter__(self) -> Iterator[T_co]:
+        """The rows, streamed. An end that comes too early does not raise: the proof says so."""
+
+    def proof(self) -> ReadProof: ...
+
+
+class VersionKind(StrEnum):
+    """What the version of a row is, by the column that staging keeps of it."""
+
+    ROW_HASH = "row_hash"
+    SYSTEM_MODSTAMP = "system_modstamp"
+    """As `domain.rows.iso` writes it."""
 
 
 class Source(Protocol):
-    """Where cases come from. Reading is streamed: memory does not grow with the rows."""
+    """Where cases come from. Reading is streamed: memory does not grow with the rows.
 
+    Every method raises `DependencyUnreachable` where the source does not answer at all, and `WrongUse`
+    where it cannot be used as it is set up (no such folder, refused credentials).
+    """
+
+    kind: str
+    """`sample`, `export` or `salesforce`."""
+    identity: str
+    """What a database is bound to: `sample`, `export`, `salesforce:<organisation id>`."""
+    versions: VersionKind
+    """What `inventory` gives as the version of a row."""
     name: str
     is_complete: bool
-    """Whether reading an object to its end lists every row there is, so that absence means deletion."""
+    """Both until extraction reads by `changes`."""
 
     def state(self, obj: SourceObject) -> ObjectState:
-        """Look without reading rows. Raises `DependencyUnreachable` or `WrongUse`."""
+        """Look without reading rows."""
+
+    def changes(self, obj: SourceObject, since: str = "") -> Reading[Record | Tombstone | BadRow]:
+        """The rows that changed since the mark of an earlier read, and those that are gone.
+
+        Without `since`, or where the mark means nothing any more, all rows. A source that can tell that
+        nothing has changed yields nothing and gives the same mark back.
+        """
+
+    def inventory(self, obj: SourceObject) -> Reading[RowVersion | BadRow]:
+        """The id and version of every row there is, for the sweep of a reconciliation."""
+
+    def fetch(self, obj: SourceObject, ids: AbstractSet[str]) -> Iterator[Record | Tombstone | BadRow]:
+        """What is true now of these ids (18 characters), in any order.
+
+        An id that the source has no longer is a `Tombstone`. Nothing is known of an id that is not answered.
+        """
 
     def read(self, obj: SourceObject) -> Iterator[Record | BadRow]:
-        """Every row of an object, good or bad, in the source's order.
-
-        A `BadRow` without a `record_id` means that the enumeration is not complete. Raises
-        `SourceCutShort` where the rows end before their end.
-        """
+        """Until extraction reads by `changes`."""
 
 
 # ── redaction ────────────────────────────────────────────────────────────────────────────────────

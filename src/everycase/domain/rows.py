@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
 from functools import lru_cache
 from itertools import chain
 from string import ascii_letters, digits
@@ -58,6 +59,37 @@ class BadRow:
     record_id: str | None = None
     digest: str = ""
     """Of the row's raw bytes, so that the same bad row is known again."""
+
+
+class TombstoneReason(StrEnum):
+    """How a source says that a row is no more."""
+
+    DELETED = "deleted"
+    """It is marked as deleted (`IsDeleted`), or stands in a list of deletions."""
+    MERGED = "merged"
+    """It was merged into another row, which has its children now."""
+    ABSENT = "absent"
+    """It was asked for by its id, and the source has no such row."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tombstone:
+    """A row that is no more. It carries no content: a source may have blanked what it still shows."""
+
+    object: str
+    id: str
+    reason: TombstoneReason
+    at: datetime | None = None
+    """When it went, where the source says so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowVersion:
+    """A row as an inventory names it. Equal versions promise equal content."""
+
+    id: str
+    version: str
+    is_deleted: bool = False
 
 
 def long_id(value: str) -> str:

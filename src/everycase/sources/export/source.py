@@ -7,18 +7,31 @@ of the file is read all the same (contract §3).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
 from pathlib import Path
+from typing import TypeVar
 
 from everycase.domain import catalogue as catalogues
 from everycase.domain.cases import Record
 from everycase.domain.catalogue import Catalogue, SourceObject
 from everycase.domain.errors import SourceCutShort, WrongUse
-from everycase.domain.rows import BadRow, MalformedRow
-from everycase.ports import ObjectState
+from everycase.domain.rows import BadRow, MalformedRow, RowVersion, Tombstone
+from everycase.ports import ObjectState, Reading, VersionKind
 from everycase.sources.export.archive import STREAM_ERRORS, Bytes, ExportFile, find_files
 from everycase.sources.export.csv_rows import CsvRows
 from everycase.sources.export.json_rows import JsonRows
+from everycase.sources.export.reading import (
+    FileReading,
+    Row,
+    UnchangedReading,
+    as_change,
+    as_it_is,
+    as_version,
+    pick,
+)
+
+T = TypeVar("T")
 
 READER_VERSION = "2"
 """Raised when the same bytes are read differently, so that unchanged files are read again."""
@@ -27,6 +40,9 @@ READER_VERSION = "2"
 class ExportSource:
     """Every object's file of one export. Implements `ports.Source`."""
 
+    kind = "export"
+    identity = "export"
+    versions = VersionKind.ROW_HASH
     name = "export"
     is_complete = True
 
@@ -49,14 +65,41 @@ class ExportSource:
             return self._absent(obj, f"{file.name} {e}")
         except STREAM_ERRORS as e:
             return self._absent(obj, f"{file.name} {_trouble(e)}")
-        try:
-            version = f"{READER_VERSION}:{self._meaning(obj)}:{file.digest()}"
-        except STREAM_ERRORS:
-            version = ""
+        version = self._mark(file, obj)
         place = f"{file.name} {'record' if file.is_json else 'line'}"
         return ObjectState(
             object=obj.name, is_present=True, version=version, missing_fields=missing, place=place
         )
+
+    def changes(self, obj: SourceObject, since: str = "") -> Reading[Record | Tombstone | BadRow]:
+        """All rows, or none where the file is the one that was read last."""
+        file = self._files.get(obj.name.lower())
+        if file is not None and since and since == self._mark(file, obj):
+            return UnchangedReading(since, file.name)
+        return self._reading(obj, as_it_is)
+
+    def inventory(self, obj: SourceObject) -> Reading[RowVersion | BadRow]:
+        return self._reading(obj, as_version)
+
+    def fetch(self, obj: SourceObject, ids: AbstractSet[str]) -> Iterator[Record | Tombstone | BadRow]:
+        """Reads the file once, so that a caller does well to ask for all ids together."""
+        return pick(self._reading(obj, as_it_is), obj.name, ids)
+
+    def _reading(self, obj: SourceObject, turn: Callable[[Row], T]) -> FileReading[T]:
+        file = self._files.get(obj.name.lower())
+        return FileReading(
+            lambda: map(as_change, self.read(obj)),
+            turn,
+            window=file.name if file else "",
+            mark=lambda: self._mark(file, obj) if file else "",
+        )
+
+    def _mark(self, file: ExportFile, obj: SourceObject) -> str:
+        """Equal for equal bytes that are read the same way; empty where they have no end."""
+        try:
+            return f"{READER_VERSION}:{self._meaning(obj)}:{file.digest()}"
+        except STREAM_ERRORS:
+            return ""
 
     def read(self, obj: SourceObject) -> Iterator[Record | BadRow]:
         file = self._files.get(obj.name.lower())

@@ -12,6 +12,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +20,8 @@ from typing import Any
 
 from everycase.domain.cases import Record
 from everycase.domain.catalogue import OBJECTS, RECORD_KEEPING, Catalogue, SourceObject
-from everycase.domain.rows import BadRow
-from everycase.ports import ObjectState
+from everycase.domain.rows import BadRow, RowVersion, Tombstone
+from everycase.ports import ObjectState, Reading, VersionKind
 from everycase.sources.export.source import ExportSource
 from everycase.sources.sample.case import SampleCase
 
@@ -91,6 +92,9 @@ def write_sample(folder: Path, *, cases: int, seed: int) -> SampleSummary:
 class SampleSource:
     """The `sample` source: generated once under the data directory, then read like any export."""
 
+    kind = "sample"
+    identity = "sample"
+    versions = VersionKind.ROW_HASH
     name = "sample"
     is_complete = True
 
@@ -102,6 +106,15 @@ class SampleSource:
 
     def state(self, obj: SourceObject) -> ObjectState:
         return self._export.state(obj)
+
+    def changes(self, obj: SourceObject, since: str = "") -> Reading[Record | Tombstone | BadRow]:
+        return self._export.changes(obj, since)
+
+    def inventory(self, obj: SourceObject) -> Reading[RowVersion | BadRow]:
+        return self._export.inventory(obj)
+
+    def fetch(self, obj: SourceObject, ids: AbstractSet[str]) -> Iterator[Record | Tombstone | BadRow]:
+        return self._export.fetch(obj, ids)
 
     def read(self, obj: SourceObject) -> Iterator[Record | BadRow]:
         return self._export.read(obj)
