@@ -1,20 +1,16 @@
-"""One real PostgreSQL for all tests of a session, a fresh database for each test that asks for one."""
+"""Fixtures of all tests: one PostgreSQL server a session, a database of its own for each test."""
 
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from everycase import telemetry
-from everycase.store import embedded
 from tests.support import weaviate_server
+from tests.support.databases import Databases, serving
 from tests.support.providers import StandIn, standing_in
 from tests.support.weaviate_server import GivenServer, WeaviateServer
 from tests.support.world import World
@@ -65,24 +61,28 @@ def _well(provider: StandIn) -> StandIn:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
     """The DSN of an embedded server that lives as long as the session (one for each xdist worker)."""
-    home = Path(tempfile.mkdtemp(prefix="ec-", dir="/tmp"))
-    home.chmod(0o755)
-    try:
-        yield embedded.start(home)
-    finally:
-        embedded.stop(home)
-        shutil.rmtree(home, ignore_errors=True)
+    with serving() as dsn:
+        yield dsn
+
+
+@pytest.fixture(scope="session")
+def databases(postgres: str) -> Databases:
+    """Databases on the session's server; the schema is migrated once, and cloned for each test."""
+    return Databases(postgres)
 
 
 @pytest.fixture
-def database_url(postgres: str) -> Iterator[str]:
-    """A fresh, empty database."""
-    name = f"t{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(postgres, autocommit=True) as conn:
-        conn.execute(psycopg.sql.SQL("create database {}").format(psycopg.sql.Identifier(name)))
-    yield postgres.replace("/everycase?", f"/{name}?")
-    with psycopg.connect(postgres, autocommit=True) as conn:
-        conn.execute(psycopg.sql.SQL("drop database {} with (force)").format(psycopg.sql.Identifier(name)))
+def database_url(databases: Databases) -> Iterator[str]:
+    """A database of the test's own whose schema is up to date."""
+    with databases.fresh() as dsn:
+        yield dsn
+
+
+@pytest.fixture
+def empty_database_url(databases: Databases) -> Iterator[str]:
+    """A database of the test's own that everycase has never seen."""
+    with databases.empty() as dsn:
+        yield dsn
 
 
 @pytest.fixture(scope="session")

@@ -18,8 +18,8 @@ from functools import cache
 from pathlib import Path
 
 from everycase import telemetry
-from everycase.store import embedded
-from tests.support.trial import Databases, InvariantBroken, Trial, live_through
+from tests.support.databases import Databases, serving
+from tests.support.trial import MODEL, InvariantBroken, Trial, live_through
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +37,7 @@ def try_seed(server: str, home: Path, seed: int, *, steps: int, kills: int) -> V
     """One history on a database of its own."""
     folder = Path(tempfile.mkdtemp(prefix=f"{seed}-", dir=home))
     try:
-        with _databases(server, home).fresh() as dsn:
+        with _databases(server).fresh() as dsn:
             trial = Trial(dsn, folder, seed)
             seconds = live_through(trial, steps=steps, kills=kills)
     except InvariantBroken as e:
@@ -48,9 +48,9 @@ def try_seed(server: str, home: Path, seed: int, *, steps: int, kills: int) -> V
 
 
 @cache
-def _databases(server: str, home: Path) -> Databases:
-    """The template of this process."""
-    return Databases(server, home)
+def _databases(server: str) -> Databases:
+    """Databases of this process, with a template of its own."""
+    return Databases(server, MODEL.spaces)
 
 
 def _prepare() -> None:
@@ -67,15 +67,12 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=1, metavar="N", help="real processes killed in a seed")
     parser.add_argument("--go-on", action="store_true", help="try all seeds, whatever breaks")
     given = parser.parse_args()
-    home = Path(tempfile.mkdtemp(prefix="ecs-", dir="/tmp"))
-    home.chmod(0o755)
     clean = failed = 0
-    try:
-        server = embedded.start(home)
+    with serving("ecs-") as server, tempfile.TemporaryDirectory(prefix="soak-") as home:
         seeds = range(given.first, given.first + given.seeds)
         with cf.ProcessPoolExecutor(given.processes, mp.get_context("spawn"), _prepare) as pool:
             waiting = [
-                pool.submit(try_seed, server, home, seed, steps=given.steps, kills=given.kills)
+                pool.submit(try_seed, server, Path(home), seed, steps=given.steps, kills=given.kills)
                 for seed in seeds
             ]
             for done in waiting:
@@ -93,9 +90,6 @@ def main() -> int:
                         f"{found.seconds:.1f} s",
                         flush=True,
                     )
-    finally:
-        embedded.stop(home)
-        shutil.rmtree(home, ignore_errors=True)
     print(f"{clean} seeds clean" + (f", {failed} broken" if failed else ""))
     return 1 if failed else 0
 

@@ -162,9 +162,8 @@ def test_only_one_run_at_a_time(shell: Shell, world: World) -> None:
     """A second one says so instead of working beside it."""
     import psycopg
 
-    from everycase.store import locks, migrate
+    from everycase.store import locks
 
-    migrate.upgrade(world.dsn)
     with psycopg.connect(world.dsn, autocommit=True) as conn, locks.wait_for(conn, locks.PIPELINE, seconds=1):
         from everycase.domain.errors import WrongUse
         from everycase.pipeline import sync

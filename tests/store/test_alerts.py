@@ -12,7 +12,7 @@ from everycase.domain.thresholds import Standing, Thresholds
 from everycase.notify import AppriseNotifier
 from everycase.reconcile.alerting import Told, tell
 from everycase.reconcile.rules import RULES, Facts
-from everycase.store import alerts, db, migrate
+from everycase.store import alerts, db
 from tests.support.receiver import Receiver, receiving
 
 NOW = datetime(2024, 11, 4, 6, 0, tzinfo=UTC)
@@ -58,7 +58,6 @@ GOOD = Facts(
 
 @pytest.fixture
 def conn(database_url: str) -> Iterator[db.Connection]:
-    migrate.upgrade(database_url)
     with db.connect(database_url) as found:
         yield found
 

@@ -21,7 +21,7 @@ from everycase.embedders.nomic import NomicDialect
 from everycase.embedders.openai_compatible import OpenAIDialect
 from everycase.embedders.provider import Dialect, ProviderEmbedder
 from everycase.ports import Embedding, EmbeddingBatch, EmbeddingError
-from everycase.store import budget, db, migrate
+from everycase.store import budget, db
 from everycase.store.budget import PostgresGate
 from everycase.store.db import Pool
 from tests.support.providers import KEY, Fault, StandIn, fault, standing_in, vector_of
@@ -35,7 +35,6 @@ TEXTS = [f"The fan of server {n} is loud." for n in range(10)]
 
 @pytest.fixture
 def pool(database_url: str) -> Iterator[Pool]:
-    migrate.upgrade(database_url)
     with db.open_pool(database_url, size=12) as found:
         yield found
 

@@ -15,7 +15,7 @@ import pytest
 
 from everycase.domain.errors import DependencyUnreachable, EverycaseError
 from everycase.service.scheduler import Job, JobOutcome, JobResult, run_due, serve
-from everycase.store import db, migrate, schedule
+from everycase.store import db, schedule
 
 HOUR = timedelta(hours=1)
 
@@ -41,7 +41,6 @@ serve(lambda: db.connect(dsn), [Job(name="j", every=timedelta(seconds=every), ru
 
 @pytest.fixture
 def dsn(database_url: str) -> str:
-    migrate.upgrade(database_url)
     with db.connect(database_url) as conn:
         conn.execute("create table ran (n serial primary key, began timestamptz, ended timestamptz)")
     return database_url

@@ -32,23 +32,21 @@ def failure(n: int, **values) -> Failure:
 
 @pytest.fixture
 def conn(database_url: str):
-    migrate.upgrade(database_url)
     with db.connect(database_url) as found:
         yield found
 
 
-def test_migrating_twice_changes_nothing(database_url: str) -> None:
+def test_migrating_twice_changes_nothing(empty_database_url: str) -> None:
     """And the newest revision is the newest file."""
-    assert migrate.current(database_url) is None
-    assert migrate.upgrade(database_url)
-    assert not migrate.upgrade(database_url)
+    assert migrate.current(empty_database_url) is None
+    assert migrate.upgrade(empty_database_url)
+    assert not migrate.upgrade(empty_database_url)
     files = (Path(migrate.__file__).parent / "migrations" / "versions").glob("*.py")
-    assert migrate.current(database_url) == migrate.LATEST == max(f.name[:4] for f in files)
+    assert migrate.current(empty_database_url) == migrate.LATEST == max(f.name[:4] for f in files)
 
 
 def test_a_newer_schema_is_not_touched(database_url: str) -> None:
     """An older everycase on a newer database says so."""
-    migrate.upgrade(database_url)
     with db.connect(database_url) as conn:
         conn.execute("update recon.alembic_version set version_num = '9999'")
     with pytest.raises(WrongUse, match="newer than this everycase"):
@@ -168,32 +166,24 @@ def test_a_path_too_long_for_a_socket_is_said_so(tmp_path: Path) -> None:
 
 
 def test_the_first_releases_schema_is_upgraded_to_what_a_new_one_is(
-    database_url: str, postgres: str, tmp_path: Path
+    database_url: str, empty_database_url: str
 ) -> None:
     """With its data: column by column, constraint by constraint, index by index."""
     from alembic import command
 
-    command.upgrade(migrate._config(database_url), "0001")
-    with db.connect(database_url) as conn:
+    old = empty_database_url
+    command.upgrade(migrate._config(old), "0001")
+    with db.connect(old) as conn:
         conn.execute(
             "insert into recon.sync_runs (run_id, source, start_time, status) "
             "values (gen_random_uuid(), 'export', now(), 'completed')"
         )
         conn.execute("insert into recon.watermarks values ('export', 'Case', 'v', 3, now())")
-    assert migrate.upgrade(database_url)
-    fresh = database_url.replace("?", "n?")
-    name = psycopg.conninfo.conninfo_to_dict(fresh)["dbname"]
-    with db.connect(postgres) as conn:
-        conn.execute(psycopg.sql.SQL("create database {}").format(psycopg.sql.Identifier(str(name))))
-    try:
-        migrate.upgrade(fresh)
-        assert schema(database_url) == schema(fresh)
-        with db.connect(database_url) as conn:
-            row = conn.execute("select version, row_count, digest from recon.watermarks").fetchone()
-            assert row == ("v", 3, None)
-    finally:
-        with db.connect(postgres) as conn:
-            conn.execute(psycopg.sql.SQL("drop database {}").format(psycopg.sql.Identifier(str(name))))
+    assert migrate.upgrade(old)
+    assert schema(old) == schema(database_url)
+    with db.connect(old) as conn:
+        row = conn.execute("select version, row_count, digest from recon.watermarks").fetchone()
+        assert row == ("v", 3, None)
 
 
 def schema(dsn: str) -> list[tuple[str, ...]]:

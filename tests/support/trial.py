@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 import traceback
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -27,7 +26,7 @@ from everycase.embedders.chain import EmbedderChain
 from everycase.embedders.local import LocalEmbedder
 from everycase.pipeline import load
 from everycase.pipeline.retry import Choice
-from everycase.store import migrate, state
+from everycase.store import state
 from tests.support.changing_export import ChangingExport
 from tests.support.faults import (
     Choking,
@@ -343,41 +342,6 @@ _TOLD = "status created updated deleted failed embedded reused gaps recovered ga
 def _summary(report: dict[str, Any]) -> str:
     """What of a report tells a story."""
     return " ".join(f"{k}={report[k]}" for k in _TOLD.split() if report.get(k))
-
-
-class Databases:
-    """Fresh, migrated databases on one server, cloned from a template."""
-
-    def __init__(self, server: str, home: Path) -> None:
-        self._server, self._home = server, home
-        self._template = self._create(f"template_{uuid.uuid4().hex[:8]}")
-        with World(self._dsn(self._template), home).app() as app:
-            migrate.upgrade(app.dsn)
-            app.index.prepare(MODEL.spaces)
-
-    @contextmanager
-    def fresh(self) -> Iterator[str]:
-        """The DSN of one, which is gone afterwards."""
-        name = self._create(f"trial_{uuid.uuid4().hex[:8]}", template=self._template)
-        try:
-            yield self._dsn(name)
-        finally:
-            self._drop(name)
-
-    def close(self) -> None:
-        self._drop(self._template)
-
-    def _create(self, name: str, *, template: str = "template1") -> str:
-        with psycopg.connect(self._server, autocommit=True) as conn:
-            conn.execute(f"create database {name} template {template}")  # type: ignore[arg-type]
-        return name
-
-    def _drop(self, name: str) -> None:
-        with psycopg.connect(self._server, autocommit=True) as conn:
-            conn.execute(f"drop database if exists {name} with (force)")  # type: ignore[arg-type]
-
-    def _dsn(self, name: str) -> str:
-        return self._server.replace("/everycase?", f"/{name}?")
 
 
 STEPS: tuple[tuple[int, Callable[[Trial], None]], ...] = (
