@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from everycase.domain.errors import WrongUse
-from everycase.pipeline.engine import EngineSpec, Stalled, WorkerLost, run
+from everycase.pipeline.engine import EngineSpec, WorkerLost, run
 
 
 def double(n: int) -> int:
@@ -80,13 +84,110 @@ def test_a_slow_consumer_holds_the_source_back() -> None:
     outcomes.close()
 
 
-def test_a_stall_is_said_so() -> None:
-    """Instead of waiting for ever."""
-    release = threading.Event()
-    outcomes = run(EngineSpec.parse("threads:1"), lambda _: release.wait(20), [1], stall_s=0.2)
-    timer = threading.Timer(0.6, release.set)
-    timer.start()
-    started = time.monotonic()
-    with pytest.raises(Stalled):
-        list(outcomes)
-    assert time.monotonic() - started < 15
+STALL = """
+import threading
+from everycase.pipeline.engine import EngineSpec, Stalled, run
+try:
+    list(run(EngineSpec.parse("{engine}"), {work}, [1], stall_s=1))
+except Stalled as e:
+    print("stalled:", e)
+"""
+
+
+@pytest.mark.parametrize(
+    ("engine", "work"),
+    [
+        ("threads:2", "lambda _: threading.Event().wait()"),
+        ("processes:2", "__import__('tests.unit.pipeline.test_engine', fromlist=['x']).never_return"),
+    ],
+)
+def test_a_worker_that_never_returns_keeps_neither_the_run_nor_the_process(engine: str, work: str) -> None:
+    """The run ends at the stall limit, and the process exits although nobody releases the worker."""
+    done = subprocess.run(
+        [sys.executable, "-c", STALL.format(engine=engine, work=work)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert "stalled: no batch has finished for 1 s" in done.stdout
+
+
+def test_a_generator_that_is_closed_waits_for_its_workers() -> None:
+    """Nobody writes any more when the caller goes on."""
+    at_work, written = threading.Semaphore(0), []
+
+    def write(n: int) -> int:
+        if n == 0:
+            return n
+        at_work.release()
+        time.sleep(0.2)
+        written.append(n)
+        return n
+
+    outcomes = run(EngineSpec.parse("threads:4"), write, range(100))
+    assert next(outcomes).batch == 0
+    for _ in range(3):
+        at_work.acquire()
+    outcomes.close()
+    settled = list(written)
+    assert len(settled) >= 3
+    assert not [t for t in threading.enumerate() if t.name.startswith("everycase-")]
+    assert written == settled
+
+
+@pytest.mark.parametrize("text", ["inline", "threads:2", "processes:2"])
+def test_a_run_that_is_told_to_end_yields_what_it_has_begun_and_begins_no_more(text: str) -> None:
+    """At most the batches that its workers have already taken come out after that."""
+    found = []
+    for outcome in run(EngineSpec.parse(text), double, range(1000), should_end=lambda: len(found) >= 5):
+        found.append(outcome.batch)
+    assert 5 <= len(found) <= 12
+    assert len(set(found)) == len(found)
+
+
+def test_no_worker_process_outlives_its_run() -> None:
+    """They are waited for, whether the run ended or was left."""
+    outcomes = run(EngineSpec.parse("processes:2"), double, range(50))
+    next(outcomes)
+    outcomes.close()
+    assert multiprocessing.active_children() == []
+
+
+def never_return(n: int) -> int:
+    threading.Event().wait()
+    return n
+
+
+def tell_who_i_am(folder: str) -> str:
+    (Path(folder) / str(os.getpid())).touch()
+    threading.Event().wait()
+    return folder
+
+
+PARENT = """
+import sys
+from everycase.pipeline.engine import EngineSpec, run
+from tests.unit.pipeline.test_engine import tell_who_i_am
+if __name__ == "__main__":
+    list(run(EngineSpec.parse("processes:2"), tell_who_i_am, [sys.argv[1]] * 2))
+"""
+
+
+def test_worker_processes_end_when_their_parent_is_killed(tmp_path: Path) -> None:
+    """Without a word from it, within seconds."""
+    folder = tmp_path / "workers"
+    folder.mkdir()
+    script = tmp_path / "parent.py"
+    script.write_text(PARENT)
+    parent = subprocess.Popen(
+        [sys.executable, str(script), str(folder)], env={**os.environ, "PYTHONPATH": os.getcwd()}
+    )
+    deadline = time.monotonic() + 60
+    while len(list(folder.iterdir())) < 2:
+        assert time.monotonic() < deadline, "the workers did not start"
+        time.sleep(0.05)
+    workers = [psutil.Process(int(mark.name)) for mark in folder.iterdir()]
+    parent.kill()
+    parent.wait()
+    assert psutil.wait_procs(workers, timeout=20)[1] == []
