@@ -26,10 +26,11 @@ def _logs() -> None:
 
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tests start from the defaults, whatever the shell says."""
+    """Tests start from the defaults, whatever the shell says; but with the small model, which is fast."""
     for name in list(os.environ):
         if name.startswith("EVERYCASE_") and not name.startswith("EVERYCASE_TEST_"):
             monkeypatch.delenv(name)
+    monkeypatch.setenv("EVERYCASE_EMBEDDERS", "local-small")
 
 
 @pytest.fixture(scope="module")

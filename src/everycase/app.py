@@ -13,6 +13,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
+import structlog
+
 from everycase import telemetry
 from everycase.domain import fingerprint
 from everycase.domain.catalogue import Catalogue
@@ -21,13 +23,14 @@ from everycase.domain.gaps import RunType
 from everycase.domain.providers import Limits, Prices
 from everycase.domain.runs import BatchResult
 from everycase.domain.thresholds import Thresholds
-from everycase.embedders import nomic, openai_compatible
+from everycase.embedders import minilm, nomic, openai_compatible
 from everycase.embedders.chain import EmbedderChain
 from everycase.embedders.endpoint import Endpoint, Manners, address
-from everycase.embedders.local import LocalEmbedder
+from everycase.embedders.minilm import MiniLMEmbedder
 from everycase.embedders.nomic import NomicDialect
 from everycase.embedders.openai_compatible import OpenAIDialect
 from everycase.embedders.provider import Dialect, ProviderEmbedder
+from everycase.embedders.wordllama import WordLlamaEmbedder
 from everycase.indexes.embedded.index import EmbeddedIndex
 from everycase.notify import AppriseNotifier
 from everycase.pipeline.build import Builder
@@ -54,6 +57,8 @@ from everycase.store.db import Pool
 
 if TYPE_CHECKING:
     from everycase.app_weaviate import WeaviateWiring
+
+log = structlog.get_logger()
 
 SUBJECT = "everycase"
 
@@ -115,11 +120,21 @@ class App:
     @cached_property
     def embedders(self) -> tuple[Embedder, ...]:
         """The providers in their order. Raises `WrongUse` for one that lacks its address."""
-        return tuple(self._embedder(name) for name in self.settings.embedders)
+        return tuple(self._embedder(name) for name in self.providers)
+
+    @cached_property
+    def providers(self) -> tuple[str, ...]:
+        """Their names; `local-small` stands in for `local` on a machine that lacks the model's packages."""
+        names = self.settings.embedders
+        if "local" not in names or minilm.is_installed():
+            return names
+        log.warning("model_not_installed", model=minilm.MODEL, used_instead="local-small")
+        return tuple(dict.fromkeys("local-small" if n == "local" else n for n in names))
 
     @cached_property
     def embedder(self) -> Embedder:
-        return EmbedderChain(self.embedders)
+        """The chain; queries are also embedded in the space of the small model, which was `local` once."""
+        return EmbedderChain(self.embedders, for_queries=[WordLlamaEmbedder()])
 
     def _embedder(self, name: str) -> Embedder:
         s = self.settings
@@ -137,7 +152,7 @@ class App:
                 model=n.model, dimensions=n.dimensions, encoding=n.encoding, prefixes=nomic.PREFIXES
             )
             return self._provider(name, n, openai_compatible.PATH, dialect)
-        return LocalEmbedder()
+        return MiniLMEmbedder() if name == "local" else WordLlamaEmbedder()
 
     def _provider(self, name: str, s: ProviderSettings, path: str, dialect: Dialect) -> Embedder:
         setting = f"EVERYCASE_{name.upper()}"
@@ -334,12 +349,17 @@ class App:
         """The worker function, in the form that the engine can hand on."""
         if self.engine.kind != "processes":
             return partial(self.processor.process, run_id)
-        return partial(process_batch, Worker(self.settings, telemetry.is_debugging()), run_id)
+        return partial(process_batch, self._worker, run_id)
+
+    @property
+    def _worker(self) -> Worker:
+        settings = self.settings.model_copy(update={"embedders": self.providers})
+        return Worker(settings, telemetry.is_debugging())
 
     def _build_work(self, collection: str, run_id: UUID) -> Work:
         if self.engine.kind != "processes":
             return partial(self.builder(collection).build, run_id)
-        return partial(build_batch, Worker(self.settings, telemetry.is_debugging()), collection, run_id)
+        return partial(build_batch, self._worker, collection, run_id)
 
 
 @dataclass(frozen=True)

@@ -177,7 +177,7 @@ class Settings(BaseSettings):
     weaviate: WeaviateSettings = Field(
         default_factory=WeaviateSettings, description="The server of EVERYCASE_INDEX=weaviate."
     )
-    embedders: Annotated[tuple[Literal["local", "chathpe", "nomic"], ...], NoDecode] = Field(
+    embedders: Annotated[tuple[Literal["local", "local-small", "chathpe", "nomic"], ...], NoDecode] = Field(
         default=("local",), min_length=1, description="Embedding providers in order, separated by commas."
     )
     chathpe: ChatHPESettings = Field(default_factory=ChatHPESettings, description="The primary provider.")

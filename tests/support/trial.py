@@ -23,7 +23,7 @@ from everycase.console import ProgressLines
 from everycase.domain.errors import EverycaseError, PipelineStopped, WrongUse
 from everycase.domain.gaps import RunType
 from everycase.embedders.chain import EmbedderChain
-from everycase.embedders.local import LocalEmbedder
+from everycase.embedders.wordllama import WordLlamaEmbedder
 from everycase.pipeline import load
 from everycase.pipeline.retry import Choice
 from everycase.store import state
@@ -43,7 +43,7 @@ from tests.support.hands import FAULTS, Hands
 from tests.support.invariants import broken
 from tests.support.world import World
 
-MODEL = LocalEmbedder()
+MODEL = WordLlamaEmbedder()
 """Loaded once for all trials of a process."""
 
 LAST_CALL = 9

@@ -8,8 +8,9 @@ from everycase import settings
 from everycase.domain.errors import WrongUse
 
 
-def test_without_any_setting_there_is_a_default_for_each() -> None:
+def test_without_any_setting_there_is_a_default_for_each(monkeypatch: pytest.MonkeyPatch) -> None:
     """The embedded default of contract §18."""
+    monkeypatch.delenv("EVERYCASE_EMBEDDERS")
     found = settings.load()
     assert (found.source, found.database_url.get_secret_value(), found.index) == (
         "sample",
@@ -41,7 +42,7 @@ def test_the_environment_beats_the_file(monkeypatch: pytest.MonkeyPatch, tmp_pat
         (
             "EVERYCASE_EMBEDDERS",
             "nobody",
-            "EVERYCASE_EMBEDDERS: Input should be 'local', 'chathpe' or 'nomic'$",
+            "EVERYCASE_EMBEDDERS: Input should be 'local', 'local-small', 'chathpe' or 'nomic'$",
         ),
         ("EVERYCASE_FIELDS", "{not json", "settings cannot be"),
     ],

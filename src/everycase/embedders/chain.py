@@ -16,10 +16,12 @@ Outcome = Embedding | EmbeddingError
 class EmbedderChain:
     """The first embedder is the preferred one; every vector passes the admission gate."""
 
-    def __init__(self, embedders: Sequence[Embedder]) -> None:
+    def __init__(self, embedders: Sequence[Embedder], *, for_queries: Sequence[Embedder] = ()) -> None:
+        """`for_queries`: embed no documents, only queries in spaces that no embedder of the chain has."""
         if not embedders:
             raise ValueError("a chain needs an embedder")
         self._embedders = tuple(embedders)
+        self._for_queries = (*self._embedders, *for_queries)
         self.space = self._embedders[0].space
         self.spaces: Mapping[str, int] = {s: d for e in self._embedders for s, d in e.spaces.items()}
 
@@ -34,7 +36,7 @@ class EmbedderChain:
         return run.batch()
 
     def embed_query(self, text: str, space: str) -> Vector:
-        for embedder in self._embedders:
+        for embedder in self._for_queries:
             if space in embedder.spaces:
                 try:
                     return embedder.embed_query(text, space)

@@ -1,4 +1,4 @@
-"""The local model and the chain: an outcome for each text, and no vector that is not one."""
+"""The local models and the chain: an outcome for each text, and no vector that is not one."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ import pytest
 from everycase.domain.failures import EmbeddingFailure, ErrorType
 from everycase.embedders.admission import admit
 from everycase.embedders.chain import EmbedderChain
-from everycase.embedders.local import LocalEmbedder
+from everycase.embedders.wordllama import WordLlamaEmbedder
 from everycase.ports import Embedding, EmbeddingBatch, EmbeddingError
 
 TEXTS = ["The fan is loud.", "Memory error on DIMM 3 of processor 1", "größer Ω 你好 " * 50, "x"]
-LOCAL = LocalEmbedder()
+LOCAL = WordLlamaEmbedder()
 
 
 def test_vectors_are_those_of_wordllama_itself() -> None:
     """Only its padding is left out."""
-    from everycase.embedders.local import _load
+    from everycase.embedders.wordllama import _load
 
     theirs = _load().embed(TEXTS, norm=True)
     ours = np.stack([o.vector for o in LOCAL.embed_documents(TEXTS).outcomes])
@@ -115,3 +115,10 @@ def test_a_query_is_embedded_by_the_provider_of_its_space() -> None:
     assert chain.embed_query("fan", LOCAL.space).shape == (256,)
     with pytest.raises(EmbeddingFailure, match="none of EVERYCASE_EMBEDDERS"):
         chain.embed_query("fan", "other/m@9")
+
+
+def test_an_embedder_for_queries_embeds_no_documents() -> None:
+    """Cases in a former space are still found by meaning until they are in the new one."""
+    chain = EmbedderChain([Provider("a", {})], for_queries=[LOCAL])
+    assert chain.embed_query("fan", LOCAL.space).shape == (256,)
+    assert LOCAL.space not in chain.spaces

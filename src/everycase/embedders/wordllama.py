@@ -1,4 +1,4 @@
-"""The default provider: WordLlama's packaged model, in process, without a network (contract §7)."""
+"""The `local-small` provider: WordLlama's packaged model, in process, without a network (contract §7)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CHARACTERS_PER_TOKEN = 3.6
 _LOADING = threading.Lock()
 
 
-class LocalEmbedder:
+class WordLlamaEmbedder:
     """Mean of the texts' token embeddings, as WordLlama computes it, without its padding.
 
     Vectors are of unit length, float32, shape (256,). One batch counts as one call.
@@ -51,7 +51,7 @@ class LocalEmbedder:
     def embed_query(self, text: str, space: str) -> Vector:
         """Queries are embedded as documents are. Raises `ValueError` for another space, or no words."""
         if space != self.space:
-            raise ValueError(f"{space} is not a space of the local model")
+            raise ValueError(f"{space} is not a space of WordLlama")
         outcome = self.embed_documents([text]).outcomes[0]
         if isinstance(outcome, EmbeddingError):
             raise ValueError(outcome.message)
