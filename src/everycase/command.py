@@ -10,7 +10,6 @@ from collections.abc import Callable
 from importlib import metadata
 from typing import Annotated, Any
 
-import psycopg
 import typer
 
 from everycase import console, telemetry
@@ -110,9 +109,6 @@ def _explain(error: Exception, *, as_json: bool, debug: bool) -> ExitCode:
     """One sentence on stderr (and as JSON); where it happened only with --debug."""
     if isinstance(error, EverycaseError):
         code, sentence = error.exit_code, str(error)
-    elif isinstance(error, psycopg.OperationalError):
-        code = ExitCode.UNREACHABLE
-        sentence = "the connection to PostgreSQL was lost: nothing is lost, the next run finishes the work"
     else:
         code = ExitCode.UNRESOLVED
         sentence = f"unexpected {type(error).__name__}: run again with --debug and report what it prints"

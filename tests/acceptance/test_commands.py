@@ -165,12 +165,12 @@ def test_only_one_run_at_a_time(shell: Shell, world: World) -> None:
     from everycase.store import locks
 
     with psycopg.connect(world.dsn, autocommit=True) as conn, locks.wait_for(conn, locks.PIPELINE, seconds=1):
-        from everycase.domain.errors import WrongUse
+        from everycase.domain.errors import AnotherRunAtWork
         from everycase.pipeline import sync
 
         sync_wait, sync.LOCK_WAIT_S = sync.LOCK_WAIT_S, 0.5
         try:
-            with pytest.raises(WrongUse, match="another everycase run"):
+            with pytest.raises(AnotherRunAtWork, match="another everycase run"):
                 world.sync(shell.env["EVERYCASE_SOURCE"])
         finally:
             sync.LOCK_WAIT_S = sync_wait

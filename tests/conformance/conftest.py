@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from uuid import uuid4
 
 import pytest
-from psycopg_pool import ConnectionPool
 
 from everycase.indexes.embedded.index import EmbeddedIndex
 from everycase.indexes.weaviate.client import Connection, connect
 from everycase.indexes.weaviate.index import WeaviateIndex
 from everycase.ports import VectorIndex
+from everycase.store.db import Pool, open_pool
 from everycase.store.fence import ObjectFence
 from tests.support.weaviate_server import GivenServer, WeaviateServer
 
@@ -20,13 +20,13 @@ SPACES = {"one/model@8": 8, "two/model@4": 4}
 
 
 @pytest.fixture
-def pool(database_url: str) -> Iterator[ConnectionPool]:
-    with ConnectionPool(database_url, min_size=1, max_size=6, kwargs={"autocommit": True}) as found:
+def pool(database_url: str) -> Iterator[Pool]:
+    with open_pool(database_url, size=6) as found:
         yield found
 
 
 @pytest.fixture(params=["embedded", "weaviate"])
-def index(request: pytest.FixtureRequest, pool: ConnectionPool) -> Iterator[VectorIndex]:
+def index(request: pytest.FixtureRequest, pool: Pool) -> Iterator[VectorIndex]:
     """An empty index that is prepared for two spaces."""
     if request.param == "embedded":
         found = EmbeddedIndex(pool)
@@ -37,7 +37,7 @@ def index(request: pytest.FixtureRequest, pool: ConnectionPool) -> Iterator[Vect
 
 
 @pytest.fixture
-def weaviate_index(weaviate: GivenServer | WeaviateServer, pool: ConnectionPool) -> Iterator[WeaviateIndex]:
+def weaviate_index(weaviate: GivenServer | WeaviateServer, pool: Pool) -> Iterator[WeaviateIndex]:
     """An alias of its own on the real server, fenced by PostgreSQL as in the program."""
     with connected(weaviate) as connection:
         found = WeaviateIndex(connection, f"Test{uuid4().hex[:12]}", fence=ObjectFence(pool))

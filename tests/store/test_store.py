@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from everycase.domain.catalogue import OBJECTS
-from everycase.domain.errors import DependencyUnreachable, WrongUse
+from everycase.domain.errors import AnotherRunAtWork, DependencyUnreachable, WrongUse
 from everycase.domain.failures import ErrorType, Failure, FailureStage
 from everycase.store import db, embedded, failures, locks, migrate, staging
 
@@ -102,7 +102,7 @@ def test_a_lock_ends_with_its_connection(conn, database_url: str) -> None:
     other = db.connect(database_url)
     with locks.wait_for(other, locks.PIPELINE, seconds=1):
         assert locks.is_held(conn, locks.PIPELINE)
-        with pytest.raises(WrongUse), locks.wait_for(conn, locks.PIPELINE, seconds=0.3):
+        with pytest.raises(AnotherRunAtWork), locks.wait_for(conn, locks.PIPELINE, seconds=0.3):
             pass
         other.close()
     with locks.wait_for(conn, locks.PIPELINE, seconds=5):

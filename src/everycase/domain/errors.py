@@ -16,6 +16,7 @@ class ExitCode(IntEnum):
     WRONG_USE = 2
     STOPPED = 3
     UNREACHABLE = 4
+    BUSY = 5
 
 
 class EverycaseError(Exception):
@@ -43,6 +44,48 @@ class DependencyUnreachable(EverycaseError):
     """A server that everycase needs does not answer."""
 
     exit_code = ExitCode.UNREACHABLE
+
+
+class AnotherRunAtWork(EverycaseError):
+    """Another everycase run is at work on this database."""
+
+    exit_code = ExitCode.BUSY
+
+
+class DatabaseFault(DependencyUnreachable):
+    """PostgreSQL cannot do what it is asked, for a reason that is about no single row."""
+
+
+class DatabaseUnreachable(DatabaseFault):
+    """PostgreSQL does not answer, or the connection to it was lost."""
+
+
+class DatabaseFull(DatabaseFault):
+    """PostgreSQL has no disk or no memory left, or cannot use its disk."""
+
+
+class DatabaseReadOnly(DatabaseFault):
+    """PostgreSQL takes no writes: it is a standby, or was told to be read-only."""
+
+
+class DatabaseTimeout(DatabaseFault):
+    """A statement was cancelled, or it waited too long for an answer or for a lock."""
+
+
+class DatabaseConflict(DatabaseFault):
+    """Two transactions blocked each other and this one was ended: tried again, it goes through."""
+
+
+class DatabaseLacks(DatabaseFault):
+    """PostgreSQL lacks an extension that is needed, or the role lacks a privilege."""
+
+
+class DatabaseDamaged(DatabaseFault):
+    """PostgreSQL has found its own files damaged."""
+
+
+class RowRefused(EverycaseError):
+    """PostgreSQL refuses one value: too long, not text of its encoding, or against a rule of its table."""
 
 
 class SourceCutShort(EverycaseError):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import psycopg
 import structlog
 
-from everycase.domain.errors import EverycaseError
+from everycase.domain.errors import EverycaseError, RowRefused
 from everycase.domain.runs import BatchResult
+from everycase.store import db
 
 log = structlog.get_logger()
 
@@ -23,10 +23,10 @@ def one_by_one(
     Raises only what is about no case: that PostgreSQL or another dependency cannot be used.
     """
     try:
-        return work(ids)
-    except (psycopg.OperationalError, EverycaseError):
-        raise
+        return db.again(lambda: work(ids))
     except Exception as e:
+        if isinstance(e, EverycaseError) and not isinstance(e, RowRefused):
+            raise
         log.debug("batch_split", cases=len(ids), error=type(e).__name__, exc_info=True)
         if len(ids) == 1:
             return give_up(ids, e)

@@ -11,7 +11,6 @@ from functools import partial
 from typing import Protocol
 from uuid import UUID
 
-import psycopg
 import structlog
 
 from everycase.domain.errors import EverycaseError
@@ -181,7 +180,7 @@ class Crew:
 
 def _rescue(ids: Sequence[str], error: Exception | None, give_up: GiveUp) -> BatchResult:
     """A batch that no worker survived is given up here; what is down is said so."""
-    if isinstance(error, EverycaseError | psycopg.OperationalError):
+    if isinstance(error, EverycaseError):
         raise error
     log.warning("batch_failed", cases=len(ids), error=type(error).__name__)
     return give_up(ids, error)

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
-import psycopg
 import structlog
 
 from everycase.domain.errors import EverycaseError
@@ -98,7 +97,7 @@ def serve(
         try:
             results = run_due(connect, jobs)
             was_lost = False
-        except (EverycaseError, psycopg.OperationalError) as e:
+        except EverycaseError as e:
             results = [] if was_lost else [_lost(e)]
             was_lost = True
         for result in results:
@@ -117,6 +116,4 @@ def _sentence(error: Exception) -> str:
     """Ours say what to do; of others only their type is told, for they may quote the data."""
     if isinstance(error, EverycaseError):
         return str(error)
-    if isinstance(error, psycopg.OperationalError):
-        return "the connection to PostgreSQL was lost"
     return f"unexpected {type(error).__name__}; everycase sync --debug shows where"

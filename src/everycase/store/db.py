@@ -1,61 +1,100 @@
-"""Connections to PostgreSQL, and its errors in our words. Values never appear in them."""
+"""Connections to PostgreSQL that raise our errors (store/errors.py), never the driver's."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+import random
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import psycopg
+from psycopg.abc import Params, PQGen, Query
 from psycopg.conninfo import conninfo_to_dict
+from psycopg.pq import TransactionStatus
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from everycase.domain.errors import DependencyUnreachable
+from everycase.domain.errors import DatabaseConflict
+from everycase.store import errors
 
-Connection = psycopg.Connection[Any]
-Pool = ConnectionPool[Connection]
+T = TypeVar("T")
 
 CONNECT_TIMEOUT_S = 10
+_CHECK_S = 0.1
+ATTEMPTS = 4
+"""How often work that lost a deadlock is tried in all."""
+_PAUSE_S = 0.05
+
+
+class Connection(psycopg.Connection[Any]):
+    """A connection whose driver errors are translated wherever they are raised: statement, COPY or commit."""
+
+    def wait(self, gen: PQGen[T], interval: float = _CHECK_S, timeout: float | None = None) -> T:
+        try:
+            return super().wait(gen, interval, timeout)
+        except psycopg.Error as e:
+            raise errors.translate(e, _where(self)) from None
+
+    def execute(
+        self, query: Query, params: Params | None = None, *, prepare: bool | None = None, binary: bool = False
+    ) -> psycopg.Cursor[Any]:
+        """Outside of a transaction, a statement that loses a deadlock is tried again."""
+        statement: Any = query  # the driver's overloads tell template strings from the rest
+
+        def once() -> psycopg.Cursor[Any]:
+            try:
+                return super(Connection, self).execute(statement, params, prepare=prepare, binary=binary)
+            except psycopg.Error as e:  # of a connection that is closed the driver says so itself
+                raise errors.translate(e, _where(self)) from None
+
+        is_alone = self.pgconn.transaction_status == TransactionStatus.IDLE and self.autocommit
+        return again(once) if is_alone else once()
+
+
+class Pool(ConnectionPool[Connection]):
+    """Connections that are checked before they are lent, so a restart of the server costs nobody an error."""
+
+    def __init__(self, dsn: str, *, size: int) -> None:
+        super().__init__(
+            dsn,
+            connection_class=Connection,
+            min_size=0,
+            max_size=size,
+            timeout=60,
+            kwargs=_options(),
+            check=ConnectionPool.check_connection,
+            open=True,
+        )
+
+    def getconn(self, timeout: float | None = None) -> Connection:
+        try:
+            return super().getconn(timeout)
+        except PoolTimeout as e:
+            raise errors.cannot_connect(e, address(str(self.conninfo))) from None
 
 
 def open_pool(dsn: str, *, size: int) -> Pool:
-    """A pool of at most `size` connections in autocommit mode. Raises `DependencyUnreachable`."""
-    with reaching(dsn):
-        connect(dsn).close()
-    return ConnectionPool(
-        dsn,
-        min_size=0,
-        max_size=size,
-        timeout=60,
-        kwargs={"autocommit": True, "connect_timeout": CONNECT_TIMEOUT_S, "application_name": "everycase"},
-        open=True,
-    )
+    """A pool of at most `size` connections in autocommit mode. Raises `DatabaseUnreachable`."""
+    connect(dsn).close()
+    return Pool(dsn, size=size)
 
 
 def connect(dsn: str) -> Connection:
-    """One connection of its own, for locks and streams."""
-    with reaching(dsn):
-        return psycopg.connect(
-            dsn, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S, application_name="everycase"
-        )
-
-
-@contextmanager
-def reaching(dsn: str) -> Iterator[None]:
-    """Translate "cannot connect" into one sentence that names the server and never a password."""
+    """One connection of its own, for locks and streams. Raises `DatabaseFault`."""
     try:
-        yield
-    except (psycopg.OperationalError, PoolTimeout) as e:
-        reason = _reason(e)
-        raise DependencyUnreachable(
-            f"PostgreSQL at {address(dsn)} cannot be used ({reason}): check EVERYCASE_DATABASE_URL "
-            "and that the server is up"
-        ) from None
-    except psycopg.ProgrammingError:
-        raise DependencyUnreachable(
-            "EVERYCASE_DATABASE_URL is not a PostgreSQL address: postgresql://user:password@host:5432/database"
-        ) from None
+        return Connection.connect(dsn, **_options())
+    except psycopg.Error as e:
+        raise errors.cannot_connect(e, address(dsn)) from None
+
+
+def again(work: Callable[[], T]) -> T:
+    """`work`, tried again where it loses a deadlock; it must hold its transaction itself."""
+    for attempt in range(ATTEMPTS - 1):
+        try:
+            return work()
+        except DatabaseConflict:
+            time.sleep(_PAUSE_S * 2**attempt * (1 + random.random()))
+    return work()
 
 
 def address(dsn: str) -> str:
@@ -64,19 +103,19 @@ def address(dsn: str) -> str:
         parts = conninfo_to_dict(dsn)
     except psycopg.ProgrammingError:
         return urlsplit(dsn).hostname or "(unreadable address)"
-    return f"{parts.get('host', 'localhost')}:{parts.get('port', 5432)}/{parts.get('dbname', '')}"
+    return _place(parts.get("host", "localhost"), parts.get("port", 5432), parts.get("dbname", ""))
 
 
-def _reason(error: Exception) -> str:
-    text = str(error).lower()
-    known = {
-        "password authentication failed": "the password was refused",
-        "no password supplied": "it wants a password",
-        "does not exist": "the database or role does not exist",
-        "could not translate host": "the host name is not known",
-        "failed to resolve": "the host name is not known",
-        "connection refused": "connection refused",
-        "timeout": "no answer in time",
-        "too many": "too many connections",
-    }
-    return next((said for sign, said in known.items() if sign in text), type(error).__name__)
+def _where(conn: Connection) -> str:
+    """The same of a connection; of one that was lost the driver knows nothing any more."""
+    if conn.closed:
+        return "the address of EVERYCASE_DATABASE_URL"
+    return _place(conn.info.host, conn.info.port, conn.info.dbname)
+
+
+def _place(host: object, port: object, database: object) -> str:
+    return f"{host}:{port}/{database}"
+
+
+def _options() -> dict[str, Any]:
+    return {"autocommit": True, "connect_timeout": CONNECT_TIMEOUT_S, "application_name": "everycase"}

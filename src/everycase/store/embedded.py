@@ -11,12 +11,14 @@ import subprocess
 import time
 import warnings
 from pathlib import Path
+from urllib.parse import quote
 
 import psutil
 import psycopg
 from filelock import FileLock
 
-from everycase.domain.errors import DependencyUnreachable, WrongUse
+from everycase.domain.errors import DatabaseUnreachable, DependencyUnreachable, WrongUse
+from everycase.store import db
 
 LONGEST_SOCKET_PATH = 100
 """Characters; the kernel's limit for a socket's path is 107 (104 on macOS)."""
@@ -81,12 +83,10 @@ def _bring_up(data: Path) -> None:
 
 
 def stop(home: Path) -> bool:
-    """End the server under `home`; whether there was one to end."""
-    data = _data_directory(home)
-    if not (data / "postmaster.pid").exists() or not _answers(_dsn(data, "postgres")):
+    """End the server under `home`; whether there was one, even one that does not answer."""
+    server = _server(_data_directory(home) / "postmaster.pid")
+    if server is None:
         return False
-    pid = int((data / "postmaster.pid").read_text().splitlines()[0])
-    server = psutil.Process(pid)
     server.send_signal(2)  # SIGINT: a fast shutdown, which ends sessions and writes a checkpoint
     try:
         server.wait(timeout=120)
@@ -106,30 +106,32 @@ def _unfinished(data: Path) -> Path:
 
 
 def _dsn(data: Path, database: str = DATABASE) -> str:
-    return f"postgresql://postgres@/{database}?host={data}"
+    return f"postgresql://postgres@/{database}?host={quote(str(data))}"
 
 
 def _answers(dsn: str) -> bool:
     try:
-        psycopg.connect(dsn, connect_timeout=5).close()
-    except psycopg.OperationalError:
+        db.connect(dsn).close()
+    except DatabaseUnreachable:
         return False
     return True
 
 
 def _remove_stale_pid_file(data: Path) -> None:
-    """Unlink postmaster.pid only if its process is dead, a zombie, or not a postgres of this directory."""
+    """Unlink postmaster.pid if its process is dead, a zombie, or not a postgres of this directory."""
     pid_file = data / "postmaster.pid"
-    try:
-        lines = pid_file.read_text().splitlines()
-        owner = psutil.Process(int(lines[0]))
-        is_ours = owner.status() != psutil.STATUS_ZOMBIE and "postgres" in owner.name()
-    except FileNotFoundError:
-        return
-    except (psutil.Error, ValueError, IndexError):
-        is_ours = False
-    if not is_ours:
+    if _server(pid_file) is None:
         pid_file.unlink(missing_ok=True)
+
+
+def _server(pid_file: Path) -> psutil.Process | None:
+    """The live server that a postmaster.pid names: the number may be another process's by now."""
+    try:
+        found = psutil.Process(int(pid_file.read_text().splitlines()[0]))
+        is_ours = found.status() != psutil.STATUS_ZOMBIE and "postgres" in found.name()
+    except (FileNotFoundError, psutil.Error, ValueError, IndexError):
+        return None
+    return found if is_ours else None
 
 
 def _start_and_wait(data: Path) -> None:
@@ -155,7 +157,7 @@ def _start_and_wait(data: Path) -> None:
 
 def _create_database(data: Path) -> bool:
     """Create our database with our server settings (which want a restart); False if it is there."""
-    with psycopg.connect(_dsn(data, "postgres"), autocommit=True, connect_timeout=30) as conn:
+    with db.connect(_dsn(data, "postgres")) as conn:
         exists = conn.execute("select 1 from pg_database where datname = %s", (DATABASE,)).fetchone()
         if exists:
             return False

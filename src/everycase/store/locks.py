@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from everycase.domain.errors import WrongUse
+from everycase.domain.errors import AnotherRunAtWork
 from everycase.store.db import Connection
 
 MIGRATE = "everycase.migrate"
@@ -21,14 +21,14 @@ _WAIT_S = 0.2
 
 @contextmanager
 def wait_for(conn: Connection, name: str, *, seconds: float) -> Iterator[None]:
-    """Hold the lock `name` on `conn`. Raises `WrongUse` when another holds it for longer than `seconds`.
+    """Hold the lock `name` on `conn`. Raises `AnotherRunAtWork` when another holds it longer.
 
     The wait is for the backend of a killed run, which may need a moment to notice.
     """
     deadline = time.monotonic() + seconds
     while not _try(conn, name):
         if time.monotonic() > deadline:
-            raise WrongUse(
+            raise AnotherRunAtWork(
                 "another everycase run is at work on this database: wait for it to end, or look with "
                 "`everycase status`"
             )

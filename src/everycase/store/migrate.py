@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
-from everycase.domain.errors import DependencyUnreachable, WrongUse
-from everycase.store import db
+from everycase.domain.errors import DatabaseLacks, DependencyUnreachable, WrongUse
+from everycase.store import db, errors
 from everycase.store.locks import MIGRATE, wait_for
 
 if TYPE_CHECKING:
@@ -47,13 +47,22 @@ def upgrade(dsn: str) -> bool:
         try:
             command.upgrade(_config(dsn), "head")
         except Exception as e:
-            if isinstance(e.__cause__, psycopg.errors.InsufficientPrivilege) or "permission denied" in str(e):
-                raise DependencyUnreachable(
-                    f"the role of EVERYCASE_DATABASE_URL may not create schemas in {db.address(dsn)}: "
-                    "grant it CREATE on the database"
-                ) from None
-            raise
+            raise _explain(e, dsn) from None
     return True
+
+
+def _explain(error: Exception, dsn: str) -> Exception:
+    """Alembic wraps the driver's errors in its own; what lies inside is translated."""
+    cause = error.__cause__ if isinstance(error.__cause__, psycopg.Error) else error
+    if not isinstance(cause, psycopg.Error):
+        return error
+    found = errors.translate(cause, db.address(dsn))
+    if isinstance(found, DatabaseLacks) or "permission denied" in str(cause):
+        return DependencyUnreachable(
+            f"the role of EVERYCASE_DATABASE_URL may not create schemas in {db.address(dsn)}: "
+            "grant it CREATE on the database"
+        )
+    return found
 
 
 def _config(dsn: str) -> Config:

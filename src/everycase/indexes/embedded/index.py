@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, LiteralString
@@ -20,10 +20,18 @@ from pgvector import HalfVector
 from pgvector.psycopg import register_vector
 from psycopg import sql
 from psycopg.types.json import Jsonb
-from psycopg_pool import ConnectionPool, PoolTimeout
+from psycopg_pool import ConnectionPool
 
 from everycase.domain.cases import IndexObject, Vector
 from everycase.domain.catalogue import OBJECTS, Catalogue
+from everycase.domain.errors import (
+    DatabaseFault,
+    DatabaseFull,
+    DatabaseLacks,
+    DatabaseReadOnly,
+    DatabaseTimeout,
+    RowRefused,
+)
 from everycase.domain.failures import ErrorType, LoadFailure
 from everycase.domain.fingerprint import Stamps
 from everycase.domain.ranking import fuse
@@ -59,7 +67,7 @@ SQL = read_blocks("everycase.indexes.embedded", "embedded.sql")
 
 
 class EmbeddedIndex:
-    """Implements `ports.VectorIndex` on connections that it is handed."""
+    """Implements `ports.VectorIndex` on connections that it is handed, which raise `DatabaseFault`s."""
 
     name = "embedded"
     settles_after = timedelta(0)
@@ -86,7 +94,7 @@ class EmbeddedIndex:
     def _create(self, conn: psycopg.Connection[Any], spaces: Mapping[str, int]) -> None:
         try:
             conn.execute("create extension if not exists vector")
-        except psycopg.Error:
+        except DatabaseLacks:
             raise LoadFailure(
                 ErrorType.WEAVIATE_UNAVAILABLE,
                 "this PostgreSQL has no pgvector (or the role may not create the extension): install it, "
@@ -122,7 +130,9 @@ class EmbeddedIndex:
     # ── writing ──────────────────────────────────────────────────────────────────────────────
 
     def upsert(self, objects: Sequence[IndexObject]) -> list[UpsertOutcome]:
-        return admit(objects, self._write)
+        with self._connection(vectors=False) as conn:
+            there = self._tables(conn)
+        return admit(objects, self._write, refuse=lambda o: _refuse_space(o, there))
 
     def _write(self, objects: Sequence[IndexObject]) -> dict[UUID, UpsertOutcome]:
         """All of them in one go; where the server refuses one, halves, until that one stands alone."""
@@ -131,9 +141,9 @@ class EmbeddedIndex:
         try:
             with self._connection() as conn, conn.transaction():
                 stored = self._write_all(conn, objects)
-        except (psycopg.DataError, psycopg.ProgrammingError, psycopg.IntegrityError) as e:
+        except RowRefused as e:
             if len(objects) == 1:
-                said = f"PostgreSQL refuses the object ({type(e).__name__})"
+                said = f"PostgreSQL refuses the object: {e}"
                 return {objects[0].stamps.object_id: failed(objects[0], ErrorType.WEAVIATE_REJECTED, said)}
             half = len(objects) // 2
             return {**self._write(objects[:half]), **self._write(objects[half:])}
@@ -334,16 +344,22 @@ class EmbeddedIndex:
                 if vectors and not conn.adapters.types.get("halfvec"):
                     register_vector(conn)
                 yield conn
-        except psycopg.errors.QueryCanceled:
-            raise LoadFailure(ErrorType.WEAVIATE_TIMEOUT, "PostgreSQL did not answer in time") from None
-        except (psycopg.errors.ReadOnlySqlTransaction, psycopg.errors.DiskFull):
-            raise LoadFailure(
-                ErrorType.WEAVIATE_READ_ONLY, "PostgreSQL takes no writes: read-only, or its disk is full"
-            ) from None
-        except (psycopg.OperationalError, PoolTimeout):
-            raise LoadFailure(
-                ErrorType.WEAVIATE_UNAVAILABLE, "the connection to PostgreSQL was lost"
-            ) from None
+        except DatabaseFault as e:
+            raise LoadFailure(_error_type(e), str(e)) from None
+
+
+def _refuse_space(o: IndexObject, tables: Collection[str]) -> UpsertOutcome | None:
+    if _table_name(o.stamps.space) in tables:
+        return None
+    return failed(o, ErrorType.WEAVIATE_REJECTED, f"the index is not prepared for {o.stamps.space}")
+
+
+def _error_type(error: DatabaseFault) -> ErrorType:
+    if isinstance(error, DatabaseTimeout):
+        return ErrorType.WEAVIATE_TIMEOUT
+    if isinstance(error, DatabaseReadOnly | DatabaseFull):
+        return ErrorType.WEAVIATE_READ_ONLY
+    return ErrorType.WEAVIATE_UNAVAILABLE
 
 
 def _table_name(space: str) -> str:
