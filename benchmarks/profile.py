@@ -14,7 +14,8 @@ import tempfile
 from pathlib import Path
 
 from everycase.app import App
-from everycase.console import ProgressLines
+from everycase.cli.console import ProgressLines
+from everycase.operations import work
 from everycase.settings import Settings
 from everycase.store import embedded
 
@@ -29,7 +30,7 @@ def main(args: list[str]) -> None:
             app.embedder.embed_documents(["warm"])
             profile = cProfile.Profile()
             profile.enable()
-            report = app.sync(ProgressLines(quiet=True))
+            report = work.sync(app, ProgressLines(quiet=True))
             profile.disable()
         print(f"{given.cases} cases in {report.duration_s:.2f} s under the profiler")
         pstats.Stats(profile, stream=sys.stdout).sort_stats("tottime").print_stats(

@@ -17,7 +17,8 @@ from collections import defaultdict
 from pathlib import Path
 
 from everycase.app import App
-from everycase.console import ProgressLines
+from everycase.cli.console import ProgressLines
+from everycase.operations import work
 from everycase.ports import Comparison, Condition
 from everycase.settings import Settings
 from everycase.store import embedded
@@ -33,7 +34,7 @@ def main(_args: list[str]) -> None:
     home = Path(tempfile.mkdtemp(prefix="ecq", dir="/tmp"))
     try:
         with App(Settings(home=home, source=str(DATA / "jira-2019-01-31.zip"), engine="processes:2")) as app:
-            app.sync(ProgressLines(quiet=True))
+            work.sync(app, ProgressLines(quiet=True))
             measure(app)
     finally:
         embedded.stop(home)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,7 +11,7 @@ from functools import cache, cached_property, partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import structlog
 
@@ -19,7 +19,6 @@ from everycase import telemetry
 from everycase.domain import fingerprint
 from everycase.domain.catalogue import Catalogue
 from everycase.domain.errors import WrongUse
-from everycase.domain.gaps import RunType
 from everycase.domain.providers import Limits, Prices
 from everycase.domain.runs import BatchResult
 from everycase.domain.thresholds import Thresholds
@@ -35,32 +34,25 @@ from everycase.indexes.embedded.index import EmbeddedIndex
 from everycase.notify import AppriseNotifier
 from everycase.pipeline.build import Builder
 from everycase.pipeline.engine import EngineSpec
-from everycase.pipeline.extract import OnRows
-from everycase.pipeline.plan import Plan, make_plan
 from everycase.pipeline.process import Processor
 from everycase.pipeline.rebuild import Rebuild
-from everycase.pipeline.retry import Choice, Retried, retry_failures
-from everycase.pipeline.sync import Sync, SyncReport
+from everycase.pipeline.sync import Sync
 from everycase.pipeline.work import Crew, Progress, Work
 from everycase.ports import Collections, Embedder, Notifier, Source, VectorIndex
-from everycase.reconcile.alerting import tell_of_sync
-from everycase.reconcile.loop import Pruned, Reconciliation, Retention, prune
-from everycase.reconcile.report import Report
+from everycase.reconcile.loop import Reconciliation, Retention
 from everycase.redaction.redactor import TableRedactor
-from everycase.service.scheduler import Job
 from everycase.settings import ProviderSettings, Settings
 from everycase.sources.export.source import ExportSource
 from everycase.sources.sample.source import SampleSource
 from everycase.store import db, embedded, migrate
 from everycase.store.budget import PostgresGate
 from everycase.store.db import Pool
+from everycase.store.fence import ObjectFence
 
 if TYPE_CHECKING:
-    from everycase.app_weaviate import WeaviateWiring
+    from everycase.indexes.weaviate.wiring import WeaviateWiring
 
 log = structlog.get_logger()
-
-SUBJECT = "everycase"
 
 
 def now() -> datetime:
@@ -69,6 +61,9 @@ def now() -> datetime:
 
 class App:
     """Everything that a command works with, made when it is first asked for. Close it at the end."""
+
+    subject = "everycase"
+    """What alerts are signed with."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -204,12 +199,29 @@ class App:
     def _weaviate(self) -> WeaviateWiring | None:
         if self.settings.index != "weaviate":
             return None
-        # Imported here and not above: the client takes a second, which no other index should cost. It also
-        # turns every library's warnings on for the whole process, which is undone.
+        # Imported here, because the client takes a second that no other index should cost. It also turns
+        # on every library's warnings for the whole process, which is undone.
         with warnings.catch_warnings():
-            from everycase.app_weaviate import wire
+            from everycase.indexes.weaviate import wiring
 
-        wired = wire(self.settings.weaviate, self.pool)
+        w = self.settings.weaviate
+        connection = wiring.connect(
+            w.url,
+            grpc_host=w.grpc_host,
+            grpc_port=w.grpc_port,
+            api_key=w.api_key.get_secret_value() if w.api_key else None,
+            deadlines=wiring.Deadlines(
+                connect=w.connect_timeout, query=w.query_timeout, insert=w.insert_timeout
+            ),
+        )
+        wired = wiring.wire(
+            connection,
+            w.collection,
+            shape=wiring.Shape(
+                quantise=w.quantise, replicas=w.replicas, consistency=wiring.Consistency(w.consistency)
+            ),
+            fence=ObjectFence(self.pool),
+        )
         self._open.callback(wired.connection.close)
         return wired
 
@@ -258,27 +270,10 @@ class App:
             max_cost=max_cost,
         )
 
-    def sync(
-        self, progress: Progress, *, allow_deletes: int = 0, max_cost: float | None = None
-    ) -> SyncReport:
-        """Bring the index up to date, and tell people of what crosses a threshold."""
-        crew = self.crew(progress, max_cost=max_cost)
-        report = Sync(dsn=self.dsn, source=self.source, crew=crew).run(uuid4(), allow_deletes=allow_deletes)
-        with self.pool.connection() as conn:
-            tell_of_sync(conn, self.notifier, report, self.thresholds, now=now(), subject=SUBJECT)
-        return report
+    def new_sync(self, progress: Progress, *, max_cost: float | None = None) -> Sync:
+        return Sync(dsn=self.dsn, source=self.source, crew=self.crew(progress, max_cost=max_cost))
 
-    def reconcile(
-        self,
-        progress: Progress,
-        run_type: RunType,
-        *,
-        deep: bool = False,
-        dry_run: bool = False,
-        allow_deletes: int = 0,
-        max_cost: float | None = None,
-    ) -> Report:
-        """Hold source, staging, lineage and index against each other, and mend what differs."""
+    def new_reconciliation(self, progress: Progress, *, max_cost: float | None = None) -> Reconciliation:
         return Reconciliation(
             dsn=self.dsn,
             source=self.source,
@@ -287,15 +282,11 @@ class App:
             thresholds=self.thresholds,
             retention=self.retention,
             sample=self.settings.sample_size,
-            subject=SUBJECT,
-        ).run(uuid4(), run_type, deep=deep, dry_run=dry_run, allow_deletes=allow_deletes)
+            subject=self.subject,
+        )
 
-    def retry(self, progress: Progress, choice: Choice) -> Retried:
-        """Try open failures again, now, with the cases' current content."""
-        return retry_failures(self.dsn, self.source, self.crew(progress), choice, run_id=uuid4())
-
-    def rebuild(self, progress: Progress, *, max_cost: float | None = None) -> Rebuild:
-        """What builds the index anew beside the served one."""
+    def new_rebuild(self, progress: Progress, *, max_cost: float | None = None) -> Rebuild:
+        """Builds a new index beside the served one."""
         return Rebuild(
             dsn=self.dsn,
             collections=self.collections,
@@ -306,44 +297,6 @@ class App:
 
     def builder(self, collection: str) -> Builder:
         return Builder(world=self.processor, index=self.collections.open(collection))
-
-    def jobs(self, progress: Callable[[], Progress]) -> list[Job]:
-        """What `serve` does by itself, in the order in which it is done when several are due."""
-        s = self.settings
-
-        def sync() -> str:
-            report = self.sync(progress())
-            return (
-                f"{report.totals.created:,} created, {report.totals.updated:,} updated, "
-                f"{report.deleted:,} deleted, {report.unresolved:,} failures open"
-            )
-
-        def reconcile(run_type: RunType) -> str:
-            found = self.reconcile(progress(), run_type).as_dict()
-            return (
-                f"{found['status']}: {sum(found['gaps'].values()):,} gaps, "
-                f"{sum(found['recovered'].values()):,} recovered, "
-                f"{sum(found['still_failed'].values()):,} failures open"
-            )
-
-        return [
-            Job(name="sync", every=s.sync_every, run=sync),
-            Job(name="reconcile", every=s.reconcile_every, run=partial(reconcile, RunType.HOURLY)),
-            Job(name="reconcile_daily", every=s.deep_every, run=partial(reconcile, RunType.DAILY)),
-        ]
-
-    def prune(self) -> Pruned:
-        with self.pool.connection() as conn:
-            return prune(conn, self.retention, now=now())
-
-    def plan(self, on_rows: OnRows, *, allow_deletes: int = 0) -> Plan:
-        return make_plan(
-            self.dsn,
-            self.source,
-            self.processor,
-            allow_deletes=allow_deletes,
-            on_rows=on_rows,
-        )
 
     def _work(self, run_id: UUID) -> Work:
         """The worker function, in the form that the engine can hand on."""

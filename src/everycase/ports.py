@@ -10,10 +10,9 @@ from enum import StrEnum
 from typing import Protocol, TypeVar
 from uuid import UUID
 
-from everycase.domain.cases import IndexObject, JoinedCase, Record, RedactedCase, Vector
+from everycase.domain.cases import IndexObject, JoinedCase, Record, RedactedCase, Stamps, Vector
 from everycase.domain.catalogue import SourceObject
 from everycase.domain.failures import ErrorType
-from everycase.domain.fingerprint import Stamps
 from everycase.domain.providers import CallOutcome, Grant, Usage
 from everycase.domain.rows import BadRow, RowVersion, Tombstone
 from everycase.domain.thresholds import Severity

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from everycase.console import ProgressLines
+from everycase.cli.console import ProgressLines
 from everycase.domain.errors import PipelineStopped
 from everycase.domain.failures import ErrorType
+from everycase.operations import work
 from everycase.ports import EmbeddingError, UpsertOutcome, UpsertStatus
 from everycase.store import state
 from tests.support.damage import Damage
@@ -52,7 +53,7 @@ class Desk:
         with self.world.app(self.source, engine="inline", **self.settings) as app:
             made = {name: make(getattr(app.processor, name)) for name, make in parts.items()}
             app.__dict__["processor"] = replace(app.processor, **made)
-            app.sync(ProgressLines(quiet=True))
+            work.sync(app, ProgressLines(quiet=True))
         return self.messages()
 
     def reconcile(self) -> list[str]:

@@ -7,7 +7,7 @@ import io
 import zipfile
 from pathlib import Path
 
-from everycase.search import find_cases, parse_condition
+from everycase.operations.search import find_cases, parse_condition
 from tests.support.world import World
 
 csv.field_size_limit(10**9)

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from everycase.console import ProgressLines
+from everycase.cli.console import ProgressLines
 from everycase.domain import fingerprint
 from everycase.domain.cases import JoinedCase, RedactedCase
 from everycase.domain.failures import ErrorType, LoadFailure
+from everycase.operations import work
 from everycase.pipeline import load
 from everycase.ports import Redactor, VectorIndex
 from everycase.redaction.redactor import TableRedactor
@@ -67,7 +68,7 @@ def sync_with(world: World, source: Path, **parts):
             version = made["redactor"].version
             made["recipe"] = fingerprint.recipe(redaction=version, space=app.embedder.space)
         app.__dict__["processor"] = replace(app.processor, **made)
-        return app.sync(ProgressLines(quiet=True)), made
+        return work.sync(app, ProgressLines(quiet=True)), made
 
 
 @pytest.fixture

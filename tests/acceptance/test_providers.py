@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
-from everycase.search import find_cases
+from everycase.cli.console import ProgressLines
+from everycase.operations import work
+from everycase.operations.search import find_cases
 from tests.support.exports import case, write_export
 from tests.support.providers import KEY, Fault, StandIn, fault
 from tests.support.spaces import half_in_each_space
@@ -75,7 +77,7 @@ def test_as_few_calls_as_can_be_and_none_the_second_time(
 ) -> None:
     """⌈unique texts / batch⌉; an emptied index is refilled from what is kept."""
     with world.app(source, **given) as app:
-        planned = app.plan(lambda *_: None).as_dict()
+        planned = work.plan(app, ProgressLines(quiet=True)).as_dict()
     first = world.sync(source, **given)
     assert widths(world) == {CHATHPE: CASES}
     assert first.totals.embedding_calls == len(primary.requests) == math.ceil(CASES / BATCH)

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from everycase.console import ProgressLines
+from everycase.cli.console import ProgressLines
 from everycase.domain.errors import DependencyUnreachable, PipelineStopped
 from everycase.domain.failures import ErrorType, LoadFailure
 from everycase.domain.gaps import RunType
+from everycase.operations import work
 from everycase.pipeline import load
 from everycase.ports import VectorIndex
 from tests.support.damage import Damage, as_the_issue_lists_it
@@ -188,7 +189,7 @@ class Refusing:
 def reconcile_with(world: World, source: Path, index, **given):
     with world.app(source, engine="inline") as app:
         app.__dict__["processor"] = replace(app.processor, index=index(app.index))
-        return app.reconcile(ProgressLines(quiet=True), RunType.DAILY, **given).as_dict()
+        return work.reconcile(app, ProgressLines(quiet=True), RunType.DAILY, **given).as_dict()
 
 
 def test_what_no_search_finds_is_deleted_and_inserted_again(world: World, source: Path) -> None:
@@ -348,7 +349,7 @@ def test_an_outage_is_recovered_by_the_run_after_it(
     monkeypatch.setattr(load, "LONGEST_WAIT_S", 0.02)
     with world.app(source, engine="inline") as app:
         app.__dict__["processor"] = replace(app.processor, index=Down(app.index, 99))
-        assert app.sync(ProgressLines(quiet=True)).status == "completed"  # an outage stops no pipeline
+        assert work.sync(app, ProgressLines(quiet=True)).status == "completed"  # an outage stops no pipeline
     found = world.reconcile(source, run_type=RunType.HOURLY)
     assert (found["due_failures"], found["recovered"]) == (CASES, {"load_retry": CASES})
     assert (found["still_failed"], found["embedding_calls"]) == ({}, 0)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from everycase.console import ProgressLines
+from everycase.cli.console import ProgressLines
 from everycase.domain.errors import WrongUse
 from everycase.domain.failures import ErrorType, FailureStage
-from everycase.pipeline.retry import Choice
+from everycase.operations import inbox, work
 from everycase.redaction.redactor import TableRedactor
 from tests.acceptance.test_commands import Shell
 from tests.acceptance.test_poison import Chokes
@@ -34,12 +34,12 @@ def sync_choking(world: World, source: Path) -> None:
     with world.app(source, engine="inline") as app:
         redactor = TableRedactor(catalogue=app.catalogue, detectors=[Chokes()])
         app.__dict__["processor"] = replace(app.processor, redactor=redactor)
-        app.sync(ProgressLines(quiet=True))
+        work.sync(app, ProgressLines(quiet=True))
 
 
 def retry(world: World, source: Path, **choice):
     with world.app(source, engine="inline") as app:
-        return app.retry(ProgressLines(quiet=True), Choice(**choice))
+        return inbox.retry(app, ProgressLines(quiet=True), **choice)
 
 
 def open_ones(world: World) -> set[str]:
@@ -52,23 +52,23 @@ def test_one_a_type_a_stage_or_all(world: World, source: Path) -> None:
     bad = {n: record_id("Case", n) for n in (3, 4, 5, 6)}
     assert open_ones(world) == set(bad.values())
     assert {f["disposition"] for f in world.failures()} == {"manual_review"}
-    by_number = retry(world, source, key="40000003")
+    by_number = retry(world, source, which="40000003")
     assert (by_number.retried, by_number.recovered, by_number.exit_code) == (1, 1, 0)
     assert open_ones(world) == {bad[4], bad[5], bad[6]}
     by_id = next(str(f["failure_id"]) for f in world.failures() if f["record_id"] == bad[4])
-    assert retry(world, source, key=by_id).recovered == 1
+    assert retry(world, source, which=by_id).recovered == 1
     in_vain = retry(world, source, error_type=ErrorType.MISSING_REQUIRED_FIELD)
     assert (in_vain.retried, in_vain.still_open, in_vain.exit_code) == (1, 1, 1)
     assert next(f for f in world.failures() if f["record_id"] == bad[6])["disposition"] == "manual_review"
     assert retry(world, source, stage=FailureStage.PII_REMOVAL).recovered == 1
     assert open_ones(world) == {bad[6]}
-    everything = retry(world, source)
+    everything = retry(world, source, everything=True)
     assert (everything.retried, everything.still_open) == (1, 1)
     methods = world.rows("select recovery_method from recon.failed_records where resolved")
     assert [m["recovery_method"] for m in methods] == ["redaction_retry"] * 3
     assert {r["recovery_count"] for r in world.lineage().values() if r["status"] == "completed"} == {0, 1}
     with pytest.raises(WrongUse, match="no open failure"):
-        retry(world, source, key="40000009")
+        retry(world, source, which="40000009")
 
 
 def test_current_content_is_used_not_the_payload(world: World, source: Path) -> None:
@@ -79,7 +79,7 @@ def test_current_content_is_used_not_the_payload(world: World, source: Path) -> 
     (bad,) = world.failures()
     assert (bad["stage"], bad["error_type"]) == ("extraction", "MalformedRecord")
     write_export(source, Case=[case(0), case(1)])
-    found = retry(world, source, key=record_id("Case", 1), records=(record_id("Case", 1),))
+    found = retry(world, source, which=record_id("Case", 1))
     assert found.recovered == 1
     assert world.failures() == []
 

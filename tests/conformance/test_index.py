@@ -12,9 +12,8 @@ import numpy as np
 import pytest
 
 from everycase.domain import fingerprint
-from everycase.domain.cases import IndexObject
+from everycase.domain.cases import IndexObject, Stamps
 from everycase.domain.failures import ErrorType
-from everycase.domain.fingerprint import Stamps
 from everycase.ports import Comparison, Condition, UpsertStatus, VectorIndex
 from tests.conformance.conftest import SPACES
 

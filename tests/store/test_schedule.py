@@ -14,7 +14,7 @@ from itertools import pairwise
 import pytest
 
 from everycase.domain.errors import DependencyUnreachable, EverycaseError
-from everycase.service.scheduler import Job, JobOutcome, JobResult, run_due, serve
+from everycase.operations.scheduler import Job, JobOutcome, JobResult, run_due, serve
 from everycase.store import db, schedule
 
 HOUR = timedelta(hours=1)
@@ -23,7 +23,7 @@ DAEMON = """
 import sys, threading, time
 from datetime import timedelta
 from itertools import pairwise
-from everycase.service.scheduler import Job, serve
+from everycase.operations.scheduler import Job, serve
 from everycase.store import db
 dsn, every, takes, lasts = sys.argv[1], float(sys.argv[2]), float(sys.argv[3]), float(sys.argv[4])
 def run():

@@ -19,13 +19,13 @@ from typing import Any
 import psycopg
 
 from everycase.app import App
-from everycase.console import ProgressLines
+from everycase.cli.console import ProgressLines
 from everycase.domain.errors import EverycaseError, PipelineStopped, WrongUse
 from everycase.domain.gaps import RunType
 from everycase.embedders.chain import EmbedderChain
 from everycase.embedders.wordllama import WordLlamaEmbedder
+from everycase.operations import inbox, work
 from everycase.pipeline import load
-from everycase.pipeline.retry import Choice
 from everycase.store import state
 from tests.support.changing_export import ChangingExport
 from tests.support.faults import (
@@ -319,21 +319,21 @@ def _do(app: App, kind: Run, allow_deletes: int) -> dict[str, Any]:
     quiet = ProgressLines(quiet=True)
     match kind:
         case Run.SYNC:
-            return app.sync(quiet, allow_deletes=allow_deletes).as_dict()
+            return work.sync(app, quiet, allow_deletes=allow_deletes).as_dict()
         case Run.PLAN:
-            return app.plan(quiet.rows).as_dict()
+            return work.plan(app, quiet).as_dict()
         case Run.RETRY:
-            return app.retry(quiet, Choice()).as_dict()
+            return inbox.retry(app, quiet, everything=True).as_dict()
         case Run.HOURLY:
-            return app.reconcile(quiet, RunType.HOURLY).as_dict()
+            return work.reconcile(app, quiet, RunType.HOURLY).as_dict()
         case Run.MANUAL:
-            return app.reconcile(quiet, RunType.MANUAL).as_dict()
+            return work.reconcile(app, quiet, RunType.MANUAL).as_dict()
         case Run.DAILY:
-            return app.reconcile(quiet, RunType.DAILY).as_dict()
+            return work.reconcile(app, quiet, RunType.DAILY).as_dict()
         case Run.DEEP:
-            return app.reconcile(quiet, RunType.DAILY, deep=True, allow_deletes=allow_deletes).as_dict()
+            return work.reconcile(app, quiet, RunType.DAILY, deep=True, allow_deletes=allow_deletes).as_dict()
         case Run.DRY:
-            return app.reconcile(quiet, RunType.MANUAL, deep=True, dry_run=True).as_dict()
+            return work.reconcile(app, quiet, RunType.MANUAL, deep=True, dry_run=True).as_dict()
 
 
 _TOLD = "status created updated deleted failed embedded reused gaps recovered gaps_left withheld still_failed"

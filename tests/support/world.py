@@ -11,8 +11,9 @@ from psycopg.rows import dict_row
 from pydantic import SecretStr
 
 from everycase.app import App
-from everycase.console import ProgressLines
+from everycase.cli.console import ProgressLines
 from everycase.domain.gaps import RunType
+from everycase.operations import work
 from everycase.pipeline.sync import SyncReport
 from everycase.settings import Settings
 
@@ -44,7 +45,7 @@ class World:
 
     def sync(self, source: Path | str, *, allow_deletes: int = 0, **settings: Any) -> SyncReport:
         with self.app(source, **settings) as app:
-            return app.sync(ProgressLines(quiet=True), allow_deletes=allow_deletes)
+            return work.sync(app, ProgressLines(quiet=True), allow_deletes=allow_deletes)
 
     def reconcile(
         self,
@@ -58,8 +59,13 @@ class World:
     ) -> dict[str, Any]:
         """The report, as --json prints it."""
         with self.app(source, **settings) as app:
-            return app.reconcile(
-                ProgressLines(quiet=True), run_type, deep=deep, dry_run=dry_run, allow_deletes=allow_deletes
+            return work.reconcile(
+                app,
+                ProgressLines(quiet=True),
+                run_type,
+                deep=deep,
+                dry_run=dry_run,
+                allow_deletes=allow_deletes,
             ).as_dict()
 
     def must_be_healthy(self, source: Path | str) -> None:

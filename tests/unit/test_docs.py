@@ -7,7 +7,7 @@ from pathlib import Path
 
 import typer
 
-from everycase.cli import app
+from everycase.cli.commands import app
 from everycase.settings import Settings, ThresholdSettings
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from everycase.domain.catalogue import Catalogue
 from everycase.domain.errors import WrongUse
 from everycase.domain.ranking import fuse
+from everycase.operations.search import parse_condition
 from everycase.ports import Comparison, Condition
-from everycase.search import parse_condition
 
 
 @pytest.mark.parametrize(

@@ -5,19 +5,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeAlias
+from uuid import UUID
 
 from everycase.domain.catalogue import Catalogue, Part
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-    from everycase.domain.composite import Composite
-    from everycase.domain.fingerprint import Stamps
 
 Vector: TypeAlias = "NDArray[np.float32]"
 """Shape (dimensions,), unit length."""
@@ -131,6 +130,16 @@ class RedactedCase:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Composite:
+    """The text of a case that is embedded, section by section."""
+
+    text: str = field(repr=False)
+    full_length: int
+    """Characters before the cut: `composite_text_length` of the join statistics."""
+    was_truncated: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EmbeddedCase:
     """A redacted case with its composite text and vector."""
 
@@ -139,6 +148,40 @@ class EmbeddedCase:
     vector: Vector = field(repr=False)
     space: str
     text_hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stamps:
+    """What an index object says of itself, and what the lineage row says it should (contract §8)."""
+
+    object_id: UUID
+    case_id: str
+    case_number: str
+    checksum: str
+    children_checksum: str
+    text_hash: str
+    space: str
+    recipe: str
+    vector_hash: str
+    object_hash: str
+    """SHA-256 of the properties and the composite: says whether they are still what was written."""
+    generation: int
+    loaded_at: datetime
+
+    def seal(self) -> bytes:
+        """SHA-256 of all that lineage must agree with, but for the generation: 32 bytes instead of 500."""
+        parts = (
+            self.case_id,
+            self.case_number,
+            self.checksum,
+            self.children_checksum,
+            self.text_hash,
+            self.space,
+            self.recipe,
+            self.vector_hash,
+            self.object_hash,
+        )
+        return hashlib.sha256("\x1f".join(parts).encode("utf-8", "surrogatepass")).digest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

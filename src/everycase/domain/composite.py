@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from everycase.domain.cases import RedactedCase, RedactedRecord
+from everycase.domain.cases import Composite, RedactedCase, RedactedRecord
 
 VERSION = "1"
 """Raised when the text of a case would come out differently: part of every case's recipe."""
@@ -77,14 +77,6 @@ _CHILD_SECTIONS = (
     ("E-mails", "EmailMessage", ("Subject", "TextBody")),
     ("Work order feed", "WorkOrderFeed", ("Type", "Title", "Body")),
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Composite:
-    text: str = field(repr=False)
-    full_length: int
-    """Characters before the cut: `composite_text_length` of the join statistics."""
-    was_truncated: bool
 
 
 @dataclass(slots=True, eq=False)

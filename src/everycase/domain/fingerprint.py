@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from uuid import UUID, uuid5
 
 from everycase.domain import catalogue, composite
@@ -19,40 +17,6 @@ _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 CHECKSUM_FIELDS = ("Subject", "Description", *catalogue.RESOLUTION_TEXTS, "Resolution_Code__c", "Status")
 """With Id and LastModifiedDate, what the seed's checksum covers: the four resolution texts, code, status."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stamps:
-    """What an index object says of itself, and what the lineage row says it should (contract §8)."""
-
-    object_id: UUID
-    case_id: str
-    case_number: str
-    checksum: str
-    children_checksum: str
-    text_hash: str
-    space: str
-    recipe: str
-    vector_hash: str
-    object_hash: str
-    """SHA-256 of the properties and the composite: says whether they are still what was written."""
-    generation: int
-    loaded_at: datetime
-
-    def seal(self) -> bytes:
-        """SHA-256 of all that lineage must agree with, but for the generation: 32 bytes instead of 500."""
-        parts = (
-            self.case_id,
-            self.case_number,
-            self.checksum,
-            self.children_checksum,
-            self.text_hash,
-            self.space,
-            self.recipe,
-            self.vector_hash,
-            self.object_hash,
-        )
-        return hashlib.sha256("\x1f".join(parts).encode("utf-8", "surrogatepass")).digest()
 
 
 def canonical(parts: Iterable[str | None]) -> bytes:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from everycase.domain.cases import EmbeddedCase, RedactedCase, Vector
-from everycase.domain.composite import Composite
+from everycase.domain.cases import Composite, EmbeddedCase, RedactedCase, Vector
 from everycase.domain.failures import Failure, FailureStage
 from everycase.domain.fingerprint import text_hash
 from everycase.domain.providers import Usage, provider_of

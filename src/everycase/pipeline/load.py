@@ -9,10 +9,9 @@ from uuid import UUID
 import stamina
 
 from everycase.domain import fingerprint
-from everycase.domain.cases import EmbeddedCase, IndexObject, JoinedCase
+from everycase.domain.cases import EmbeddedCase, IndexObject, JoinedCase, Stamps
 from everycase.domain.catalogue import Catalogue
 from everycase.domain.failures import POLICIES, ErrorType, LoadFailure
-from everycase.domain.fingerprint import Stamps
 from everycase.ports import UpsertOutcome, UpsertStatus, VectorIndex
 
 ATTEMPTS = 4

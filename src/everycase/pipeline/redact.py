@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from everycase.domain.cases import JoinedCase, RedactedCase
-from everycase.domain.composite import Composite, compose
+from everycase.domain.cases import Composite, JoinedCase, RedactedCase
+from everycase.domain.composite import compose
 from everycase.domain.failures import CaseFailure, ErrorType, Failure, FailureStage
 from everycase.ports import Redactor
 

@@ -7,7 +7,7 @@ from dataclasses import astuple
 from typing import Any
 from uuid import UUID
 
-from everycase.domain.fingerprint import Stamps
+from everycase.domain.cases import Stamps
 from everycase.store.db import Connection
 from everycase.store.queries import queries
 

@@ -16,9 +16,8 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from everycase.domain import fingerprint
-from everycase.domain.cases import Record
+from everycase.domain.cases import Record, Stamps
 from everycase.domain.catalogue import SourceObject
-from everycase.domain.fingerprint import Stamps
 from everycase.domain.gaps import METHODS, REPAIRABLE, Expected, Gap, GapKind
 from everycase.store.db import Connection
 from everycase.store.queries import queries

@@ -10,9 +10,8 @@ from uuid import UUID
 
 from psycopg.rows import dict_row
 
-from everycase.domain.cases import FieldCounts
+from everycase.domain.cases import FieldCounts, Stamps
 from everycase.domain.catalogue import FEW_FIELDS
-from everycase.domain.fingerprint import Stamps
 from everycase.domain.lineage import Decision, Stage
 from everycase.store.db import Connection
 from everycase.store.queries import queries

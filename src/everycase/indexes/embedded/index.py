@@ -22,7 +22,7 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 from psycopg_pool import ConnectionPool
 
-from everycase.domain.cases import IndexObject, Vector
+from everycase.domain.cases import IndexObject, Stamps, Vector
 from everycase.domain.catalogue import OBJECTS, Catalogue
 from everycase.domain.errors import (
     DatabaseFault,
@@ -33,7 +33,6 @@ from everycase.domain.errors import (
     RowRefused,
 )
 from everycase.domain.failures import ErrorType, LoadFailure
-from everycase.domain.fingerprint import Stamps
 from everycase.domain.ranking import fuse
 from everycase.domain.sql_blocks import read_blocks
 from everycase.indexes.admission import admit, failed, outcome

@@ -22,9 +22,8 @@ from weaviate.classes.query import Filter
 from weaviate.exceptions import UnexpectedStatusCodeError, WeaviateInvalidInputError
 
 from everycase.domain.batching import pages
-from everycase.domain.cases import IndexObject, Vector
+from everycase.domain.cases import IndexObject, Stamps, Vector
 from everycase.domain.failures import ErrorType, LoadFailure
-from everycase.domain.fingerprint import Stamps
 from everycase.domain.ranking import fuse
 from everycase.indexes.admission import admit, failed
 from everycase.indexes.weaviate import errors as errors

@@ -21,9 +21,8 @@ import numpy as np
 from weaviate.classes.config import Configure, DataType, Property, Tokenization, VectorDistances
 from weaviate.classes.data import DataObject
 
-from everycase.domain.cases import IndexObject, Vector
+from everycase.domain.cases import IndexObject, Stamps, Vector
 from everycase.domain.catalogue import OBJECTS, Catalogue, Kind
-from everycase.domain.fingerprint import Stamps
 
 COMPOSITE = "composite"
 SPACE = "space"

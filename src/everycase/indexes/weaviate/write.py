@@ -14,9 +14,8 @@ from uuid import UUID
 
 from weaviate.exceptions import WeaviateBatchError, WeaviateInsertManyAllFailedError
 
-from everycase.domain.cases import IndexObject
+from everycase.domain.cases import IndexObject, Stamps
 from everycase.domain.failures import ErrorType
-from everycase.domain.fingerprint import Stamps
 from everycase.indexes.admission import failed, outcome, texts
 from everycase.indexes.weaviate import schema as schema
 from everycase.indexes.weaviate.errors import Reason, WeaviateUnreachable, reason

@@ -1,11 +1,13 @@
-"""Search: every space that holds cases is asked in its own terms, and the answers are one list."""
+"""Search: ask each embedding space that holds cases with its own query vector; one list of hits."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from everycase.app import App
 from everycase.domain.catalogue import Catalogue, Kind
 from everycase.domain.errors import WrongUse
 from everycase.domain.failures import EmbeddingFailure
@@ -17,10 +19,30 @@ _CONDITION = re.compile(r"\s*([\w.]+?)\s*(!=|<=|>=|=|<|>)\s*(.*?)\s*", re.DOTALL
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchAnswer:
-    """What was found, and what could not be asked."""
+    """The hits, best first, and notes on what could not be searched."""
 
     hits: tuple[Hit, ...]
     notes: tuple[str, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"hits": [_hit(h) for h in self.hits], "notes": list(self.notes)}
+
+
+def _hit(hit: Hit) -> dict[str, Any]:
+    return {
+        "case_number": hit.case_number,
+        "case_id": hit.case_id,
+        "score": round(hit.score, 4),
+        "subject": hit.subject,
+        "space": hit.space,
+    }
+
+
+def search(app: App, query: str, *, where: Sequence[str] = (), limit: int = 10) -> SearchAnswer:
+    """The best cases for a text; `where` holds filters like `status=Closed`."""
+    conditions = [parse_condition(w, app.catalogue) for w in where]
+    app.index.prepare(app.embedder.spaces)
+    return find_cases(app.index, app.embedder, query, where=conditions, limit=limit)
 
 
 def find_cases(

@@ -1,13 +1,14 @@
-"""The schedule: what is due is run, in order; by a daemon, by cron or by a timer, all safe together."""
+"""The schedule: run the jobs that are due, in order. Daemons, cron and timers may do so side by side."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from enum import StrEnum
+from typing import Any
 
 import structlog
 
@@ -50,6 +51,9 @@ class JobResult:
     outcome: JobOutcome
     message: str = ""
     seconds: float = 0.0
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
 
 
 def run_due(connect: Connect, jobs: Sequence[Job]) -> list[JobResult]:

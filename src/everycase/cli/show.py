@@ -3,27 +3,50 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from everycase import console
+from everycase.cli import console
 from everycase.domain.catalogue import FEW_FIELDS
 from everycase.domain.runs import BatchResult
-from everycase.overview import Journey, Overview, ProviderOverview
-from everycase.pipeline.plan import Plan
-from everycase.pipeline.rebuild import BuildReport
-from everycase.pipeline.retry import Retried
-from everycase.pipeline.sync import SyncReport
-from everycase.reconcile.text import percent, provider_lines, whole_percent
-from everycase.service.scheduler import JobResult
+from everycase.operations.builds import BuildReport
+from everycase.operations.doctor import Check
+from everycase.operations.inbox import Inbox, Retried
+from everycase.operations.jobs import JobResult
+from everycase.operations.search import SearchAnswer
+from everycase.operations.status import Overview, ProviderOverview
+from everycase.operations.trace import Journey
+from everycase.operations.wording import as_text, percent, provider_lines, whole_percent
+from everycase.operations.work import MainJob, Plan, Report, SyncReport
 
 
 def me() -> str:
     """How this program was called, so that the next line can be copied."""
     here = Path(sys.argv[0])
     return str(here) if here.name == "everycase" and "/" in sys.argv[0] else "everycase"
+
+
+def main_job(done: MainJob) -> None:
+    sync(done.synced)
+    if done.report is None:
+        return
+    console.say()
+    reconciliation(done.report)
+    console.say()
+    console.say("Try next:")
+    for words in (
+        'search "server does not boot after memory upgrade"',
+        f"trace {done.example or 'CASE'}",
+        "report --format html > report.html",
+        "serve      # syncs every hour, reconciles every six",
+    ):
+        console.say(f"  {me()} {words}")
+
+
+def reconciliation(report: Report) -> None:
+    console.say(as_text(report.as_dict()))
 
 
 def sync(report: SyncReport) -> None:
@@ -191,6 +214,15 @@ def journey(found: Journey) -> None:
         failures(seen["failures"])
 
 
+def inbox(found: Inbox, *, grouped: bool) -> None:
+    if grouped:
+        failure_groups(found.groups)
+    elif found.failures:
+        failures(found.failures)
+    else:
+        console.say("No failures.")
+
+
 def failures(rows: Sequence[dict[str, Any]]) -> None:
     console.table(
         "Failures",
@@ -275,3 +307,23 @@ def jobs(results: Sequence[JobResult]) -> None:
         ("job", "outcome", "took s", "what it says"),
         [(r.name, r.outcome, r.seconds or None, r.message) for r in results],
     )
+
+
+def hits(answer: SearchAnswer) -> None:
+    if answer.hits:
+        rows = [(h.case_number, f"{h.score:.3f}", h.subject) for h in answer.hits]
+        console.table("Cases", ("case", "score", "subject"), rows)
+    else:
+        console.say("No case found.")
+    for note in answer.notes:
+        console.complain(f"! {note}")
+
+
+def checks(found: Sequence[Check]) -> None:
+    for c in found:
+        console.say(f"{'ok ' if c.is_ok else 'BAD'} {c.name}: {c.detail}")
+
+
+def sample(folder: Path, rows: Mapping[str, int]) -> None:
+    console.table(f"Written to {folder}", ("object", "rows"), list(rows.items()))
+    console.say(f"Load it with: EVERYCASE_SOURCE={folder} {me()} sync")

@@ -1,0 +1,13 @@
+"""Every command, grouped by what people do: load, look, repair, set up."""
+
+from __future__ import annotations
+
+from everycase.cli import index, load, look, repair, setup
+from everycase.cli.frame import Panel, app
+
+GROUPS = (load, look, repair, setup)
+"""Importing a module registers its commands, in this order."""
+
+app.add_typer(index.index_app, rich_help_panel=Panel.SET_UP)
+
+__all__ = ["GROUPS", "app"]

@@ -1,0 +1,163 @@
+"""What every command has: --json and --debug, errors as one sentence, exit codes (contract §15)."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from importlib import metadata
+from typing import Annotated, Any
+
+import typer
+
+from everycase import settings, telemetry
+from everycase.app import App
+from everycase.cli import console
+from everycase.domain.errors import EverycaseError, ExitCode
+
+app = typer.Typer(
+    name="everycase",
+    help="Every support case, accounted for: a vector index of Salesforce cases that is complete, current "
+    "and free of personal data.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+class Panel(StrEnum):
+    """The groups of `everycase --help`."""
+
+    LOAD = "Load"
+    LOOK = "Look"
+    REPAIR = "Repair"
+    SET_UP = "Set up"
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"everycase {metadata.version('everycase')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _everycase(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_version, help="Print the version.")
+    ] = False,
+) -> None:
+    """Hold the options that belong to no command; the help text is that of `app`."""
+
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+Debug = Annotated[
+    bool, typer.Option("--debug", help="Log every event to stderr; print tracebacks of errors.")
+]
+
+MaxCost = Annotated[
+    float | None,
+    typer.Option(
+        "--max-cost",
+        min=0,
+        metavar="MONEY",
+        help="Spend about this much on embedding; the next run does what is left.",
+    ),
+]
+AllowDeletes = Annotated[
+    int,
+    typer.Option(
+        "--allow-deletes",
+        min=0,
+        metavar="N",
+        help="Approve, for this run only, that up to N vanished rows of each object are deleted.",
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One call of a command: opens what the command works with."""
+
+    is_quiet: bool
+    """The output is for a program: no progress."""
+
+    def settings(self) -> settings.Settings:
+        return settings.load()
+
+    def app(self) -> App:
+        return App(self.settings())
+
+    def progress(self) -> console.ProgressLines | console.ProgressBar:
+        return console.progress(quiet=self.is_quiet)
+
+
+class Result:
+    """What a command returns: values for a program, text for a person, and an exit code."""
+
+    def __init__(
+        self, values: dict[str, Any], show: Callable[[], None], code: ExitCode = ExitCode.CLEAN
+    ) -> None:
+        self.values, self.show, self.code = values, show, code
+
+
+_OPTIONS = (
+    inspect.Parameter("json", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Json),
+    inspect.Parameter("debug", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Debug),
+)
+
+
+def command(
+    name: str | None = None, *, panel: Panel | None = None, group: typer.Typer = app
+) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
+    """Register a function `f(call, …) -> Result` as a command of a group, with --json and --debug.
+
+    An exception becomes one sentence and an exit code.
+    """
+
+    def wrap(function: Callable[..., Result]) -> Callable[..., Result]:
+        own = [p for n, p in inspect.signature(function, eval_str=True).parameters.items() if n != "call"]
+
+        @functools.wraps(function)
+        def call(*, json: bool, debug: bool, **options: Any) -> None:
+            telemetry.configure(debug=debug)
+            try:
+                result = function(Call(is_quiet=json), **options)
+            except Exception as e:
+                raise typer.Exit(_explain(e, as_json=json, debug=debug)) from None
+            if json:
+                console.print_json(result.values)
+            else:
+                result.show()
+            raise typer.Exit(result.code)
+
+        parameters = [*own, *_OPTIONS]
+        call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        call.__annotations__ = {p.name: p.annotation for p in parameters}
+        group.command(name, rich_help_panel=panel)(call)
+        return function
+
+    return wrap
+
+
+def _explain(error: Exception, *, as_json: bool, debug: bool) -> ExitCode:
+    """Print one sentence on stderr (and as JSON); with --debug also where it happened."""
+    code, sentence = _judge(error)
+    if as_json:
+        console.print_json({"error": sentence, "exit_code": int(code)})
+    console.complain(f"everycase: {sentence}")
+    if debug:
+        sys.stderr.writelines(traceback.format_tb(error.__traceback__))
+        sys.stderr.write(f"{type(error).__name__}\n")
+    return code
+
+
+def _judge(error: Exception) -> tuple[ExitCode, str]:
+    if isinstance(error, EverycaseError):
+        return error.exit_code, str(error)
+    unexpected = f"unexpected {type(error).__name__}: run again with --debug and report what it prints"
+    return ExitCode.UNRESOLVED, unexpected

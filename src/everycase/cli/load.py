@@ -1,0 +1,76 @@
+"""Commands that load: run, sync, plan, serve."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from typing import Annotated
+
+import typer
+
+from everycase.app import App
+from everycase.cli import console, show
+from everycase.cli.frame import AllowDeletes, Call, MaxCost, Panel, Result, command
+from everycase.domain.errors import ExitCode
+from everycase.operations import jobs, work
+from everycase.operations.jobs import JobOutcome, JobResult
+
+
+@command(panel=Panel.LOAD)
+def run(call: Call, allow_deletes: AllowDeletes = 0, max_cost: MaxCost = None) -> Result:
+    """Sync, then reconcile, then report what is true: the main job."""
+    with call.app() as app:
+        done = work.run(app, call.progress, allow_deletes=allow_deletes, max_cost=max_cost)
+    return Result(done.as_dict(), lambda: show.main_job(done), done.exit_code)
+
+
+@command(panel=Panel.LOAD)
+def sync(call: Call, allow_deletes: AllowDeletes = 0, max_cost: MaxCost = None) -> Result:
+    """Bring staging and index up to date with the source; only changed cases are processed."""
+    with call.app() as app, call.progress() as progress:
+        report = work.sync(app, progress, allow_deletes=allow_deletes, max_cost=max_cost)
+    return Result(report.as_dict(), lambda: show.sync(report), report.exit_code)
+
+
+@command(panel=Panel.LOAD)
+def plan(call: Call, allow_deletes: AllowDeletes = 0) -> Result:
+    """Show what a sync would do and what it would cost; writes nothing."""
+    with call.app() as app, call.progress() as progress:
+        planned = work.plan(app, progress, allow_deletes=allow_deletes)
+    return Result(planned.as_dict(), lambda: show.plan(planned))
+
+
+@command(panel=Panel.LOAD)
+def serve(
+    call: Call,
+    once: Annotated[
+        bool, typer.Option("--once", help="Run the jobs that are due now and end: for cron or a timer.")
+    ] = False,
+) -> Result:
+    """Sync every hour, reconcile every six hours and thoroughly every day.
+
+    Several may run at once: each job is run by one of them.
+    """
+    with call.app() as app:
+        if once:
+            results = jobs.run_due_jobs(app, _silent)
+        else:
+            results = _serve_until_signal(app, is_quiet=call.is_quiet)
+    failed = any(r.outcome is JobOutcome.FAILED for r in results)
+    code = ExitCode.UNRESOLVED if failed else ExitCode.CLEAN
+    values = {"jobs": [r.as_dict() for r in results]}
+    return Result(values, lambda: show.jobs(results) if once else None, code)
+
+
+def _silent() -> console.ProgressLines:
+    return console.ProgressLines(quiet=True)
+
+
+def _serve_until_signal(app: App, *, is_quiet: bool) -> list[JobResult]:
+    """Serve until SIGINT or SIGTERM; a job that is running then is finished first."""
+    stop = threading.Event()
+    for sign in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(sign, lambda *_: stop.set())
+    if not is_quiet:
+        console.complain(f"serving: {jobs.describe(app)}; end with Ctrl-C")
+    return jobs.serve(app, _silent, stop, on_result=(lambda _: None) if is_quiet else show.job)

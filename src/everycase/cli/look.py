@@ -1,0 +1,98 @@
+"""Commands that only look: status, trace, search, runs, report."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from everycase.cli import console, show
+from everycase.cli.frame import Call, Panel, Result, command
+from everycase.operations import runs as history
+from everycase.operations import search as searching
+from everycase.operations.status import read_status
+from everycase.operations.trace import trace_case
+
+
+@command(panel=Panel.LOOK)
+def status(call: Call) -> Result:
+    """Show where every case stands and what is open."""
+    with call.app() as app:
+        overview = read_status(app)
+    return Result(overview.as_dict(), lambda: show.overview(overview), overview.exit_code)
+
+
+@command(panel=Panel.LOOK)
+def trace(
+    call: Call,
+    case: Annotated[str, typer.Argument(help="Record id (15 or 18 characters) or case number.")],
+) -> Result:
+    """Show the journey of one case: its stages with their times, what was joined, what failed."""
+    with call.app() as app:
+        journey = trace_case(app, case)
+    return Result(journey.as_dict(), lambda: show.journey(journey))
+
+
+@command(panel=Panel.LOOK)
+def search(
+    call: Call,
+    query: Annotated[str, typer.Argument(help="What you look for, in your own words.")],
+    where: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FIELD=VALUE", help="Filter; also != < <= > >=. May be given several times."),
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most this many cases.")] = 10,
+) -> Result:
+    """Find cases by meaning and by word."""
+    with call.app() as app:
+        answer = searching.search(app, query, where=where or (), limit=limit)
+    return Result({"query": query, **answer.as_dict()}, lambda: show.hits(answer))
+
+
+@command(panel=Panel.LOOK)
+def runs(
+    call: Call,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most this many runs.")] = 20,
+) -> Result:
+    """List the reconciliations of the last 30 days, newest first, and a summary of each day."""
+    with call.app() as app:
+        found = history.list_runs(app, limit=limit)
+    return Result(found.as_dict(), lambda: show.runs(found.runs))
+
+
+class Format(StrEnum):
+    """How a report is printed."""
+
+    TEXT = "text"
+    JSON = "json"
+    HTML = "html"
+
+
+@command(panel=Panel.LOOK)
+def report(
+    call: Call,
+    run_id: Annotated[
+        str | None,
+        typer.Argument(metavar="[RUN]", help="A run's id or its first characters; default: the last run."),
+    ] = None,
+    form: Annotated[Format, typer.Option("--format", help="html: one self-contained page.")] = Format.TEXT,
+    with_gaps: Annotated[bool, typer.Option("--gaps", help="List the gaps, case by case.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="At most this many gaps.")] = 1000,
+) -> Result:
+    """Show the report of a reconciliation; as HTML with the trends of the days before it."""
+    with call.app() as app:
+        found = history.read_report(app, run_id, gap_limit=limit if with_gaps else None)
+
+    def print_it() -> None:
+        if form is Format.JSON:
+            console.print_json(found.as_dict())
+        elif form is Format.HTML:
+            sys.stdout.write(found.as_html())
+        elif found.gaps is not None:
+            show.gaps(found.gaps)
+        else:
+            console.say(found.as_text())
+
+    return Result(found.as_dict(), print_it)

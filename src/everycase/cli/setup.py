@@ -1,0 +1,62 @@
+"""Commands that set up: doctor, sample, db-url, migrate, stop."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from everycase.cli import console, show
+from everycase.cli.frame import Call, Panel, Result, command
+from everycase.domain.errors import ExitCode
+from everycase.operations import setup
+from everycase.operations.doctor import diagnose
+
+
+@command(panel=Panel.SET_UP)
+def doctor(call: Call) -> Result:
+    """Check settings, connections, permissions and the fields of the source."""
+    checks = diagnose(call.settings)
+    bad = [c for c in checks if not c.is_ok]
+    values = {"ok": not bad, "checks": [c.as_dict() for c in checks]}
+    return Result(values, lambda: show.checks(checks), bad[0].code if bad else ExitCode.CLEAN)
+
+
+@command(panel=Panel.SET_UP)
+def sample(
+    call: Call,  # noqa: ARG001 - needs no settings
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write: a new or an empty folder.")],
+    cases: Annotated[int, typer.Option(min=1, help="How many cases.")] = 2000,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 1,
+) -> Result:
+    """Write a generated export of linked support cases, and a file that lists what was planted in it."""
+    rows = setup.write_sample_export(folder, cases=cases, seed=seed)
+    values = {"folder": str(folder), "cases": cases, "seed": seed, "rows": rows}
+    return Result(values, lambda: show.sample(folder, rows))
+
+
+@command("db-url", panel=Panel.SET_UP)
+def db_url(call: Call) -> Result:
+    """Print the database's address in a form that psql takes. It holds a password if yours does."""
+    with call.app() as app:
+        url = app.dsn
+    return Result({"url": url}, lambda: print(url))  # noqa: T201 - never wrapped
+
+
+@command(panel=Panel.SET_UP)
+def migrate(call: Call) -> Result:
+    """Bring the database's schema up to date (every command that writes does so by itself)."""
+    with call.app() as app:
+        schema = setup.migrate(app)
+    upgraded = ", upgraded now" if schema.was_upgraded else ""
+    values = {"revision": schema.revision, "upgraded": schema.was_upgraded}
+    return Result(values, lambda: console.say(f"the schema is at revision {schema.revision}{upgraded}"))
+
+
+@command(panel=Panel.SET_UP)
+def stop(call: Call) -> Result:
+    """End the embedded PostgreSQL server; the next command starts it again."""
+    stopped = setup.stop_server(call.settings())
+    sentence = "the embedded server has stopped" if stopped else "the embedded server was not running"
+    return Result({"stopped": stopped}, lambda: console.say(sentence))

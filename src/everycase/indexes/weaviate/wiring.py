@@ -1,0 +1,34 @@
+"""One connection, the served index over it, and the collections beside it. Imports Weaviate's client."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from everycase.indexes.weaviate.client import Connection, Deadlines, connect
+from everycase.indexes.weaviate.collections import WeaviateCollections
+from everycase.indexes.weaviate.index import Consistency, Shape, WeaviateIndex
+from everycase.indexes.weaviate.write import Fence
+
+__all__ = ["Connection", "Consistency", "Deadlines", "Shape", "connect"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeaviateWiring:
+    """A connection, the index that is served over it, and the collections beside that."""
+
+    connection: Connection
+    index: WeaviateIndex
+    collections: WeaviateCollections
+
+
+def wire(connection: Connection, collection: str, *, shape: Shape, fence: Fence) -> WeaviateWiring:
+    """The parts that share a connection. `collection` is the alias that searches are answered from."""
+
+    def at(name: str) -> WeaviateIndex:
+        return WeaviateIndex(connection, name, is_alias=False, shape=shape, fence=fence)
+
+    return WeaviateWiring(
+        connection=connection,
+        index=WeaviateIndex(connection, collection, shape=shape, fence=fence),
+        collections=WeaviateCollections(connection, collection, at),
+    )

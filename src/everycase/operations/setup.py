@@ -1,0 +1,40 @@
+"""What is done once or seldom: write a sample, bring the schema up to date, stop the server."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from everycase.app import App
+from everycase.domain.errors import WrongUse
+from everycase.settings import Settings
+from everycase.sources.sample.source import write_sample
+from everycase.store import embedded
+from everycase.store import migrate as migrations
+
+
+def write_sample_export(folder: Path, *, cases: int, seed: int) -> dict[str, int]:
+    """Write a generated export; its rows by object. Raises `WrongUse` unless the folder is new or empty."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise WrongUse(f"{folder} exists and is not an empty folder: choose another")
+    return dict(write_sample(folder, cases=cases, seed=seed).rows)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schema:
+    """The revision of the database's schema, and whether it was upgraded just now."""
+
+    revision: str
+    was_upgraded: bool
+
+
+def migrate(app: App) -> Schema:
+    was_upgraded = migrations.upgrade(app.dsn)
+    return Schema(revision=migrations.LATEST, was_upgraded=was_upgraded)
+
+
+def stop_server(settings: Settings) -> bool:
+    """End the embedded server; whether it was running. Raises `WrongUse` for a server of the user's own."""
+    if settings.database_url.get_secret_value() != "embedded":
+        raise WrongUse("EVERYCASE_DATABASE_URL names a server of your own: stop that where it runs")
+    return embedded.stop(settings.home)

@@ -1,0 +1,195 @@
+"""Where every case stands and what is open; nothing is written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from everycase.app import App
+from everycase.domain.errors import DependencyUnreachable, ExitCode
+from everycase.domain.failures import Disposition, LoadFailure
+from everycase.ports import IndexHealth
+from everycase.reconcile.count import coverage
+from everycase.store import (
+    alerts,
+    budget,
+    builds,
+    failures,
+    ledger,
+    lineage,
+    locks,
+    runs,
+    schedule,
+    state,
+    vectors,
+)
+from everycase.store.db import Connection
+from everycase.store.schedule import LastRun
+from everycase.store.vectors import CacheSize
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderOverview:
+    """A provider as everybody knows it, and what it has cost in 30 days."""
+
+    name: str
+    is_known: bool
+    open_until: datetime | None
+    """None: its breaker is closed."""
+    trouble: str | None
+    calls: int
+    tokens: int
+    embedded: int
+    reused: int
+    timeouts: int
+    cost: float
+
+    def as_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "state": "closed" if self.open_until is None else "open"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overview:
+    """Where every case stands."""
+
+    census: Mapping[str, Any]
+    spaces: Mapping[str, int]
+    open_failures: Mapping[str, int]
+    last_sync: Mapping[str, Any] | None
+    last_reconciliation: Mapping[str, Any] | None
+    jobs: Sequence[LastRun]
+    """When each job of `serve` ran last."""
+    alerts: tuple[str, ...]
+    """The rules whose alert stands."""
+    stop_reason: str | None
+    """Why the pipeline was stopped; None where it may run."""
+    index_count: int | None
+    """None where the index does not tell."""
+    is_index_ready: bool
+    index_detail: str
+    is_running: bool
+    """Whether a run is at work now."""
+    example: str | None
+    """A case number to try things with."""
+    debt: int
+    """Loaded cases whose vector is a fallback's."""
+    providers: tuple[ProviderOverview, ...]
+    cache: CacheSize
+    building: str | None
+    """The collection that is being built beside the served one."""
+
+    @property
+    def funnel(self) -> dict[str, int | None]:
+        c = self.census
+        return {
+            "staging": c["staging"],
+            "lineage": c["lineage"],
+            "pii_removed": c["pii_removed"],
+            "embedding_generated": c["embedding_generated"],
+            "weaviate_loaded": c["weaviate_loaded"],
+            "index": self.index_count,
+        }
+
+    @property
+    def coverage(self) -> dict[str, float]:
+        """The share of cases that have rows of each child table."""
+        return coverage(self.census)
+
+    @property
+    def completeness(self) -> float:
+        """The share of staged cases that are loaded as they are staged; 1 where there are none."""
+        staged = self.census["staging"]
+        return self.census["completed"] / staged if staged else 1.0
+
+    @property
+    def is_clean(self) -> bool:
+        return (
+            not any(n for d, n in self.open_failures.items() if d != Disposition.SKIP)
+            and self.census["completed"] == self.census["staging"] == self.index_count
+            and self.is_index_ready
+            and not self.stop_reason
+        )
+
+    @property
+    def exit_code(self) -> ExitCode:
+        if self.is_clean:
+            return ExitCode.CLEAN
+        if self.stop_reason:
+            return ExitCode.STOPPED
+        return ExitCode.UNREACHABLE if self.index_count is None else ExitCode.UNRESOLVED
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "counts": self.funnel,
+            "census": self.census,
+            "coverage": self.coverage,
+            "completeness": self.completeness,
+            "spaces": self.spaces,
+            "open_failures": self.open_failures,
+            "last_sync": self.last_sync,
+            "last_reconciliation": self.last_reconciliation,
+            "jobs": [asdict(j) for j in self.jobs],
+            "alerts": list(self.alerts),
+            "stop_reason": self.stop_reason,
+            "is_running": self.is_running,
+            "debt": self.debt,
+            "providers": {p.name: p.as_dict() for p in self.providers},
+            "cache": asdict(self.cache),
+            "building": self.building,
+            "index": {"count": self.index_count, "ready": self.is_index_ready, "detail": self.index_detail},
+        }
+
+
+def read_status(app: App) -> Overview:
+    count, health = _index_state(app)
+    with app.pool.connection() as conn:
+        census = lineage.census(conn)
+        stop, last = state.stopped(conn), runs.reconciliations(conn, limit=1)
+        spaces = lineage.spaces(conn)
+        return Overview(
+            census=census,
+            spaces=spaces,
+            debt=sum(n for space, n in spaces.items() if space != app.embedder.space),
+            providers=_providers(app, conn),
+            cache=vectors.size(conn),
+            building=builds.opened(conn),
+            open_failures=failures.tally(conn),
+            last_sync=runs.last(conn),
+            last_reconciliation=last[0] if last else None,
+            jobs=schedule.last_runs(conn),
+            alerts=tuple(alerts.standing(conn)),
+            stop_reason=stop.reason if stop else None,
+            index_count=count,
+            is_index_ready=health.is_ready and health.is_writable,
+            index_detail=health.detail,
+            is_running=locks.is_held(conn, locks.PIPELINE),
+            example=lineage.example(conn),
+        )
+
+
+def _index_state(app: App) -> tuple[int | None, IndexHealth]:
+    """What the index says; that it says nothing keeps nobody from the rest."""
+    try:
+        app.index.prepare(app.embedder.spaces)
+        return app.index.count(), app.index.health()
+    except (LoadFailure, DependencyUnreachable) as e:
+        return None, IndexHealth(is_ready=False, is_writable=False, detail=str(e))
+
+
+def _providers(app: App, conn: Connection) -> tuple[ProviderOverview, ...]:
+    names = [n for n in app.settings.embedders if n != "local"]
+    known = budget.states(conn, names)
+    spent = {s["provider"]: s for s in ledger.spent(conn, since=budget.clock(conn) - timedelta(days=30))}
+    figures = ("calls", "tokens", "embedded", "reused", "timeouts", "cost")
+    return tuple(
+        ProviderOverview(
+            name=name,
+            is_known=name in known,
+            open_until=known[name].open_until if name in known else None,
+            trouble=known[name].trouble if name in known else None,
+            **{f: spent.get(name, {}).get(f, 0) for f in figures},
+        )
+        for name in names
+    )

@@ -1,0 +1,105 @@
+"""What changes cases: sync, reconcile, and both as the main job; plan, resume, prune."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+from everycase.app import App
+from everycase.domain.errors import ExitCode
+from everycase.domain.gaps import RunType
+from everycase.pipeline.plan import Plan, make_plan
+from everycase.pipeline.sync import SyncReport
+from everycase.pipeline.work import Progress
+from everycase.reconcile.alerting import tell_of_sync
+from everycase.reconcile.loop import Pruned
+from everycase.reconcile.loop import prune as remove_old
+from everycase.reconcile.report import Report
+from everycase.store import lineage, state
+
+__all__ = ["MainJob", "Plan", "Progress", "Pruned", "Report", "SyncReport"]
+
+OpenProgress = Callable[[], AbstractContextManager[Progress]]
+
+
+def sync(
+    app: App, progress: Progress, *, allow_deletes: int = 0, max_cost: float | None = None
+) -> SyncReport:
+    """Bring the index up to date, and alert people where a threshold is crossed."""
+    report = app.new_sync(progress, max_cost=max_cost).run(uuid4(), allow_deletes=allow_deletes)
+    with app.pool.connection() as conn:
+        tell_of_sync(conn, app.notifier, report, app.thresholds, now=datetime.now(UTC), subject=app.subject)
+    return report
+
+
+def reconcile(
+    app: App,
+    progress: Progress,
+    run_type: RunType,
+    *,
+    deep: bool = False,
+    dry_run: bool = False,
+    allow_deletes: int = 0,
+    max_cost: float | None = None,
+) -> Report:
+    """Compare source, staging, lineage and index, and repair what differs."""
+    return app.new_reconciliation(progress, max_cost=max_cost).run(
+        uuid4(), run_type, deep=deep, dry_run=dry_run, allow_deletes=allow_deletes
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MainJob:
+    """What the main job did. `report` is None where the sync stopped the pipeline."""
+
+    synced: SyncReport
+    report: Report | None
+    example: str | None
+    """A case number to try commands with."""
+
+    @property
+    def exit_code(self) -> ExitCode:
+        if self.report is None:
+            return self.synced.exit_code
+        return max(self.synced.exit_code, self.report.exit_code)
+
+    def as_dict(self) -> dict[str, Any]:
+        if self.report is None:
+            return self.synced.as_dict()
+        return {**self.report.as_dict(), "sync": self.synced.as_dict()}
+
+
+def run(
+    app: App, open_progress: OpenProgress, *, allow_deletes: int = 0, max_cost: float | None = None
+) -> MainJob:
+    """Sync, then reconcile with what is left of `max_cost`."""
+    with open_progress() as progress:
+        synced = sync(app, progress, allow_deletes=allow_deletes, max_cost=max_cost)
+    if synced.exit_code is ExitCode.STOPPED:
+        return MainJob(synced=synced, report=None, example=None)
+    left = None if max_cost is None else max(max_cost - synced.cost, 0.0)
+    with open_progress() as progress:
+        report = reconcile(app, progress, RunType.MANUAL, allow_deletes=allow_deletes, max_cost=left)
+    with app.pool.connection() as conn:
+        return MainJob(synced=synced, report=report, example=lineage.example(conn))
+
+
+def plan(app: App, progress: Progress, *, allow_deletes: int = 0) -> Plan:
+    """What a sync would do and what it would cost; writes nothing."""
+    return make_plan(app.dsn, app.source, app.processor, allow_deletes=allow_deletes, on_rows=progress.rows)
+
+
+def resume(app: App) -> str | None:
+    """Let a stopped pipeline go on; why it had stopped, or None where it had not."""
+    with app.pool.connection() as conn:
+        return state.resume(conn)
+
+
+def prune(app: App) -> Pruned:
+    """Remove what is older than the settings keep it."""
+    with app.pool.connection() as conn:
+        return remove_old(conn, app.retention, now=datetime.now(UTC))

@@ -1,1 +1,0 @@
-"""What runs for long: the schedule."""
