@@ -10,6 +10,7 @@ import argparse
 import concurrent.futures as cf
 import logging
 import multiprocessing as mp
+import os
 import shutil
 import sys
 import tempfile
@@ -18,7 +19,10 @@ from functools import cache
 from pathlib import Path
 
 from everycase import telemetry
+from tests.support.changing_export import POISON
 from tests.support.databases import Databases, serving
+from tests.support.faults import Model
+from tests.support.providers import standing_in
 from tests.support.trial import MODEL, InvariantBroken, Trial, live_through
 
 
@@ -33,12 +37,12 @@ class Verdict:
     broken: str = ""
 
 
-def try_seed(server: str, home: Path, seed: int, *, steps: int, kills: int) -> Verdict:
+def try_seed(server: str, provider: str, home: Path, seed: int, *, steps: int, kills: int) -> Verdict:
     """One history on a database of its own."""
     folder = Path(tempfile.mkdtemp(prefix=f"{seed}-", dir=home))
     try:
         with _databases(server).fresh() as dsn:
-            trial = Trial(dsn, folder, seed)
+            trial = Trial(dsn, folder, seed, provider)
             seconds = live_through(trial, steps=steps, kills=kills)
     except InvariantBroken as e:
         return Verdict(seed=seed, broken=str(e))
@@ -56,6 +60,8 @@ def _databases(server: str) -> Databases:
 def _prepare() -> None:
     telemetry.configure(debug=False)
     logging.getLogger("psycopg").setLevel(logging.ERROR)  # that a rollback fails on a dead connection
+    for name in [n for n in os.environ if n.startswith("EVERYCASE_")]:
+        del os.environ[name]
 
 
 def main() -> int:
@@ -68,11 +74,18 @@ def main() -> int:
     parser.add_argument("--go-on", action="store_true", help="try all seeds, whatever breaks")
     given = parser.parse_args()
     clean = failed = 0
-    with serving("ecs-") as server, tempfile.TemporaryDirectory(prefix="soak-") as home:
+    with (
+        serving("ecs-") as server,
+        standing_in("openai", Model.dimensions) as provider,
+        tempfile.TemporaryDirectory(prefix="soak-") as home,
+    ):
+        provider.tell(poison=POISON)
         seeds = range(given.first, given.first + given.seeds)
         with cf.ProcessPoolExecutor(given.processes, mp.get_context("spawn"), _prepare) as pool:
             waiting = [
-                pool.submit(try_seed, server, Path(home), seed, steps=given.steps, kills=given.kills)
+                pool.submit(
+                    try_seed, server, provider.url, Path(home), seed, steps=given.steps, kills=given.kills
+                )
                 for seed in seeds
             ]
             for done in waiting:

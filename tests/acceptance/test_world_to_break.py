@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -15,7 +16,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
+from tests.support.changing_export import POISON
 from tests.support.databases import Databases
+from tests.support.faults import Model
+from tests.support.providers import standing_in
 from tests.support.trial import MODEL, Trial, live_through
 
 
@@ -25,17 +29,26 @@ def prepared(postgres: str) -> Databases:
     return Databases(postgres, MODEL.spaces)
 
 
+@pytest.fixture(scope="module")
+def provider() -> Iterator[str]:
+    """The address of a provider that refuses poisoned texts."""
+    with standing_in("openai", Model.dimensions) as found:
+        found.tell(poison=POISON)
+        yield found.url
+
+
 @pytest.mark.parametrize("seed", [7, 33, 109])
-def test_a_history_of_faults_heals(prepared: Databases, tmp_path: Path, seed: int) -> None:
+def test_a_history_of_faults_heals(prepared: Databases, provider: str, tmp_path: Path, seed: int) -> None:
     """Histories of the soak, by seed: loaded and equal, deleted, or openly failed; nothing paid twice."""
     with prepared.fresh() as dsn:
-        live_through(Trial(dsn, tmp_path, seed), steps=8, kills=0)
+        live_through(Trial(dsn, tmp_path, seed, provider), steps=8, kills=0)
 
 
 class WorldToBreak(RuleBasedStateMachine):
     """Whatever order faults and runs come in, in the end everything is in order."""
 
     databases: Databases
+    provider: str
 
     def __init__(self) -> None:
         super().__init__()
@@ -45,7 +58,7 @@ class WorldToBreak(RuleBasedStateMachine):
     def begin(self, seed: int) -> None:
         home = Path(tempfile.mkdtemp(prefix="world-"))
         self.open.callback(shutil.rmtree, home, ignore_errors=True)
-        self.trial = Trial(self.open.enter_context(self.databases.fresh()), home, seed)
+        self.trial = Trial(self.open.enter_context(self.databases.fresh()), home, seed, self.provider)
 
     @rule()
     def change_source(self) -> None:
@@ -82,9 +95,9 @@ class WorldToBreak(RuleBasedStateMachine):
                 self.trial.judge()
 
 
-def test_faults_and_runs_in_any_order_heal(prepared: Databases) -> None:
+def test_faults_and_runs_in_any_order_heal(prepared: Databases, provider: str) -> None:
     """Hypothesis chooses; what it finds it makes as short as it can."""
-    machine = type("Machine", (WorldToBreak,), {"databases": prepared})
+    machine = type("Machine", (WorldToBreak,), {"databases": prepared, "provider": provider})
     machine.TestCase.settings = settings(
         max_examples=5,
         stateful_step_count=8,

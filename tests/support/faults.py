@@ -30,6 +30,7 @@ from everycase.ports import (
     VectorIndex,
 )
 from tests.support.changing_export import POISON
+from tests.support.providers import KEY, vector_of
 
 # ── death ────────────────────────────────────────────────────────────────────────────────────────
 
@@ -151,8 +152,37 @@ class Ledger:
         return sum(n > 1 for n in self.paid.values())
 
 
+class Model:
+    """The vectors that the stand-in provider gives, without its HTTP. Implements `ports.Embedder`."""
+
+    name, dimensions = "stand-in", 256
+    space = f"chathpe/{name}@{dimensions}"
+    spaces: Mapping[str, int] = {space: dimensions}
+
+    @classmethod
+    def settings(cls, url: str) -> dict[str, Any]:
+        """The settings of a run that asks the stand-in at `url` for the same vectors."""
+        provider = {"url": url, "api_key": KEY, "model": cls.name, "dimensions": cls.dimensions}
+        return {"embedders": ("chathpe",), "chathpe": provider}
+
+    def embed_documents(self, texts: Sequence[str], **_kept: Any) -> EmbeddingBatch:
+        outcomes: list[Embedding | EmbeddingError] = [
+            Embedding(vector=vector_of(t, self.dimensions), space=self.space) for t in texts
+        ]
+        return EmbeddingBatch(outcomes=outcomes, calls=1, tokens=self.estimate_tokens(sum(map(len, texts))))
+
+    def embed_query(self, text: str, space: str) -> Any:
+        return vector_of(text, self.dimensions, "search_query")
+
+    def is_ready(self, space: str) -> bool:
+        return space == self.space
+
+    def estimate_tokens(self, characters: int) -> int:
+        return characters // 4
+
+
 class Provider:
-    """The local model with the manners of a provider. Implements `ports.Embedder`."""
+    """A model with the manners of a provider. Implements `ports.Embedder`."""
 
     def __init__(self, model: Embedder, weather: Weather, ledger: Ledger) -> None:
         self._model, self._weather, self._ledger = model, weather, ledger

@@ -223,7 +223,7 @@ class Hands:
     def _vectors(self) -> str:
         found = self.conn.execute(
             "select tablename from pg_tables "
-            r"where schemaname = 'vector_index' and tablename like 'vector\_local%'"
+            r"where schemaname = 'vector_index' and tablename like 'vector\_chathpe%'"
         ).fetchone()
         assert found is not None
         return f"vector_index.{found[0]}"

@@ -23,7 +23,6 @@ from everycase.cli.console import ProgressLines
 from everycase.domain.errors import EverycaseError, PipelineStopped, WrongUse
 from everycase.domain.gaps import RunType
 from everycase.embedders.chain import EmbedderChain
-from everycase.embedders.wordllama import WordLlamaEmbedder
 from everycase.operations import inbox, work
 from everycase.pipeline import load
 from everycase.store import state
@@ -32,6 +31,7 @@ from tests.support.faults import (
     Choking,
     Half,
     Ledger,
+    Model,
     Mortal,
     Mortality,
     Provider,
@@ -43,8 +43,8 @@ from tests.support.hands import FAULTS, Hands
 from tests.support.invariants import broken
 from tests.support.world import World
 
-MODEL = WordLlamaEmbedder()
-"""Loaded once for all trials of a process."""
+MODEL = Model()
+"""Of all trials; runs in processes of their own ask a stand-in provider for the same vectors."""
 
 LAST_CALL = 9
 """A run of a trial makes some two to the power of so many calls through its ports; most of them fewer."""
@@ -68,11 +68,15 @@ class InvariantBroken(AssertionError):
 
 
 class Trial:
-    """Everything that happens depends on `seed` alone, but for `kill_process`."""
+    """Everything that happens depends on `seed` alone, but for `kill_process`.
 
-    def __init__(self, dsn: str, home: Path, seed: int) -> None:
+    `provider`: the address of a stand-in provider that refuses what `POISON` is in.
+    """
+
+    def __init__(self, dsn: str, home: Path, seed: int, provider: str) -> None:
         load.FIRST_WAIT_S = load.LONGEST_WAIT_S = 0.001  # nobody waits for the stand-ins
         self.dsn, self.seed, self.rng = dsn, seed, random.Random(seed)
+        self.provider = provider
         self.world = World(dsn, home)
         self.export = ChangingExport.begin(home / "export", self.rng, cases=self.rng.randint(20, 60))
         self.weather, self.ledger = Weather(self.rng), Ledger()
@@ -113,18 +117,19 @@ class Trial:
         self.run(kind, die_at=int(2 ** self.rng.uniform(0, LAST_CALL)))
 
     def kill_process(self) -> None:
-        """A real process, killed at a random instant if it has not ended by then."""
+        """A real process, killed at a random instant of its work if it has not ended by then."""
         command = self.rng.choice((["sync"], ["reconcile", "--type", "daily"], ["reconcile", "--deep"]))
-        seconds = self.rng.uniform(0.8, 1.8)
-        with self._watched(f"kill -9 of {' '.join(command)} after {seconds:.2f} s"):
+        seconds = self.rng.uniform(0.0, 1.0)
+        with self._watched(f"kill -9 of {' '.join(command)} after {seconds:.2f} s at work"):
             process = subprocess.Popen(
                 [sys.executable, "-m", "everycase.cli", *command, "--json"],
-                env=self._environment(),
+                env=self.world.environment(self.export.folder, engine="threads:2", **self._settings()),
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
                 start_new_session=True,
             )
             try:
+                self._wait_until_at_work(process)
                 _, said = process.communicate(timeout=seconds)
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
@@ -134,16 +139,17 @@ class Trial:
         if b"unexpected" in said:
             self._fail([said.decode()])
 
-    def _environment(self) -> dict[str, str]:
-        bare = {k: v for k, v in os.environ.items() if not k.startswith("EVERYCASE_")}
-        return {
-            **bare,
-            "EVERYCASE_HOME": str(self.world.home),
-            "EVERYCASE_DATABASE_URL": self.dsn,
-            "EVERYCASE_SOURCE": str(self.export.folder),
-            "EVERYCASE_ENGINE": "threads:2",
-            "EVERYCASE_BATCH_SIZE": str(self.batch_size),
-        }
+    def _wait_until_at_work(self, process: subprocess.Popen[bytes]) -> None:
+        """Until it has a connection to the database, or has ended: a busy machine starts it late."""
+        connected = (
+            "select from pg_stat_activity "
+            "where datname = current_database() and application_name = 'everycase'"
+        )
+        while process.poll() is None and not self.world.rows(connected):
+            time.sleep(0.01)
+
+    def _settings(self) -> dict[str, Any]:
+        return {"batch_size": self.batch_size, **Model.settings(self.provider)}
 
     # ── runs ─────────────────────────────────────────────────────────────────────────────────
 
@@ -183,7 +189,7 @@ class Trial:
         return f"{type(error).__name__}: {error}"
 
     def _app(self, mortality: Mortality) -> App:
-        app = self.world.app(self.export.folder, engine="inline", batch_size=self.batch_size)
+        app = self.world.app(self.export.folder, engine="inline", **self._settings())
         providers = [Provider(MODEL, self.weather, self.ledger)]
         backup = [Half(MODEL)] if self.has_fallback else []
 

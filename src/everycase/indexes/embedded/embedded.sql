@@ -73,12 +73,13 @@ delete from {table} where id = any (%(ids)s)
 delete from vector_index.support_case where id = any (%(ids)s)
 
 -- manifest --
--- The stamps of what is there, in the order of the ids.
+-- A page of the stamps of what is there, in the order of the ids, from the first id to the last.
 select id, case_id, case_number, checksum, children_checksum, text_hash, space, recipe, vector_hash,
        object_hash, generation, loaded_at
 from vector_index.support_case
-where (%(after)s::uuid is null or id > %(after)s) and (%(until)s::uuid is null or id <= %(until)s)
+where id >= %(first)s and id <= %(last)s
 order by id
+limit %(page)s
 
 -- stamps --
 -- The stamps of some objects.

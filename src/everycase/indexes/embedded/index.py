@@ -60,6 +60,7 @@ _EFFORTS = (100, 1000)
 """`hnsw.ef_search` of a probe, and of a second one for what the first did not find."""
 
 _PAGE = 2000
+_HIGHEST = (1 << 128) - 1
 
 
 SQL = read_blocks("everycase.indexes.embedded", "embedded.sql")
@@ -188,10 +189,17 @@ class EmbeddedIndex:
     # ── reading ──────────────────────────────────────────────────────────────────────────────
 
     def manifest(self, *, after: UUID | None = None, until: UUID | None = None) -> Iterator[Stamps]:
-        with self._connection() as conn, conn.transaction(), conn.cursor(name="manifest") as cursor:
-            cursor.itersize = _PAGE
-            for row in cursor.execute(SQL["manifest"], {"after": after, "until": until}):
-                yield _stamps(row)
+        first = after.int + 1 if after else 0
+        last = until or UUID(int=_HIGHEST)
+        while first <= last.int:
+            with self._connection() as conn:  # given back between the pages: the reader may take his time
+                rows = conn.execute(
+                    SQL["manifest"], {"first": UUID(int=first), "last": last, "page": _PAGE}
+                ).fetchall()
+            yield from map(_stamps, rows)
+            if len(rows) < _PAGE:
+                return
+            first = rows[-1][0].int + 1
 
     def stamps(self, object_ids: Sequence[UUID]) -> Iterator[Stamps]:
         with self._connection() as conn:
