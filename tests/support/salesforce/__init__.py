@@ -1,0 +1,1 @@
+"""A stand-in for Salesforce: an HTTP server over an organisation that it holds in memory."""
