@@ -1,0 +1,135 @@
+"""Rows of both APIs as cells of text that are equal when the meaning is equal (facts: the same value differs).
+
+`null` and `""` are blank, `23.0` and `23` are one number; what dates and ids are is the row parser's affair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from everycase.domain.cases import Record
+from everycase.domain.catalogue import Catalogue
+from everycase.domain.rows import (
+    BadRow,
+    MalformedRow,
+    RowParser,
+    Tombstone,
+    TombstoneReason,
+    flag,
+    long_id,
+    moment,
+)
+from everycase.sources.salesforce.columns import MASTER, Column, Columns
+
+Cells = list[str]
+Turn = Callable[[Cells], Record | Tombstone | BadRow]
+
+
+def number(value: str) -> str:
+    """`23.0` is `23`; what is no number stays as it is."""
+    try:
+        found = float(value)
+    except ValueError:
+        return value
+    return str(int(found)) if found.is_integer() and abs(found) < 1e15 else repr(found)
+
+
+def cell(value: Any) -> str:
+    """A JSON value as text."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value if isinstance(value, str) else number(str(value))
+
+
+def from_record(columns: Sequence[Column], record: Mapping[str, Any]) -> Cells:
+    """The cells of a REST record; related fields are nested, and null where there is nothing related."""
+    return [_number_or_text(c, cell(_reach(record, c.steps))) for c in columns]
+
+
+def _reach(record: Mapping[str, Any], steps: Sequence[str]) -> Any:
+    found: Any = record
+    for step in steps:
+        if not isinstance(found, Mapping):
+            return None
+        found = found.get(step)
+    return found
+
+
+def _number_or_text(column: Column, text: str) -> str:
+    return number(text) if text and column.is_number else text
+
+
+def arrange(columns: Sequence[Column], header: Sequence[str]) -> Callable[[Cells], Cells]:
+    """What brings the cells of a CSV row into the order of `columns`. Raises `KeyError` for one that lacks."""
+    place = {name.lower(): i for i, name in enumerate(header)}
+    order = [place[c.path.lower()] for c in columns]
+    numbers = [n for n, c in enumerate(columns) if c.is_number]
+    if order == list(range(len(header))) and not numbers:
+        return lambda cells: cells
+
+    def arranged(cells: Cells) -> Cells:
+        found = [cells[i] for i in order]
+        for n in numbers:
+            found[n] = number(found[n]) if found[n] else ""
+        return found
+
+    return arranged
+
+
+class RowReader:
+    """Turns cells into records, tombstones, and rows that cannot be read."""
+
+    def __init__(self, columns: Columns, catalogue: Catalogue) -> None:
+        self._name = columns.object.name
+        self._parser = RowParser(columns.object, catalogue, columns.headers)
+        place = {h: i for i, h in enumerate(columns.headers)}
+        self._id, self._deleted = place["Id"], place.get("IsDeleted")
+        self._master, self._stamp = place.get(MASTER), place.get("SystemModstamp")
+        parents = (columns.object.parent, columns.object.parent_fallback)
+        self._parents = [place[p] for p in parents if p in place]
+        self.passed_over = 0
+        """Rows that belong to no case."""
+
+    def read(self, cells: Cells) -> Record | Tombstone | BadRow:
+        """A row that belongs to no case is a tombstone: it may have belonged to one before."""
+        if self._deleted is not None and cells[self._deleted].strip().lower() == "true":
+            return self._tombstone(cells)
+        try:
+            if self._parents and not any(cells[i].strip() for i in self._parents):
+                return self._strange(cells)
+            return self._parser.parse(cells) or self._strange(cells)
+        except MalformedRow as e:
+            return self._bad(cells, str(e))
+
+    def _tombstone(self, cells: Cells) -> Tombstone | BadRow:
+        is_merged = self._master is not None and bool(cells[self._master].strip())
+        reason = TombstoneReason.MERGED if is_merged else TombstoneReason.DELETED
+        try:
+            at = moment(cells[self._stamp].strip()) if self._stamp is not None else None
+            return Tombstone(object=self._name, id=long_id(cells[self._id].strip()), reason=reason, at=at)
+        except MalformedRow as e:
+            return self._bad(cells, str(e))
+
+    def _strange(self, cells: Cells) -> Tombstone | BadRow:
+        self.passed_over += 1
+        try:
+            record_id = long_id(cells[self._id].strip())
+        except MalformedRow as e:
+            return self._bad(cells, f"column Id {e}")
+        return Tombstone(object=self._name, id=record_id, reason=TombstoneReason.ABSENT)
+
+    def _bad(self, cells: Cells, reason: str) -> BadRow:
+        record_id = self._parser.record_id(cells)
+        return BadRow(
+            object=self._name,
+            place=f"{self._name} {record_id or 'without an id'}",
+            reason=reason,
+            record_id=record_id,
+        )
+
+
+def is_live(cells: Cells, deleted: int | None) -> bool:
+    return deleted is None or not flag(cells[deleted])

@@ -1,0 +1,188 @@
+"""Queries by REST: counts, pages of rows, rows by id. Each says what was announced and what came."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from everycase.domain.batching import pages
+from everycase.sources.salesforce import soql
+from everycase.sources.salesforce.cells import Cells, from_record
+from everycase.sources.salesforce.columns import Columns
+from everycase.sources.salesforce.errors import PageBroken, QueryRefused
+from everycase.sources.salesforce.session import Session
+
+MOST_IDS = 500
+"""Ids in one query; fewer where the address would be too long."""
+_MOST_RESTARTS = 3
+_FEWEST_ROWS = 200
+
+
+@dataclass(slots=True, kw_only=True)
+class Balance:
+    """What one read announced and what came of it."""
+
+    announced: int = 0
+    read: int = 0
+
+    def add(self, other: Balance) -> None:
+        self.announced += other.announced
+        self.read += other.read
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Rows that came together, and how the read goes on after them."""
+
+    rows: list[Cells] = field(repr=False)
+    after: str = ""
+    """The last id, by which a read in the order of ids goes on."""
+
+
+class RestQueries:
+    """The REST half of the protocol. `queryAll` throughout: deleted rows and archived tasks are seen."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def count(self, name: str, where: str = "") -> int:
+        """How many rows a condition holds, deleted ones included. Raises `QueryRefused`."""
+        body = self._query(soql.count(name, where), f"the count of {name}")
+        return int(body["totalSize"])
+
+    def rows(self, columns: Columns, where: str, balance: Balance) -> Iterator[Page]:
+        """All rows of a condition, in no order. Raises `PageBroken` where less came than was announced."""
+        yield from self._wide(columns, where, balance, order="")
+
+    def by_id(self, columns: Columns, where: str, balance: Balance, *, after: str = "") -> Iterator[Page]:
+        """All rows of a condition in the order of their ids, beginning after one.
+
+        A cursor that Salesforce forgot, or a query that took too long, is made anew from the last id.
+        """
+        limit, restarts = 0, 0
+        while True:
+            condition = soql.every(where, f"Id > {soql.text(after)}" if after else "")
+            part = Balance()
+            try:
+                for page in self._wide(columns, condition, part, order="Id", limit=limit):
+                    after = page.after or after
+                    yield page
+            except QueryRefused as e:
+                balance.add(Balance(announced=part.read, read=part.read))
+                restarts += 1
+                limit = _smaller(e, limit, restarts)
+                continue
+            balance.add(part)
+            if not limit or part.read < limit:
+                return
+            restarts = 0
+
+    def by_ids(self, columns: Columns, ids: Iterable[str], field: str = "Id") -> Iterator[tuple[list[str], list[Cells]]]:
+        """Rows whose `field` is one of `ids`: the ids that were asked for together, and their rows."""
+        for some in pages(ids, self._ids_that_fit(columns, field)):
+            balance, found = Balance(), []
+            for page in self.rows(columns, soql.one_of(field, some), balance):
+                found += page.rows
+            yield some, found
+
+    def raw(self, query: str, what: str) -> list[dict[str, Any]]:
+        """The records of a small query of another object."""
+        body = self._query(query, what)
+        return list(body.get("records") or ())
+
+    # ── pages ────────────────────────────────────────────────────────────────────────────────────
+
+    def _wide(
+        self, columns: Columns, where: str, balance: Balance, *, order: str, limit: int = 0
+    ) -> Iterator[Page]:
+        """One query, or several of a part of the columns each, put together again by Id."""
+        groups = soql.split_paths(columns.paths, columns.object.name, where, order=order)
+        name = columns.object.name
+        if len(groups) == 1:
+            query = soql.select(columns.paths, name, where, order=order, limit=limit)
+            yield from self._pages(columns, query, name, balance)
+            return
+        first = soql.select(groups[0], name, where, order=order, limit=limit)
+        for records in self._record_pages(first, name, balance):
+            merged = {r["Id"]: dict(r) for r in records}
+            for group in groups[1:]:
+                self._complete(merged, group, name)
+            yield _page(columns, list(merged.values()))
+
+    def _complete(self, merged: dict[str, dict[str, Any]], group: list[str], name: str) -> None:
+        """Read further columns of rows. Raises `PageBroken` where a row has gone meanwhile."""
+        found = 0
+        for ids in pages(merged, MOST_IDS // 2):
+            query = soql.select(group, name, soql.one_of("Id", ids))
+            for records in self._record_pages(query, name, Balance()):
+                for record in records:
+                    merged[record["Id"]].update(_deep(merged[record["Id"]], record))
+                    found += 1
+        if found != len(merged):
+            raise PageBroken(f"{name}: {len(merged) - found} rows went while their columns were read")
+
+    def _pages(self, columns: Columns, query: str, name: str, balance: Balance) -> Iterator[Page]:
+        for records in self._record_pages(query, name, balance):
+            yield _page(columns, records)
+
+    def _record_pages(self, query: str, name: str, balance: Balance) -> Iterator[list[dict[str, Any]]]:
+        """Raises `PageBroken` where the pages do not hold what the first of them announced."""
+        what = f"the query on {name}"
+        body = self._query(query, what)
+        announced, read = int(body["totalSize"]), 0
+        balance.announced += announced
+        while True:
+            records = body["records"]
+            read += len(records)
+            balance.read += len(records)
+            yield records
+            if body.get("done", True) or not body.get("nextRecordsUrl"):
+                break
+            body = _checked(self._session.get_json(str(body["nextRecordsUrl"]), what), what)
+        if read != announced:
+            raise PageBroken(
+                f"{name}: Salesforce announced {announced:,} rows and {read:,} came: nothing is concluded "
+                "from this read, and it is made again by the next run"
+            )
+
+    def _query(self, query: str, what: str) -> dict[str, Any]:
+        path = f"{self._session.path}/queryAll"
+        return _checked(self._session.get_json(path, what, params={"q": query}), what)
+
+    def _ids_that_fit(self, columns: Columns, field: str) -> int:
+        found = MOST_IDS
+        paths = columns.paths
+        while found > 50 and not soql.fits(
+            soql.select(paths, columns.object.name, soql.one_of(field, ["0" * 18] * found))
+        ):
+            found //= 2
+        return found
+
+
+def _smaller(refusal: QueryRefused, limit: int, restarts: int) -> int:
+    """The limit that a query is made again with. Raises the refusal where that does not help."""
+    if refusal.code == "INVALID_QUERY_LOCATOR" and restarts <= _MOST_RESTARTS:
+        return limit
+    if refusal.code == "QUERY_TIMEOUT" and limit != _FEWEST_ROWS:
+        return max(limit // 2, _FEWEST_ROWS) if limit else 2000
+    raise refusal
+
+
+def _checked(body: Any, what: str) -> dict[str, Any]:
+    if not isinstance(body, dict) or "totalSize" not in body:
+        raise PageBroken(f"Salesforce answered {what} with JSON that is no page of records")
+    return body
+
+
+def _page(columns: Columns, records: list[dict[str, Any]]) -> Page:
+    rows = [from_record(columns.selected, r) for r in records]
+    return Page(rows=rows, after=str(records[-1].get("Id") or "") if records else "")
+
+
+def _deep(known: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
+    """`more`, with nested parts joined to those that are known."""
+    return {
+        k: {**known[k], **v} if isinstance(v, dict) and isinstance(known.get(k), dict) else v
+        for k, v in more.items()
+    }
