@@ -7,7 +7,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
 from everycase.domain.cases import IndexObject, JoinedCase, Record, RedactedCase, Stamps, Vector
@@ -122,6 +122,17 @@ class Source(Protocol):
 
     def read(self, obj: SourceObject) -> Iterator[Record | BadRow]:
         """Until extraction reads by `changes`."""
+
+
+class ReadState(Protocol):
+    """What a source must remember from one process to the next: jobs, places, descriptions."""
+
+    def get(self, key: str) -> Mapping[str, Any] | None: ...
+
+    def put(self, key: str, value: Mapping[str, Any]) -> None:
+        """Kept when this returns, whatever becomes of a transaction of the caller."""
+
+    def delete(self, key: str) -> None: ...
 
 
 # ── redaction ────────────────────────────────────────────────────────────────────────────────────

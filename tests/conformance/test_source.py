@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -13,24 +14,38 @@ from everycase.domain.rows import BadRow, RowVersion, Tombstone, iso
 from everycase.ports import ReadProof, Source, VersionKind
 from tests.support.exports import case, child, record_id
 from tests.support.far_ends import FarEnd, FolderEnd
+from tests.support.salesforce.far_end import OrganisationEnd
 
 BY_NAME = {o.name: o for o in OBJECTS}
 CASE = BY_NAME["Case"]
 CASES = [record_id("Case", n) for n in range(1, 6)]
 LATER = "2024-11-05 09:00:00"
 
-FAR_ENDS = ("csv", "json")
+FAR_ENDS = ("csv", "json", "salesforce-rest", "salesforce-bulk")
 
 
 @pytest.fixture(params=FAR_ENDS)
-def far_end(request: pytest.FixtureRequest, tmp_path: Path) -> FarEnd:
+def far_end(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[FarEnd]:
     """Five cases, and a child of each kind for the first of them."""
-    found = FolderEnd(tmp_path / "export", request.param)
+    with ExitStack() as stack:
+        found = _far_end(request.param, tmp_path, stack)
+        _fill(found)
+        yield found
+
+
+def _far_end(kind: str, folder: Path, stack: ExitStack) -> FarEnd:
+    if not kind.startswith("salesforce"):
+        return FolderEnd(folder / "export", kind)
+    end = OrganisationEnd(bulk_from=0 if kind == "salesforce-bulk" else 1_000_000)
+    stack.enter_context(end.server)
+    return end
+
+
+def _fill(found: FarEnd) -> None:
     found.put("Case", *(case(n) for n in range(1, 6)))
     for name in ("Task", "WorkOrder", "CaseComment", "EmailMessage"):
         found.put(name, child(name, 1, CASES[0]))
     found.put("WorkOrderFeed", child("WorkOrderFeed", 1, record_id("WorkOrder", 1)))
-    return found
 
 
 Rows = list[Record | Tombstone | BadRow]

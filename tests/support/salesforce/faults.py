@@ -81,7 +81,7 @@ class _Planned:
 
 @dataclass(slots=True)
 class Faults:
-    """Faults to come. `share` of the requests meet one of `kinds`, drawn by `seed`; planned ones come first."""
+    """Faults to come: planned ones first, then `share` of the requests meet one of `kinds`, by `seed`."""
 
     seed: int = 0
     share: float = 0.0

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from everycase.domain.catalogue import OBJECTS
-from everycase.domain.rows import flag, moment
+from everycase.domain.rows import MalformedRow, flag, moment
 from tests.support.salesforce.answers import csv_header, csv_row
 from tests.support.salesforce.evaluate import Selection
 from tests.support.salesforce.organisation import Organisation, Table, stamp
@@ -35,10 +36,14 @@ class Loader:
 
     def load(self, folder: Path) -> None:
         for obj in OBJECTS:
-            table = self._organisation.tables[obj.name]
             with (folder / f"{obj.name}.csv").open(encoding="utf-8", newline="") as file:
                 for row in csv.DictReader(file):
-                    table.put(row["Id"], self._values(table, row))
+                    self.put(obj.name, row)
+
+    def put(self, name: str, row: Mapping[str, str]) -> None:
+        """One row, as an export has it."""
+        table = self._organisation.tables[name]
+        table.put(row["Id"], self._values(table, row))
 
     def _values(self, table: Table, row: Mapping[str, str]) -> dict[str, Any]:
         values: dict[str, Any] = {"IsDeleted": False}
@@ -66,7 +71,8 @@ def _typed(kind: str, text: str) -> Any:
     if not text:
         return None
     if kind == "datetime":
-        return stamp(moment(text))
+        with suppress(MalformedRow):
+            return stamp(moment(text))
     return flag(text) if kind == "boolean" else text
 
 

@@ -58,9 +58,9 @@ class Queries:
         size = self.page if fault is not Fault.SHORT_PAGE else max(self.page // 7, 1)
         rows = cursor.rows[offset : offset + size]
         end = offset + len(rows)
-        total = len(cursor.rows) + (fault is Fault.PAGE_ANNOUNCES_MORE)
-        if fault is Fault.PAGE_LACKS_A_ROW and rows:
-            rows = rows[:-1]
+        lacks = fault is Fault.PAGE_LACKS_A_ROW
+        total = len(cursor.rows) + (fault is Fault.PAGE_ANNOUNCES_MORE or (lacks and not rows))
+        rows = rows[:-1] if lacks else rows
         content = {
             "totalSize": total,
             "done": end >= len(cursor.rows),

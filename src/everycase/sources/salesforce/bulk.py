@@ -76,7 +76,7 @@ class BulkJobs:
         raise JobLost(f"the Bulk job on {name} does not end")
 
     def page(self, job: str, columns: Columns, *, locator: str, rows: int) -> JobPage:
-        """At most `rows` rows from a place on. Raises `JobLost`, or `PageBroken` for a page that lacks rows."""
+        """At most `rows` rows from a place on. Raises `JobLost`, or `PageBroken` where rows lack."""
         name = columns.object.name
         asked = {"maxRecords": str(rows)} | ({"locator": locator} if locator else {})
         try:

@@ -1,4 +1,4 @@
-"""Rows of both APIs as cells of text that are equal when the meaning is equal (facts: the same value differs).
+"""Rows of both APIs as cells of text that are equal when the meaning is equal: the APIs differ.
 
 `null` and `""` are blank, `23.0` and `23` are one number; what dates and ids are is the row parser's affair.
 """
@@ -63,7 +63,7 @@ def _number_or_text(column: Column, text: str) -> str:
 
 
 def arrange(columns: Sequence[Column], header: Sequence[str]) -> Callable[[Cells], Cells]:
-    """What brings the cells of a CSV row into the order of `columns`. Raises `KeyError` for one that lacks."""
+    """What brings the cells of a CSV row into the order of `columns`. Raises `KeyError` where one lacks."""
     place = {name.lower(): i for i, name in enumerate(header)}
     order = [place[c.path.lower()] for c in columns]
     numbers = [n for n, c in enumerate(columns) if c.is_number]

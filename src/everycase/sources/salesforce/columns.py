@@ -154,7 +154,7 @@ def _identity(
     description: Description,
     describe: Describe,
 ) -> Column | None:
-    """A column under the first of its names that the organisation has: a field, or one through a reference."""
+    """A column under the first of its names that the organisation has, of the row or of a related one."""
     for name in (catalogue.source_name(obj, identity.name), identity.name, *identity.aliases):
         field = description.fields.get(name.lower())
         if field is not None and not field.is_compound and field.type != "reference":

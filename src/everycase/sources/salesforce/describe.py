@@ -74,7 +74,7 @@ class Descriptions:
         return self._known[name]
 
     def _ask(self, name: str) -> Description | None:
-        key = f"describe:{name}"
+        key = f"describe:{self._session.log_in().organisation}:{name}"
         kept = self._state.get(key)
         headers = {"If-Modified-Since": str(kept["modified"])} if kept else {}
         what = f"the description of {name}"

@@ -54,7 +54,7 @@ _Arrivals = Queue[_Arrived | _Ended]
 
 
 def page_rows(expected: int | None) -> int:
-    """Rows of a Bulk page: few, so that little is read twice after a kill, and few pages of a large object."""
+    """Rows of a Bulk page: few, so that a kill costs little, and more of them for a large object."""
     return min(max((expected or 0) // _PAGES_OF_AN_OBJECT, _FEWEST), _MOST)
 
 
@@ -91,17 +91,16 @@ class Everything:
 
     def _by_rest(self, part: Part) -> Iterator[Cells]:
         where = soql.every(self.position.where, part_condition(part))
-        balance = Balance()
-        begun = part.read, part.announced
+        balance, announced = Balance(), part.announced
         for page in self._tools.rest.by_id(self._columns, where, balance, after=part.after):
             *others, last = page.rows or [[]]
             yield from others
             part.after = page.after or part.after
-            part.read = begun[0] + balance.read
-            part.announced = begun[1] + balance.read
+            part.read += len(page.rows)
+            part.announced += len(page.rows)
             if last:
                 yield last
-        part.announced = begun[1] + balance.announced
+        part.announced = announced + balance.announced
         part.is_done = True
 
     # ── Bulk ─────────────────────────────────────────────────────────────────────────────────────
@@ -180,6 +179,7 @@ class Everything:
         """Waits until it is taken; nobody takes anything once the read has ended."""
         while not self._stop.is_set():
             try:
-                return arrivals.put(arrival, timeout=0.2)
+                arrivals.put(arrival, timeout=0.2)
             except Full:
                 continue
+            return

@@ -89,12 +89,9 @@ class ObjectReader:
             for part in position.parts:
                 if part.job:
                     self.kit.tools.bulk.remove(part.job)
-                    part.job = ""
-            save()
+            self.kit.positions.forget(self.name)
 
-        return OrganisationReading(
-            outcome, self._everything(position, outcome), committed=save, close=close
-        )
+        return OrganisationReading(outcome, self._everything(position, outcome), committed=save, close=close)
 
     def _everything(self, position: Position, outcome: Outcome) -> Iterator[Row]:
         rows = RowReader(self.columns, self.kit.catalogue)
@@ -137,10 +134,10 @@ class ObjectReader:
             columns=self._digest(),
             until=iso(until),
             expected=expected,
-            parts=self._parts(where, expected),
+            parts=self._parts(expected),
         )
 
-    def _parts(self, where: str, expected: int | None) -> list[Part]:
+    def _parts(self, expected: int | None) -> list[Part]:
         """One part, or several of a large object, so that as many jobs are read side by side."""
         wanted = min((expected or 0) // _ROWS_OF_A_PART + 1, self.kit.readers)
         if wanted < 2:
@@ -159,8 +156,13 @@ class ObjectReader:
         return str(found[0][0]["Id"]), str(found[1][0]["Id"])
 
     def _digest(self) -> str:
-        text = "\n".join([*self.columns.paths, self._ours, self.kit.session.version])
-        return hashlib.sha256(text.encode()).hexdigest()
+        parts = [
+            *self.columns.paths,
+            self._ours,
+            self.kit.session.version,
+            self.kit.session.log_in().organisation,
+        ]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     # ── what changed ─────────────────────────────────────────────────────────────────────────────
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from everycase.domain.failures import ErrorType
@@ -30,7 +30,9 @@ class Outcome:
     expected: int | None = None
     """Rows that are to come, for progress."""
 
-    def balance(self, name: str, *, announced: int, read: int, before: int | None, after: Callable[[], int]) -> None:
+    def balance(
+        self, name: str, *, announced: int, read: int, before: int | None, after: Callable[[], int]
+    ) -> None:
         """Add one part of the read. Raises `PageBroken` where its figures do not agree.
 
         `before` and `after` are counts of the same condition. Rows that are edited or purged during the
@@ -46,8 +48,9 @@ class Outcome:
             self.counted = (self.counted or 0) + counted
         if read != announced or (counted is not None and read != counted):
             raise PageBroken(
-                f"{name}, {self.window}: {announced:,} rows were announced, {read:,} came and {counted or 0:,} "
-                "were counted: nothing is concluded from this read, and it is made again by the next run"
+                f"{name}, {self.window}: {announced:,} rows were announced, {read:,} came and "
+                f"{counted or 0:,} were counted: nothing is concluded from this read, and "
+                "the next run makes it again"
             )
 
 

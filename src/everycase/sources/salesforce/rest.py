@@ -78,7 +78,9 @@ class RestQueries:
                 return
             restarts = 0
 
-    def by_ids(self, columns: Columns, ids: Iterable[str], field: str = "Id") -> Iterator[tuple[list[str], list[Cells]]]:
+    def by_ids(
+        self, columns: Columns, ids: Iterable[str], field: str = "Id"
+    ) -> Iterator[tuple[list[str], list[Cells]]]:
         """Rows whose `field` is one of `ids`: the ids that were asked for together, and their rows."""
         for some in pages(ids, self._ids_that_fit(columns, field)):
             balance, found = Balance(), []

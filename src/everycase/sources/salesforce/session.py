@@ -40,7 +40,8 @@ class Patience:
         """`attempt` counts from 1. `Retry-After` in seconds is obeyed up to the longest wait."""
         if retry_after and retry_after.isdigit():
             return min(float(retry_after), self.longest_wait_s)
-        return min(self.first_wait_s * 2 ** (attempt - 1), self.longest_wait_s) * random.uniform(0.75, 1.25)
+        wait = min(self.first_wait_s * 2.0 ** (attempt - 1), self.longest_wait_s)
+        return wait * random.uniform(0.75, 1.25)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +121,7 @@ class Session:
         def send() -> httpx.Response:
             basic = self._grant.basic()
             form = self._grant.form(self.now())
-            auth = httpx.BasicAuth(*basic) if basic else None
+            auth = httpx.BasicAuth(*basic) if basic else httpx.Auth()
             return self._http.post(f"{self.url}/services/oauth2/token", data=form, auth=auth)
 
         response = self._patiently(send, "the log-in")
@@ -213,7 +214,8 @@ class Session:
                 self._wait(self._patience.wait_s(attempt, retry_after))
         if answered:
             raise ReadFailure(
-                f"Salesforce put {what} off {self._patience.attempts} times ({problem}): the next run asks again"
+                f"Salesforce put {what} off {self._patience.attempts} times ({problem}): "
+                "the next run asks again"
             )
         raise SalesforceDown(
             f"{self.url} does not answer ({problem}): check EVERYCASE_SALESFORCE__URL and the network"

@@ -32,7 +32,7 @@ def every(*conditions: str) -> str:
 
 
 def select(paths: Sequence[str], obj: str, where: str = "", *, order: str = "", limit: int = 0) -> str:
-    query = f"SELECT {', '.join(paths)} FROM {obj}"
+    query = f"SELECT {', '.join(paths)} FROM {obj}"  # noqa: S608 (SOQL; every value is quoted by `text`)
     query += f" WHERE {where}" if where else ""
     query += f" ORDER BY {order}" if order else ""
     return query + (f" LIMIT {limit}" if limit else "")

@@ -138,8 +138,8 @@ def _no_object(obj: SourceObject) -> str:
 
 def _no_keys(columns: Columns) -> str:
     return (
-        f"Salesforce does not show {_listed(columns.missing_keys)} of {columns.object.name} to this user, and "
-        "without that no row can be read: let the permission set read the field"
+        f"Salesforce does not show {_listed(columns.missing_keys)} of {columns.object.name} to this user, "
+        "and without that no row can be read: let the permission set read the field"
     )
 
 

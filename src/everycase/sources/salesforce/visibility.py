@@ -56,6 +56,6 @@ def _unseen(rest: RestQueries, obj: SourceObject, canaries: tuple[str, ...]) -> 
     if not unseen:
         return []
     return [
-        f"{obj.name}: {len(unseen):,} of {len(canaries):,} records of EVERYCASE_SALESFORCE__CANARIES cannot be "
-        f"seen ({', '.join(unseen[:5])}): sharing hides rows from this user: give it View All Data"
+        f"{obj.name}: {len(unseen):,} of {len(canaries):,} records of EVERYCASE_SALESFORCE__CANARIES cannot "
+        f"be seen ({', '.join(unseen[:5])}): sharing hides rows from this user: give it View All Data"
     ]
