@@ -7,12 +7,10 @@ import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 import platformdirs
 from pydantic import (
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     SecretStr,
@@ -30,19 +28,7 @@ from pydantic_settings import (
 from everycase.domain.catalogue import TASK_TYPES
 from everycase.domain.errors import WrongUse
 from everycase.domain.thresholds import Thresholds
-
-Share = Annotated[float, Field(ge=0, le=1)]
-
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-
-
-def _period(value: object) -> object:
-    """`90`, `90s`, `15m`, `6h`, `30d`; what else there is (ISO 8601) pydantic knows."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd]?)", value.strip()) if isinstance(value, str) else None
-    return timedelta(**{_UNITS[found[2] or "s"]: float(found[1])}) if found else value
-
-
-Period = Annotated[timedelta, BeforeValidator(_period), Field(ge=timedelta(0))]
+from everycase.settings.kinds import Period, Share, address
 
 CONFIG_FILE = "everycase.toml"
 SECRETS = ("DATABASE_URL", "CHATHPE__API_KEY", "NOMIC__API_KEY", "WEAVIATE__API_KEY")
@@ -76,16 +62,6 @@ class ThresholdSettings(BaseModel):
         return Thresholds(**self.model_dump())
 
 
-def _address(url: str, example: str) -> str:
-    """A base address without a slash at its end. Raises `ValueError`."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(f"is not an address like {example}")
-    if parts.username or parts.password or parts.query:
-        raise ValueError("may hold no key and no user: that is what API_KEY is for")
-    return url.rstrip("/")
-
-
 class ProviderSettings(BaseModel):
     """An embedding provider that is reached over HTTP (contract §7)."""
 
@@ -107,8 +83,8 @@ class ProviderSettings(BaseModel):
 
     @field_validator("url")
     @classmethod
-    def _is_an_address(cls, url: str) -> str:
-        return _address(url, "https://host/v1") if url else url
+    def _is_anaddress(cls, url: str) -> str:
+        return address(url, "https://host/v1") if url else url
 
 
 class ChatHPESettings(ProviderSettings):
@@ -150,8 +126,8 @@ class WeaviateSettings(BaseModel):
 
     @field_validator("url")
     @classmethod
-    def _is_an_address(cls, url: str) -> str:
-        return _address(url, "https://host:443")
+    def _is_anaddress(cls, url: str) -> str:
+        return address(url, "https://host:443")
 
 
 class Settings(BaseSettings):
