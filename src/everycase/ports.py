@@ -31,8 +31,6 @@ class ObjectState:
     missing_fields: tuple[str, ...] = ()
     place: str = ""
     """What a row's number is counted in: `Case.csv line`."""
-    version: str = ""
-    """Until extraction reads by `changes`: equal versions promise equal rows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +51,8 @@ class ReadProof:
     """Stored, and given back as `since` of the next read; equal to `since` where nothing has changed."""
     window: str = ""
     """What was read, for people: `Case.csv`, `2026-01-01T00:00:00Z to 2026-01-02T00:00:00Z`."""
+    passed_over: Mapping[str, int] = field(default_factory=dict)
+    """Rows that were read and belong to no case, by the reason."""
     problem: str = ""
     """Why the read is not whole, and what to do; one sentence."""
     error_type: ErrorType = ErrorType.SOURCE_UNAVAILABLE
@@ -97,9 +97,8 @@ class Source(Protocol):
     """What a database is bound to: `sample`, `export`, `salesforce:<organisation id>`."""
     versions: VersionKind
     """What `inventory` gives as the version of a row."""
-    name: str
-    is_complete: bool
-    """Both until extraction reads by `changes`."""
+    is_incremental: bool
+    """A mark is a point to go on from, so that staging may run ahead of it; False: it names the content."""
 
     def state(self, obj: SourceObject) -> ObjectState:
         """Look without reading rows."""
@@ -111,17 +110,18 @@ class Source(Protocol):
         nothing has changed yields nothing and gives the same mark back.
         """
 
-    def inventory(self, obj: SourceObject) -> Reading[RowVersion | BadRow]:
-        """The id and version of every row there is, for the sweep of a reconciliation."""
+    def inventory(self, obj: SourceObject, since: str = "") -> Reading[RowVersion | BadRow]:
+        """The id and version of every row there is, for the sweep of a reconciliation.
+
+        A source that can tell that nothing has changed since that mark may yield nothing and give the
+        same mark back, as in `changes`; without `since` it never does.
+        """
 
     def fetch(self, obj: SourceObject, ids: AbstractSet[str]) -> Iterator[Record | Tombstone | BadRow]:
         """What is true now of these ids (18 characters), in any order.
 
         An id that the source has no longer is a `Tombstone`. Nothing is known of an id that is not answered.
         """
-
-    def read(self, obj: SourceObject) -> Iterator[Record | BadRow]:
-        """Until extraction reads by `changes`."""
 
 
 class ReadState(Protocol):

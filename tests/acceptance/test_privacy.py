@@ -56,7 +56,7 @@ def test_identity_values_of_real_people_are_gone(world: World, tmp_path: Path, s
     names: dict[str, set[str]] = {}
     orders: dict[str, str] = {}
     for obj in catalogue.objects:
-        for row in source.read(obj):
+        for row in source.changes(obj):
             assert not isinstance(row, BadRow)
             owner = row.id if obj is catalogue.case else row.parent_id or ""
             if obj.name == "WorkOrder":

@@ -45,7 +45,7 @@ LINEAGE_CHANGES = (
     "case_number = '1'",
 )
 STAGED_CHANGES = ("row_hash = 'x'", "is_deleted = not is_deleted", "parent_id = null, row_hash = 'y'")
-WATERMARK_CHANGES = ("version = 'x'", "digest = 'x'")
+WATERMARK_CHANGES = ("version = 'x'", "digest = digest + 1")
 VECTOR_CHANGES = {
     "short": "substring(vector from 1 for 100)",
     "odd": "substring(vector from 1 for 101)",
@@ -132,8 +132,9 @@ class Hands:
         name, table = self.rng.choice(list(STAGING.items()))
         told = self._delete(f"udp.{table}", "id")
         self.conn.execute(
-            "update recon.watermarks set digest = (select count(*) || ':' || coalesce(sum(hashtextextended("
-            f"id || row_hash, 0)), 0) from udp.{table} where not is_deleted) where object = %s",
+            "update recon.watermarks set (row_count, digest) = (select count(*), "
+            f"coalesce(sum(hashtextextended(id || row_hash, 0)), 0) from udp.{table} where not is_deleted) "
+            "where object = %s",
             (name,),
         )
         return told

@@ -131,6 +131,12 @@ class ObjectResult:
     malformed: int = 0
     withheld: int = 0
     """Rows whose deletion waits for a person's approval."""
+    announced: int | None = None
+    """Rows that the source promised, where it promises any."""
+    counted: int | None = None
+    """Rows that the source counted, where it counts."""
+    is_whole: bool = True
+    """Every row was named; a read that is not whole deletes nothing."""
     problem: str = ""
 
 

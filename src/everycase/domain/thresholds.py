@@ -25,6 +25,8 @@ class Thresholds:
     timeout_rate: float = 0.05
     load_failure_rate: float = 0.05
     missing_cases: int = 100
+    deletions: int = 500
+    """More deletions of one kind than so many wait for a person's word, however large the set is."""
     least_cases: int = 50
     """So many tries make a rate evidence."""
 
@@ -46,15 +48,24 @@ class Standing:
     sent_value: float
 
 
-def is_mass_vanishing(*, read: int, live: int, vanished: int, allowed: int) -> bool:
-    """Whether so much is gone that a person must approve it first (contract §12).
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeletionGuard:
+    """What a run may delete by itself (contract §12); more of one kind waits for a person's word."""
 
-    More than 10 *and* more than 10 % of what was there; or all of it, by an enumeration that is empty.
-    `allowed`: what a person has approved for this run (`--allow-deletes N`).
-    """
-    if vanished <= allowed:
-        return False
-    return read == 0 or (vanished > VANISHING_CASES and vanished > VANISHING_SHARE * live)
+    allowed: int = 0
+    """What a person has approved for this run (`--allow-deletes N`)."""
+    most: int = 500
+    """More than so many are withheld however large the set is."""
+
+    def withholds(self, *, gone: int, live: int, left: int | None = None) -> bool:
+        """Whether all `gone` of `live` wait: more than 10 and more than 10 %, or more than `most`.
+
+        `left`: how many a read of everything still named; a read that names nothing deletes nothing.
+        """
+        if gone <= self.allowed:
+            return False
+        is_flood = gone > VANISHING_CASES and gone > VANISHING_SHARE * live
+        return is_flood or gone > self.most or left == 0
 
 
 def must_stop(*, done: int, failed: int, planned: int, thresholds: Thresholds) -> bool:

@@ -76,7 +76,7 @@ def _source(app: App) -> str:
         raise WrongUse("; ".join(problems))
     missing = [f"{s.object}.{f}" for s in states for f in s.missing_fields]
     note = f"; not in it, so never populated: {', '.join(missing)}" if missing else ""
-    return f"{app.source.name}, {len(states)} objects{note}"
+    return f"{app.source.kind}, {len(states)} objects{note}"
 
 
 def _database(app: App) -> str:

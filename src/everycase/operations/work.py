@@ -12,6 +12,7 @@ from uuid import uuid4
 from everycase.app import App
 from everycase.domain.errors import ExitCode
 from everycase.domain.gaps import RunType
+from everycase.domain.thresholds import DeletionGuard
 from everycase.pipeline.plan import Plan, make_plan
 from everycase.pipeline.sync import SyncReport
 from everycase.pipeline.work import Progress
@@ -90,7 +91,8 @@ def run(
 
 def plan(app: App, progress: Progress, *, allow_deletes: int = 0) -> Plan:
     """What a sync would do and what it would cost; writes nothing."""
-    return make_plan(app.dsn, app.source, app.processor, allow_deletes=allow_deletes, on_rows=progress.rows)
+    guard = DeletionGuard(allowed=allow_deletes, most=app.thresholds.deletions)
+    return make_plan(app.dsn, app.source, app.processor, guard=guard, on_rows=progress.rows)
 
 
 def resume(app: App) -> str | None:

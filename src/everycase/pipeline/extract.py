@@ -1,196 +1,238 @@
-"""Stage 1: the source's rows into staging, object by object (contract §3)."""
+"""Stage 1: the source's rows into staging, object by object (contract §3).
+
+Rows are committed in chunks while the source is read. Deletions come after the read, past one guard, and
+the mark moves with them, last, and only if the read was whole.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
+from everycase.domain.batching import pages
 from everycase.domain.cases import Record
 from everycase.domain.catalogue import Catalogue, SourceObject
-from everycase.domain.errors import SourceCutShort
 from everycase.domain.failures import ErrorType, Failure, FailureStage
-from everycase.domain.rows import BadRow
+from everycase.domain.rows import BadRow, Tombstone
 from everycase.domain.runs import ObjectResult
-from everycase.domain.thresholds import is_mass_vanishing
-from everycase.ports import Source
-from everycase.store import failures, staging
+from everycase.domain.thresholds import DeletionGuard
+from everycase.pipeline.read import ChangedRows, Fetched, OnRows
+from everycase.ports import ObjectState, ReadProof, Source
+from everycase.store import failures, reads, staging
 from everycase.store.db import Connection
+from everycase.store.merging import Double, Merge, StagingTarget, Vanishing
+from everycase.store.reads import Purpose, Read
 
-MOST_BAD_ROWS = 10_000
-"""A file with more of them is not what it should be; reading it stops there."""
+CHUNK = 2000
+"""Rows that are committed at once."""
 
-OnRows = Callable[[str, int], None]
-_TELL_EVERY = 1000
+MOST_FETCHED = 20_000
+"""Rows of an object that are asked for by their ids; more than that is cheaper to read anew."""
 
-
-@dataclass(slots=True)
-class _Reading:
-    """One object's rows on their way into COPY; what cannot be copied is put aside."""
-
-    source: Source
-    object: SourceObject
-    on_rows: OnRows
-    rows: int = 0
-    bad: list[BadRow] = field(default_factory=list)
-    cut_short: str = ""
-
-    def records(self) -> Iterator[Record]:
-        try:
-            for row in self.source.read(self.object):
-                if isinstance(row, BadRow):
-                    self._put_aside(row)
-                    continue
-                self.rows += 1
-                if self.rows % _TELL_EVERY == 0:
-                    self.on_rows(self.object.name, self.rows)
-                yield row
-        except SourceCutShort as e:
-            self.cut_short = str(e)
-        self.on_rows(self.object.name, self.rows)
-
-    def _put_aside(self, row: BadRow) -> None:
-        self.bad.append(row)
-        if len(self.bad) >= MOST_BAD_ROWS:
-            raise SourceCutShort(
-                f"{row.place}: {MOST_BAD_ROWS} rows of {row.object} cannot be read: is this the right file?"
-            )
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether every row there is has been named, so that absence means deletion."""
-        return self.source.is_complete and not self.cut_short and all(b.record_id for b in self.bad)
-
-    @property
-    def spared(self) -> list[str]:
-        return [b.record_id for b in self.bad if b.record_id]
+MOST_DOUBLES = 1000
+"""Ids named twice that are recorded one by one."""
 
 
-def extract(
-    conn: Connection,
-    source: Source,
-    catalogue: Catalogue,
-    *,
-    allow_deletes: int,
-    now: datetime,
-    on_rows: OnRows,
-) -> list[ObjectResult]:
-    """Bring staging up to date with the source; every row that could not be read is a failure.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """What one read brought: its rows are merged, its deletions are judged and not made yet."""
 
-    An object whose version is the one that was read last is not read again. Case comes first.
-    """
-    results = [
-        _extract_object(conn, source, obj, allow_deletes=allow_deletes, now=now, on_rows=on_rows)
-        for obj in catalogue.objects
-    ]
-    if any(r.was_read for r in results):
-        _note_waiting(conn, now)
-    return results
+    merge: Merge
+    rows: ChangedRows
+    proof: ReadProof
+    gone: Vanishing
+    withheld: int
+    """Deletions that wait for a person's word: all or none."""
 
+    def is_unchanged(self, mark: str) -> bool:
+        """The source had nothing since `mark`."""
+        return bool(mark) and mark == self.proof.mark and not self.rows.count
 
-def _extract_object(
-    conn: Connection,
-    source: Source,
-    obj: SourceObject,
-    *,
-    allow_deletes: int,
-    now: datetime,
-    on_rows: OnRows,
-) -> ObjectResult:
-    state = source.state(obj)
-    if not state.is_present:
-        with conn.transaction():
-            _note_unreadable(conn, obj, state.problem, now)
-        return ObjectResult(object=obj.name, was_read=False, problem=state.problem)
-    if state.version and staging.read_version(conn, obj, source.name) == state.version:
-        failures.resolve_unreadable(conn, obj.name, now=now)
-        return ObjectResult(object=obj.name, was_read=False, problem=state.problem)
-    with conn.transaction():
-        reading = _Reading(source, obj, on_rows)
-        merge = staging.Merge(conn, obj)
-        merge.copy(reading.records())
-        doubles = merge.doubles()
-        vanished, withheld = _find_vanished(merge, reading, allow_deletes)
-        changed = merge.apply()
-        staging.set_version(
-            conn, obj, source.name, state.version if reading.is_whole and not withheld else ""
+    def result(self, obj: SourceObject, *, doubled: int = 0, otherwise: str = "") -> ObjectResult:
+        """`otherwise`: what is wrong with the object where the read itself has no problem."""
+        return ObjectResult(
+            object=obj.name,
+            was_read=True,
+            rows=self.rows.count,
+            changed=self.merge.changed,
+            vanished=0 if self.withheld else self.gone.gone,
+            malformed=len(self.rows.bad) + doubled,
+            withheld=self.withheld,
+            announced=self.proof.announced,
+            counted=self.proof.counted,
+            is_whole=self.proof.is_whole,
+            problem=self.proof.problem or _withheld_sentence(obj, self.gone, self.withheld) or otherwise,
         )
-        _note_bad_rows(conn, reading, doubles, state.place, now)
-    return ObjectResult(
-        object=obj.name,
-        was_read=True,
-        rows=reading.rows,
-        changed=changed - vanished,
-        vanished=vanished,
-        malformed=len(reading.bad) + len(doubles),
-        withheld=withheld,
-        problem=reading.cut_short or _withheld_sentence(obj, reading, withheld) or state.problem,
-    )
 
 
-def _find_vanished(merge: staging.Merge, reading: _Reading, allow_deletes: int) -> tuple[int, int]:
-    """How many rows are gone, and how many of them may not go without a person's word."""
-    found = merge.find_vanished(reading.spared)
-    withheld = is_mass_vanishing(
-        read=found.read, live=found.live, vanished=found.vanished, allowed=allow_deletes
-    )
-    if not reading.is_whole or withheld:
-        merge.forget_vanished()
-        return 0, found.vanished if withheld and reading.is_whole else 0
-    return found.vanished, 0
+def take_in(merge: Merge, rows: ChangedRows, guard: DeletionGuard) -> Taken:
+    """Merge the rows chunk by chunk, then judge what is gone: nothing, where the read was not whole.
+
+    No transaction is open while the source is read.
+    """
+    for chunk in pages(rows, CHUNK):
+        if records := [r for r in chunk if isinstance(r, Record)]:
+            merge.add(records)
+        if tombstones := [r for r in chunk if isinstance(r, Tombstone)]:
+            merge.add_tombstones(tombstones)
+    proof = rows.proof()
+    gone = Vanishing(seen=0, live=0, gone=0)
+    if proof.is_whole:
+        gone = merge.find_gone(absent=proof.proves_absence, spared=rows.spared)
+    left = gone.seen + len(rows.spared) if proof.proves_absence else None
+    withheld = gone.gone if guard.withholds(gone=gone.gone, live=gone.live, left=left) else 0
+    return Taken(merge=merge, rows=rows, proof=proof, gone=gone, withheld=withheld)
 
 
-def _withheld_sentence(obj: SourceObject, reading: _Reading, withheld: int) -> str:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extraction:
+    """Brings staging up to date with a source; every row that could not be read is a failure."""
+
+    conn: Connection
+    source: Source
+    catalogue: Catalogue
+    guard: DeletionGuard
+    run_id: UUID
+    now: datetime
+    on_rows: OnRows
+
+    def run(self) -> list[ObjectResult]:
+        """Everything that changed since the last whole read, Case first."""
+        results = [self._bring_up_to_date(obj) for obj in self.catalogue.objects]
+        if any(r.was_read for r in results):
+            self._note_waiting()
+        return results
+
+    def fetch_all(self, wanted: Mapping[SourceObject, AbstractSet[str]]) -> list[ObjectResult]:
+        """Only these rows, as the source has them now; an object of very many is read anew instead."""
+        results = [
+            self._fetch(obj, ids) if len(ids) <= MOST_FETCHED else self._read_anew(obj)
+            for obj, ids in wanted.items()
+        ]
+        self._note_waiting()
+        return results
+
+    def _read_anew(self, obj: SourceObject) -> ObjectResult:
+        """Whatever the mark says, it is not what staging holds."""
+        staging.set_mark(self.conn, obj, self.source.identity, "")
+        return self._bring_up_to_date(obj)
+
+    def _bring_up_to_date(self, obj: SourceObject) -> ObjectResult:
+        state = self.source.state(obj)
+        if not state.is_present:
+            self._note_unreadable(obj, state.problem)
+            return ObjectResult(object=obj.name, was_read=False, problem=state.problem)
+        mark = staging.read_mark(self.conn, obj, self.source.identity)
+        rows = ChangedRows(self.source.changes(obj, mark), obj.name, self.on_rows)
+        taken = self._take_in(obj, rows, Purpose.CHANGES)
+        if taken.is_unchanged(mark):
+            failures.resolve_unreadable(self.conn, obj.name, now=self.now)
+            return ObjectResult(object=obj.name, was_read=False, problem=state.problem)
+        return self._settle(obj, taken, state, moves_mark=True)
+
+    def _fetch(self, obj: SourceObject, ids: AbstractSet[str]) -> ObjectResult:
+        rows = ChangedRows(Fetched(self.source, obj, ids), obj.name, self.on_rows)
+        taken = self._take_in(obj, rows, Purpose.FETCH)
+        return self._settle(obj, taken, self.source.state(obj), moves_mark=False)
+
+    def _take_in(self, obj: SourceObject, rows: ChangedRows, purpose: Purpose) -> Taken:
+        follows = self.source.identity if self.source.is_incremental else ""
+        merge = Merge(self.conn, obj, StagingTarget(conn=self.conn, follows=follows))
+        taken = take_in(merge, rows, self.guard)
+        read = Read(object=obj.name, purpose=purpose, proof=taken.proof)
+        reads.add(self.conn, [read], run_id=self.run_id)
+        return taken
+
+    def _settle(
+        self, obj: SourceObject, taken: Taken, state: ObjectState, *, moves_mark: bool
+    ) -> ObjectResult:
+        """Mark what is gone, move the mark and record what could not be read: together, and last."""
+        with self.conn.transaction():
+            if not taken.withheld:
+                taken.merge.mark_gone()
+            if moves_mark:
+                self._move_mark(obj, taken)
+            doubles = taken.merge.doubles(limit=MOST_DOUBLES)
+            self._note_bad_rows(obj, taken, doubles, state.place)
+        taken.merge.refresh_statistics()
+        return taken.result(obj, doubled=len(doubles), otherwise=state.problem)
+
+    def _move_mark(self, obj: SourceObject, taken: Taken) -> None:
+        """Forward after a whole read; else an organisation is asked again from the old one, a file anew."""
+        if taken.proof.is_whole and not taken.withheld:
+            staging.set_mark(self.conn, obj, self.source.identity, taken.proof.mark)
+        elif not self.source.is_incremental:
+            staging.set_mark(self.conn, obj, self.source.identity, "")
+
+    # ── failures ─────────────────────────────────────────────────────────────────────────────
+
+    def _note_bad_rows(self, obj: SourceObject, taken: Taken, doubles: list[Double], place: str) -> None:
+        """Open a failure for each bad row and for a read that ended early; close those that are over."""
+        proof = taken.proof
+        found = [_malformed(b) for b in taken.rows.bad] + [_doubled(obj, place, d) for d in doubles]
+        if proof.problem:
+            found.append(_unreadable(obj.name, proof.problem, proof.error_type))
+        failures.record(self.conn, found, now=self.now)
+        keep = [f.record_id for f in found]
+        if proof.names_everything and not proof.problem:
+            failures.resolve_object(self.conn, obj.name, keep=keep, now=self.now)
+        elif healed := set(taken.merge.named_failures()) - set(keep):
+            failures.resolve_rows(self.conn, obj.name, sorted(healed), now=self.now)
+        if not proof.problem:
+            failures.resolve_unreadable(self.conn, obj.name, now=self.now)
+
+    def _note_unreadable(self, obj: SourceObject, problem: str) -> None:
+        failures.record(
+            self.conn, [_unreadable(obj.name, problem, ErrorType.SOURCE_UNAVAILABLE)], now=self.now
+        )
+
+    def _note_waiting(self) -> None:
+        """Children whose parent is not staged wait as one failure for each missing parent (contract §11)."""
+        found = [_waiting(o) for o in staging.waiting_children(self.conn)]
+        with self.conn.transaction():
+            failures.record(self.conn, found, now=self.now)
+            failures.resolve_waiting(self.conn, keep=[f.record_id for f in found], now=self.now)
+
+
+def _withheld_sentence(obj: SourceObject, gone: Vanishing, withheld: int) -> str:
     if not withheld:
         return ""
     return (
-        f"{withheld} {obj.name} rows are gone from the source ({reading.rows} are there): nothing was "
+        f"{withheld:,} of {gone.live:,} {obj.name} rows are gone from the source: nothing of {obj.name} was "
         f"deleted; if that is right, approve it once with --allow-deletes {withheld}"
     )
 
 
-def _note_bad_rows(
-    conn: Connection, reading: _Reading, doubles: list[staging.Double], place: str, now: datetime
-) -> None:
-    """Open a failure for each bad row and for a file that ends early; close those that are over."""
-    name = reading.object.name
-    found = [
-        _extraction_failure(
-            name,
-            b.record_id or b.place,
-            ErrorType.MALFORMED_RECORD,
-            f"{b.place}: {b.reason}",
-            {"place": b.place, "row_digest": b.digest},
-        )
-        for b in reading.bad
-    ]
-    found += [
-        _extraction_failure(
-            name,
-            d.record_id,
-            ErrorType.MALFORMED_RECORD,
-            f"{place} {d.first_line} and {d.last_line}: two different rows of one id; the newer was taken",
-            {"lines": [d.first_line, d.last_line]},
-        )
-        for d in doubles
-    ]
-    if reading.cut_short:
-        found.append(_unreadable(name, reading.cut_short))
-    failures.record(conn, found, now=now)
-    if reading.is_whole or reading.cut_short == "":
-        failures.resolve_object(conn, name, keep=[f.record_id for f in found], now=now)
+def _malformed(bad: BadRow) -> Failure:
+    return _failure(
+        bad.object,
+        bad.record_id or bad.place,
+        ErrorType.MALFORMED_RECORD,
+        f"{bad.place}: {bad.reason}",
+        {"place": bad.place, "row_digest": bad.digest},
+    )
 
 
-def _note_unreadable(conn: Connection, obj: SourceObject, problem: str, now: datetime) -> None:
-    failures.record(conn, [_unreadable(obj.name, problem)], now=now)
+def _doubled(obj: SourceObject, place: str, double: Double) -> Failure:
+    return _failure(
+        obj.name,
+        double.record_id,
+        ErrorType.MALFORMED_RECORD,
+        f"{place} {double.first_line} and {double.last_line}: two different rows of one id; "
+        "the newer was taken",
+        {"lines": [double.first_line, double.last_line]},
+    )
 
 
-def _unreadable(name: str, problem: str) -> Failure:
-    return _extraction_failure(name, name, ErrorType.SOURCE_UNAVAILABLE, problem, {})
+def _unreadable(name: str, problem: str, error_type: ErrorType) -> Failure:
+    return _failure(name, name, error_type, problem, {})
 
 
-def _extraction_failure(
-    name: str, record_id: str, error_type: ErrorType, message: str, payload: dict[str, object]
+def _failure(
+    name: str, record_id: str, error_type: ErrorType, message: str, payload: Mapping[str, object]
 ) -> Failure:
     return Failure(
         record_id=record_id,
@@ -203,27 +245,15 @@ def _extraction_failure(
     )
 
 
-def _note_waiting(conn: Connection, now: datetime) -> None:
-    """Children whose parent is not staged wait as one failure for each missing parent (contract §11)."""
-    orphans = staging.waiting_children(conn)
-    found = [
-        Failure(
-            record_id=o.parent_id,
-            case_number=None,
-            stage=FailureStage.JOIN,
-            error_type=ErrorType.MISSING_CHILD_DATA,
-            message=f"{_list_of(o.waiting)} waiting for a {o.parent_object} that is not staged; "
-            "joined as soon as it comes",
-            source_object=o.parent_object,
-            payload={"waiting": dict(o.waiting)},
-        )
-        for o in orphans
-    ]
-    with conn.transaction():
-        failures.record(conn, found, now=now)
-        failures.resolve_waiting(conn, keep=[f.record_id for f in found], now=now)
-
-
-def _list_of(waiting: object) -> str:
-    assert isinstance(waiting, dict)
-    return ", ".join(f"{n} {name}" for name, n in sorted(waiting.items()))
+def _waiting(orphans: staging.Orphans) -> Failure:
+    children = ", ".join(f"{n} {name}" for name, n in sorted(orphans.waiting.items()))
+    return Failure(
+        record_id=orphans.parent_id,
+        case_number=None,
+        stage=FailureStage.JOIN,
+        error_type=ErrorType.MISSING_CHILD_DATA,
+        message=f"{children} waiting for a {orphans.parent_object} that is not staged; "
+        "joined as soon as it comes",
+        source_object=orphans.parent_object,
+        payload={"waiting": dict(orphans.waiting)},
+    )

@@ -1,7 +1,7 @@
 """What a sync would do and what it would cost, without writing anything (contract §15).
 
-The source is read into staging inside a transaction that is rolled back, so creations, updates and
-deletions are exact. What has to be embedded is found by joining and redacting the cases that are due:
+The source is compared with staging in temporary tables, so creations, updates and deletions are exact and
+nobody waits for the plan. What has to be embedded is found by joining and redacting the cases that are due:
 all of them, or beyond `SAMPLE` of them a sample that is scaled up.
 """
 
@@ -10,16 +10,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from everycase.domain.catalogue import SourceObject
 from everycase.domain.fingerprint import text_hash
 from everycase.domain.lineage import Decision
 from everycase.domain.runs import ObjectResult
-from everycase.pipeline.extract import OnRows, extract
+from everycase.domain.thresholds import DeletionGuard
+from everycase.pipeline.extract import take_in
 from everycase.pipeline.join import check
 from everycase.pipeline.process import Processor
+from everycase.pipeline.read import ChangedRows, OnRows
 from everycase.pipeline.redact import Redacted, redact
 from everycase.ports import Source
-from everycase.store import db, lineage, staging, vectors
+from everycase.store import db, planning, reads, staging, vectors
 from everycase.store.db import Connection
+from everycase.store.merging import Merge
+from everycase.store.planning import PlanTarget
 
 SAMPLE = 2000
 """Cases; more than that are estimated from so many."""
@@ -57,37 +62,45 @@ class Plan:
         }
 
 
-class _RollBack(Exception):
-    """Ends the plan's transaction."""
-
-
 def make_plan(
     dsn: str,
     source: Source,
     world: Processor,
     *,
-    allow_deletes: int,
+    guard: DeletionGuard,
     on_rows: OnRows,
 ) -> Plan:
-    """Read, compare and count; then undo. Other runs are not disturbed and see nothing of it."""
-    plan: Plan | None = None
+    """Read, compare and count. Other runs are not disturbed and see nothing of it.
+
+    Raises `WrongUse` where the database holds another source.
+    """
     with db.connect(dsn) as conn:
-        try:
-            with conn.transaction():
-                plan = _look(conn, source, world, allow_deletes, on_rows)
-                raise _RollBack
-        except _RollBack:
-            pass
-    assert plan is not None
-    return plan
+        reads.check(conn, source.identity)
+        planning.prepare(conn, world.catalogue)
+        objects = [_compare(conn, source, obj, guard, on_rows) for obj in world.catalogue.objects]
+        planning.overlay(conn, world.catalogue)
+        return _count(conn, world, objects)
 
 
-def _look(conn: Connection, source: Source, world: Processor, allow_deletes: int, on_rows: OnRows) -> Plan:
-    now = world.clock()
-    objects = extract(conn, source, world.catalogue, allow_deletes=allow_deletes, now=now, on_rows=on_rows)
-    counts = lineage.plan(conn, recipe=world.recipe, now=now)
+def _compare(
+    conn: Connection, source: Source, obj: SourceObject, guard: DeletionGuard, on_rows: OnRows
+) -> ObjectResult:
+    """What a sync would do to staging."""
+    state = source.state(obj)
+    if not state.is_present:
+        return ObjectResult(object=obj.name, was_read=False, problem=state.problem)
+    mark = staging.read_mark(conn, obj, source.identity)
+    rows = ChangedRows(source.changes(obj, mark), obj.name, on_rows)
+    taken = take_in(Merge(conn, obj, PlanTarget(conn=conn)), rows, guard)
+    if not taken.withheld:
+        taken.merge.mark_gone()
+    return taken.result(obj, otherwise=state.problem)
+
+
+def _count(conn: Connection, world: Processor, objects: list[ObjectResult]) -> Plan:
+    counts = planning.decide(conn, recipe=world.recipe, now=world.clock())
     due = counts[Decision.CREATE] + counts[Decision.UPDATE]
-    ids = lineage.due(conn, recipe=world.recipe, now=now, limit=SAMPLE)
+    ids = planning.due(conn, limit=SAMPLE)
     texts, characters = _to_embed(conn, world, ids)
     scale = due / len(ids) if ids else 0.0
     tokens = world.embedder.estimate_tokens(round(characters * scale))
@@ -111,7 +124,9 @@ def _to_embed(conn: Connection, world: Processor, ids: list[str]) -> tuple[int, 
     characters = 0
     for start in range(0, len(ids), _BATCH):
         texts: dict[str, int] = {}
-        for joined in staging.join(conn, world.catalogue, ids[start : start + _BATCH]):
+        for joined in staging.join(
+            conn, world.catalogue, ids[start : start + _BATCH], schema=planning.SCHEMA
+        ):
             found = check(joined, world.catalogue)
             if found.blocker:
                 continue

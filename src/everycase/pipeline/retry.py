@@ -10,10 +10,10 @@ from uuid import UUID
 from everycase.domain.errors import ExitCode, WrongUse
 from everycase.domain.failures import ErrorType, FailureStage
 from everycase.domain.runs import BatchResult
-from everycase.pipeline.extract import extract
+from everycase.pipeline.extract import Extraction
 from everycase.pipeline.work import LOCK_WAIT_S, Crew
 from everycase.ports import Source
-from everycase.store import db, failures, locks, staging, state
+from everycase.store import db, failures, locks, reads, staging, state
 from everycase.store.db import Connection
 from everycase.store.failures import Rearmed
 
@@ -68,6 +68,7 @@ def retry_failures(dsn: str, source: Source, crew: Crew, choice: Choice, *, run_
     now = crew.processor.clock
     with db.connect(dsn) as conn, locks.wait_for(conn, locks.PIPELINE, seconds=LOCK_WAIT_S):
         state.check(conn)
+        reads.bind(conn, source.identity)
         chosen = failures.rearm(
             conn,
             now=now(),
@@ -80,16 +81,18 @@ def retry_failures(dsn: str, source: Source, crew: Crew, choice: Choice, *, run_
             raise WrongUse(
                 "that has no open failure (what is merely noted is not tried): look with `everycase failures`"
             )
-        _read_again(conn, source, crew, chosen)
+        _read_again(conn, source, crew, chosen, run_id)
         crew.processor.index.prepare(crew.processor.embedder.spaces)
-        worked = crew.work_off(conn, run_id, source=source.name, only=sorted({f.record_id for f in chosen}))
+        worked = crew.work_off(conn, run_id, source=source.kind, only=sorted({f.record_id for f in chosen}))
         left = failures.open_among(conn, [f.failure_id for f in chosen])
     return Retried(
         retried=len(chosen), still_open=len(left), totals=worked.totals, stop_reason=worked.stop_reason
     )
 
 
-def _read_again(conn: Connection, source: Source, crew: Crew, chosen: Sequence[Rearmed]) -> None:
+def _read_again(
+    conn: Connection, source: Source, crew: Crew, chosen: Sequence[Rearmed], run_id: UUID
+) -> None:
     """Failures of rows and of missing parents are tried where they arose: at the source."""
     catalogue = crew.processor.catalogue
     doubtful = {f.source_object for f in chosen if f.stage is FailureStage.EXTRACTION}
@@ -98,12 +101,13 @@ def _read_again(conn: Connection, source: Source, crew: Crew, chosen: Sequence[R
         return
     for obj in catalogue.objects:
         if obj.name in doubtful:
-            staging.set_version(conn, obj, source.name, "")
-    extract(
-        conn,
-        source,
-        catalogue,
-        allow_deletes=0,
+            staging.set_mark(conn, obj, source.identity, "")
+    Extraction(
+        conn=conn,
+        source=source,
+        catalogue=catalogue,
+        guard=crew.guard(0),
+        run_id=run_id,
         now=crew.processor.clock(),
         on_rows=crew.progress.rows,
-    )
+    ).run()

@@ -12,10 +12,10 @@ from everycase.domain.errors import DependencyUnreachable, ExitCode
 from everycase.domain.failures import Disposition, LoadFailure
 from everycase.domain.providers import cost
 from everycase.domain.runs import BatchResult, Deferral, ObjectResult, deferred, slowest
-from everycase.pipeline.extract import extract
+from everycase.pipeline.extract import Extraction
 from everycase.pipeline.work import LOCK_WAIT_S, Crew
 from everycase.ports import Source
-from everycase.store import budget, db, failures, lineage, locks, runs, state
+from everycase.store import budget, db, failures, lineage, locks, reads, runs, state
 from everycase.store.db import Connection
 
 
@@ -128,11 +128,12 @@ class Sync:
         Raises `WrongUse` when another run is at work, `PipelineStopped` when nothing may run.
         """
         started = time.perf_counter()
-        report = SyncReport(run_id=run_id, source=self.source.name)
+        report = SyncReport(run_id=run_id, source=self.source.kind)
         clock = self.crew.processor.clock
         with db.connect(self.dsn) as conn, locks.wait_for(conn, locks.PIPELINE, seconds=LOCK_WAIT_S):
             state.check(conn)
-            runs.begin(conn, run_id=run_id, source=self.source.name, now=clock())
+            reads.bind(conn, self.source.identity)
+            runs.begin(conn, run_id=run_id, source=self.source.kind, now=clock())
             try:
                 self._steps(conn, report, allow_deletes)
             except LoadFailure as e:
@@ -150,18 +151,19 @@ class Sync:
 
     def _steps(self, conn: Connection, report: SyncReport, allow_deletes: int) -> None:
         crew, world = self.crew, self.crew.processor
-        report.objects = extract(
-            conn,
-            self.source,
-            world.catalogue,
-            allow_deletes=allow_deletes,
+        report.objects = Extraction(
+            conn=conn,
+            source=self.source,
+            catalogue=world.catalogue,
+            guard=crew.guard(allow_deletes),
+            run_id=report.run_id,
             now=world.clock(),
             on_rows=crew.progress.rows,
-        )
+        ).run()
         world.index.prepare(world.embedder.spaces)
         report.deleted = crew.delete_gone(conn, report.run_id)
         began = budget.clock(conn)
-        worked = crew.work_off(conn, report.run_id, source=self.source.name)
+        worked = crew.work_off(conn, report.run_id, source=self.source.kind)
         report.totals, report.deferred, report.deferral = worked.totals, worked.deferred, worked.deferral
         report.cost = round(cost(worked.totals.usage, world.prices), 4)
         report.providers = providers.told(worked.totals.usage, world.prices)

@@ -16,7 +16,7 @@ import structlog
 from everycase.domain.errors import EverycaseError
 from everycase.domain.providers import Purse, cost
 from everycase.domain.runs import BatchResult, Deferral
-from everycase.domain.thresholds import Thresholds, must_stop
+from everycase.domain.thresholds import DeletionGuard, Thresholds, must_stop
 from everycase.pipeline import engine
 from everycase.pipeline.engine import EngineSpec
 from everycase.pipeline.process import Processor
@@ -90,6 +90,10 @@ class Crew:
     progress: Progress
     max_cost: float | None = None
     """What this run may spend on embedding, in the money of the prices."""
+
+    def guard(self, allow_deletes: int) -> DeletionGuard:
+        """What this run may delete by itself."""
+        return DeletionGuard(allowed=allow_deletes, most=self.thresholds.deletions)
 
     def work_off(
         self, conn: Connection, run_id: UUID, *, source: str, only: Sequence[str] | None = None

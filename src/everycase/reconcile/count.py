@@ -2,39 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from everycase.domain.cases import Record
 from everycase.domain.catalogue import Catalogue, SourceObject
-from everycase.domain.errors import SourceCutShort
-from everycase.domain.rows import BadRow
-from everycase.ports import Source, VectorIndex
+from everycase.domain.rows import RowVersion, Tombstone, iso
+from everycase.pipeline.extract import MOST_FETCHED
+from everycase.pipeline.read import ChangedRows, Fetched, ObjectRows, OnRows
+from everycase.ports import ReadProof, Source, VectorIndex, VersionKind
 from everycase.store import lineage, staging
 from everycase.store.db import Connection
 from everycase.store.gaps import GapTables
+from everycase.store.reads import Purpose, Read
 
 COVERAGE = ("Task", "WorkOrder", "CaseComment", "EmailMessage", "WorkOrderFeed")
-
-OnRows = Callable[[str, int], None]
 
 
 @dataclass(slots=True)
 class Sweep:
-    """What the source was found to have of one object."""
+    """What the source has of one object, as its inventory says."""
 
     object: SourceObject
     count: int | None = None
     """Rows there; None where that cannot be known."""
     is_proven: bool = False
-    """Its version is the one that staging holds whole, and still holds: there was no need to read."""
+    """Nothing has changed since the mark that staging holds, and still holds: no row had to be read."""
     is_swept: bool = False
-    is_whole: bool = False
-    """Every row was named, so that absence means deletion."""
     rows: int = 0
     spared: list[str] = field(default_factory=list)
+    """Ids of rows that are there and cannot be read."""
+    proof: ReadProof | None = None
     problem: str = ""
+
+    @property
+    def is_whole(self) -> bool:
+        """Every row was named, so that absence means deletion."""
+        return self.is_swept and self.proof is not None and self.proof.proves_absence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,65 +63,66 @@ def coverage(census: Mapping[str, Any]) -> dict[str, float]:
     return {name: round(share, 6) for name in COVERAGE if (share := census[name]) is not None}
 
 
-def sweep(
-    conn: Connection,
-    tables: GapTables,
-    source: Source,
-    catalogue: Catalogue,
-    *,
-    all_objects: bool,
-    regardless: bool,
-    on_rows: OnRows,
-) -> list[Sweep]:
-    """Stream the ids and hashes of the source into PostgreSQL, object by object, Case first.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sweeper:
+    """Streams the ids and versions of the source into PostgreSQL, where they are joined with staging.
 
-    What is proven unchanged is not read, save `regardless`. Nothing is written but temporary tables.
+    Nothing is written but temporary tables.
     """
-    objects = catalogue.objects if all_objects else (catalogue.case,)
-    return [
-        _sweep_object(conn, tables, source, obj, regardless=regardless, on_rows=on_rows) for obj in objects
-    ]
 
+    conn: Connection
+    tables: GapTables
+    source: Source
+    catalogue: Catalogue
+    on_rows: OnRows
 
-def _sweep_object(
-    conn: Connection,
-    tables: GapTables,
-    source: Source,
-    obj: SourceObject,
-    *,
-    regardless: bool,
-    on_rows: OnRows,
-) -> Sweep:
-    found = Sweep(obj)
-    state = source.state(obj)
-    if not state.is_present:
-        found.problem = state.problem
+    def sweep(self, *, all_objects: bool, regardless: bool) -> list[Sweep]:
+        """Each object, Case first; without `regardless` those that are as they were staged are not read."""
+        objects = self.catalogue.objects if all_objects else (self.catalogue.case,)
+        return [self._sweep(obj, regardless=regardless) for obj in objects]
+
+    def look_again(self, sweep: Sweep) -> None:
+        """Ask the source what is true now of the rows that differed, unless they are very many."""
+        obj = sweep.object
+        ids = self.tables.rows_at_source(obj)
+        if not ids or len(ids) > MOST_FETCHED:
+            return
+        rows = ChangedRows(Fetched(self.source, obj, ids), obj.name, self.on_rows)
+        self.tables.sweep_again(obj, (_version(self.source.versions, row) for row in rows))
+        sweep.spared += rows.spared
+
+    def _sweep(self, obj: SourceObject, *, regardless: bool) -> Sweep:
+        found = Sweep(obj)
+        state = self.source.state(obj)
+        if not state.is_present:
+            found.problem = state.problem
+            return found
+        mark = "" if regardless else staging.read_mark(self.conn, obj, self.source.identity)
+        rows = ObjectRows(self.source.inventory(obj, mark), obj.name, self.on_rows)
+        self.tables.add_swept(obj, rows)
+        found.proof = rows.proof()
+        found.problem, found.rows, found.spared = found.proof.problem, rows.count, rows.spared
+        found.is_proven = bool(mark) and found.proof.mark == mark and not found.rows
+        found.is_swept = not found.is_proven
+        if found.is_swept:
+            found.count = self.tables.swept_count(obj) + len(found.spared)
+        elif obj is self.catalogue.case:
+            found.count = self.tables.source_count()
         return found
-    if not regardless and state.version and staging.read_version(conn, obj, source.name) == state.version:
-        found.is_proven = True
-        found.count = tables.source_count() if obj.name == "Case" else None
-        return found
-    tables.add_swept(obj, _rows(source, found, on_rows))
-    found.is_swept = True
-    found.is_whole = found.is_whole and source.is_complete
-    found.count = tables.swept_count(obj) + len(found.spared)
-    return found
 
 
-def _rows(source: Source, found: Sweep, on_rows: OnRows) -> Iterator[Record]:
-    found.is_whole = True
-    try:
-        for row in source.read(found.object):
-            if not isinstance(row, BadRow):
-                found.rows += 1
-                yield row
-            elif row.record_id:
-                found.spared.append(row.record_id)
-            else:
-                found.is_whole = False
-    except SourceCutShort as e:
-        found.is_whole, found.problem = False, str(e)
-    on_rows(found.object.name, found.rows)
+def _version(kind: VersionKind, row: Record | Tombstone) -> RowVersion:
+    """A row that was fetched, as an inventory names it."""
+    if isinstance(row, Tombstone):
+        return RowVersion(id=row.id, version="", is_deleted=True)
+    if kind is VersionKind.ROW_HASH:
+        return RowVersion(id=row.id, version=row.row_hash)
+    return RowVersion(id=row.id, version=iso(row.system_modstamp) if row.system_modstamp else "")
+
+
+def balances(sweeps: Sequence[Sweep]) -> list[Read]:
+    """What the sweeps read, for the books of the run."""
+    return [Read(object=s.object.name, purpose=Purpose.INVENTORY, proof=s.proof) for s in sweeps if s.proof]
 
 
 def count(conn: Connection, index: VectorIndex, sweeps: list[Sweep]) -> Census:

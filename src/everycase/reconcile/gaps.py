@@ -13,7 +13,7 @@ from everycase.domain.batching import pages
 from everycase.domain.cases import IndexObject
 from everycase.domain.gaps import EXTRA, REPAIRABLE, Expected, Gap, GapKind, Scope, content_gap
 from everycase.ports import VectorIndex
-from everycase.reconcile.count import Sweep
+from everycase.reconcile.count import Sweep, Sweeper
 from everycase.store.gaps import GapTables, Look, named
 
 _OF_OBJECTS = REPAIRABLE | EXTRA | {GapKind.GONE_AT_SOURCE}
@@ -44,6 +44,7 @@ class Finder:
     """Looks for gaps. `since`: when everything was last looked at; None: never."""
 
     tables: GapTables
+    sweeper: Sweeper
     index: VectorIndex
     recipe: str
     space: str
@@ -99,9 +100,13 @@ class Finder:
     # ── source ───────────────────────────────────────────────────────────────────────────────
 
     def _at_source(self, sweeps: Sequence[Sweep], look: Look) -> None:
+        versions = self.sweeper.source.versions
         for s in sweeps:
-            if s.is_swept:
-                self.tables.find_at_source(s.object, is_whole=s.is_whole, spared=s.spared, look=look)
+            if not s.is_swept:
+                continue
+            if look is Look.AFTER:
+                self.sweeper.look_again(s)
+            self.tables.find_at_source(s.object, versions, is_whole=s.is_whole, spared=s.spared, look=look)
 
     # ── sets ─────────────────────────────────────────────────────────────────────────────────
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from everycase.domain.failures import Disposition, ErrorType, FailureStage
 from everycase.domain.gaps import AT_SOURCE, EXTRA, REPAIRABLE, GapKind
-from everycase.domain.thresholds import is_mass_vanishing
+from everycase.domain.thresholds import DeletionGuard
 
 LONG_WAIT = timedelta(hours=24)
 """A child whose parent has not come for so long is worth a note (contract §11)."""
@@ -88,15 +88,16 @@ def identify(
     objects: int,
     cases: int,
     gone_cases: int,
-    allowed: int,
+    guard: DeletionGuard,
     can_upgrade: bool,
 ) -> Work:
-    """Decide. `objects`: how many the index holds; `cases`: how many lineage holds; `allowed`:
-    `--allow-deletes N`. Vanished rows of the source are judged again where they are staged.
+    """Decide. `objects`: how many the index holds; `cases`: how many lineage holds.
+
+    Vanished rows of the source are judged again where they are staged.
     """
     orphans = gaps.get(GapKind.ORPHAN, 0)
-    is_flood = is_mass_vanishing(read=objects - orphans, live=objects, vanished=orphans, allowed=allowed)
-    is_exodus = is_mass_vanishing(read=cases - gone_cases, live=cases, vanished=gone_cases, allowed=allowed)
+    is_flood = guard.withholds(gone=orphans, live=objects, left=objects - orphans)
+    is_exodus = guard.withholds(gone=gone_cases, live=cases, left=cases - gone_cases)
     withheld = {k for k, much in ((GapKind.ORPHAN, is_flood), (GapKind.GONE_AT_SOURCE, is_exodus)) if much}
     kinds = {k for k, n in gaps.items() if n}
     upgrade = can_upgrade and GapKind.DEBT in kinds

@@ -21,13 +21,13 @@ from everycase.domain.thresholds import Thresholds
 from everycase.pipeline.work import LOCK_WAIT_S, Crew
 from everycase.ports import Notifier, Source
 from everycase.reconcile import alerting
-from everycase.reconcile.count import Census, Sweep, count, sweep
+from everycase.reconcile.count import Census, Sweep, Sweeper, balances, count
 from everycase.reconcile.gaps import Finder, Found
 from everycase.reconcile.identify import Pattern, Work, identify
 from everycase.reconcile.recover import Recovered, recover, repair
 from everycase.reconcile.report import Report, count_left, count_recovered, count_withheld
 from everycase.reconcile.rules import Facts
-from everycase.store import budget, db, failures, gaps, lineage, locks, runs, state, vectors
+from everycase.store import budget, db, failures, gaps, lineage, locks, reads, runs, state, vectors
 from everycase.store.db import Connection
 from everycase.store.gaps import GapTables
 
@@ -89,13 +89,16 @@ class Reconciliation:
             run_type=run_type,
             is_deep=deep,
             is_dry_run=dry_run,
-            source=self.source.name,
+            source=self.source.kind,
             started_at=clock(),
             thresholds=self.thresholds,
         )
         with db.connect(self.dsn) as conn, locks.wait_for(conn, locks.PIPELINE, seconds=LOCK_WAIT_S):
-            if not dry_run:
+            if dry_run:
+                reads.check(conn, self.source.identity)
+            else:
                 state.check(conn)
+                reads.bind(conn, self.source.identity)
                 runs.begin_reconciliation(conn, run_id=run_id, run_type=run_type, now=report.started_at)
             try:
                 self._steps(conn, report, scope_of(run_type, deep=deep), allow_deletes)
@@ -112,6 +115,8 @@ class Reconciliation:
             self.crew.processor.index.prepare(self.crew.processor.embedder.spaces)
             tables = GapTables(conn)
             sweeps, census = self._count(conn, tables, scope)
+            if not report.is_dry_run:
+                reads.add(conn, balances(sweeps), run_id=report.run_id)
             finder = self._finder(conn, tables, scope, report.run_id)
             found = finder.find(sweeps, sets=scope.sets or not census.index_agrees)
             work = self._identify(conn, tables, report, census, found, allow_deletes)
@@ -128,23 +133,26 @@ class Reconciliation:
     # ── the five steps ───────────────────────────────────────────────────────────────────────
 
     def _count(self, conn: Connection, tables: GapTables, scope: Scope) -> tuple[list[Sweep], Census]:
+        sweeper = self._sweeper(conn, tables)
+        sweeps = sweeper.sweep(all_objects=scope.sets, regardless=scope.everything)
+        return sweeps, count(conn, self.crew.processor.index, sweeps)
+
+    def _sweeper(self, conn: Connection, tables: GapTables) -> Sweeper:
         world = self.crew.processor
-        sweeps = sweep(
-            conn,
-            tables,
-            self.source,
-            world.catalogue,
-            all_objects=scope.sets,
-            regardless=scope.everything,
+        return Sweeper(
+            conn=conn,
+            tables=tables,
+            source=self.source,
+            catalogue=world.catalogue,
             on_rows=self.crew.progress.rows,
         )
-        return sweeps, count(conn, world.index, sweeps)
 
     def _finder(self, conn: Connection, tables: GapTables, scope: Scope, run_id: UUID) -> Finder:
         world = self.crew.processor
         last = runs.last_look(conn)
         return Finder(
             tables=tables,
+            sweeper=self._sweeper(conn, tables),
             index=world.index,
             recipe=world.recipe,
             space=world.embedder.space,
@@ -174,7 +182,7 @@ class Reconciliation:
             objects=census.counts["index"] or 0,
             cases=census.row["lineage"],
             gone_cases=tables.gone_cases(),
-            allowed=allow_deletes,
+            guard=self.crew.guard(allow_deletes),
             can_upgrade=bool(found.tally.get(GapKind.DEBT)) and self._can_upgrade(),
         )
 
@@ -189,7 +197,13 @@ class Reconciliation:
         if report.is_dry_run:
             return Recovered()
         return recover(
-            conn, tables, self.crew, self.source, work, run_id=report.run_id, allow_deletes=allow_deletes
+            conn,
+            tables,
+            self.crew,
+            self.source,
+            work,
+            run_id=report.run_id,
+            guard=self.crew.guard(allow_deletes),
         )
 
     def _check_again(
@@ -325,6 +339,7 @@ class Reconciliation:
 def prune(conn: Connection, retention: Retention, *, now: datetime) -> Pruned:
     """Remove what has been over for long enough; open failures, lineage and roll-ups stay (contract §14)."""
     budget.prune(conn, before=now - retention.runs)
+    reads.prune(conn, before=now - retention.runs)
     return Pruned(
         failures=failures.prune(conn, before=now - retention.failures),
         runs=runs.prune(conn, before=now - retention.runs),

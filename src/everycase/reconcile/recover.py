@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from everycase.domain.gaps import AT_SOURCE, GapKind
+from everycase.domain.gaps import GapKind
 from everycase.domain.runs import ObjectResult
-from everycase.pipeline.extract import extract
+from everycase.domain.thresholds import DeletionGuard
+from everycase.pipeline.extract import Extraction
 from everycase.pipeline.work import Crew, Worked
 from everycase.ports import Source
 from everycase.reconcile.identify import Work
-from everycase.store import staging
 from everycase.store.db import Connection
 from everycase.store.gaps import GapTables
 
@@ -33,12 +33,12 @@ def recover(
     work: Work,
     *,
     run_id: UUID,
-    allow_deletes: int,
+    guard: DeletionGuard,
 ) -> Recovered:
     """Source first, then what is to go, then everything that is due through the stages."""
     done = Recovered()
     if work.restage:
-        done.objects = _restage(conn, tables, crew, source, allow_deletes)
+        done.objects = _restage(conn, tables, crew, source, guard, run_id)
     for kind in work.withhold:
         tables.withhold(kind, "Case")
     if work.delete_gone:
@@ -56,31 +56,28 @@ def repair(
     conn: Connection, tables: GapTables, crew: Crew, source: Source, *, run_id: UUID, upgrade: bool = False
 ) -> Worked:
     """What is to be mended, and all that is due, through the stages; `upgrade`: the debt as well."""
-    tables.open_repairs(run_id=run_id, source=source.name, now=crew.processor.clock())
+    tables.open_repairs(run_id=run_id, source=source.kind, now=crew.processor.clock())
     if upgrade:
         tables.open_debt()
-    return crew.work_off(conn, run_id, source=source.name)
+    return crew.work_off(conn, run_id, source=source.kind)
 
 
 def _restage(
-    conn: Connection, tables: GapTables, crew: Crew, source: Source, allow_deletes: int
+    conn: Connection, tables: GapTables, crew: Crew, source: Source, guard: DeletionGuard, run_id: UUID
 ) -> list[ObjectResult]:
-    """Read the source again, with all the guards that a sync has.
-
-    Whatever the watermark says of an object that was found to differ, it is not what staging holds.
-    """
+    """Fetch the rows that differ, with all the guards that a sync has; very many by reading everything."""
     world = crew.processor
-    doubtful = tables.source_objects(AT_SOURCE)
-    for obj in world.catalogue.objects:
-        if obj.name in doubtful:
-            staging.set_version(conn, obj, source.name, "")
-    results = extract(
-        conn,
-        source,
-        world.catalogue,
-        allow_deletes=allow_deletes,
+    extraction = Extraction(
+        conn=conn,
+        source=source,
+        catalogue=world.catalogue,
+        guard=guard,
+        run_id=run_id,
         now=world.clock(),
         on_rows=crew.progress.rows,
+    )
+    results = extraction.fetch_all(
+        {o: ids for o in world.catalogue.objects if (ids := tables.rows_at_source(o))}
     )
     for r in results:
         if r.withheld:

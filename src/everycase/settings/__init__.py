@@ -56,6 +56,7 @@ class ThresholdSettings(BaseModel):
     timeout_rate: Share = 0.05
     load_failure_rate: Share = 0.05
     missing_cases: int = Field(default=100, ge=0)
+    deletions: int = Field(default=500, ge=1)
     least_cases: int = Field(default=50, ge=1)
 
     def as_thresholds(self) -> Thresholds:

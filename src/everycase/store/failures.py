@@ -119,6 +119,11 @@ def resolve_object(conn: Connection, source_object: str, *, keep: Sequence[str],
     conn.execute(SQL["resolve_object"], {"object": source_object, "keep": list(keep), "now": now})
 
 
+def resolve_rows(conn: Connection, source_object: str, ids: Sequence[str], *, now: datetime) -> None:
+    """Close the extraction failures of rows that can be read again."""
+    conn.execute(SQL["resolve_rows"], {"object": source_object, "ids": list(ids), "now": now})
+
+
 def resolve_unreadable(conn: Connection, source_object: str, *, now: datetime) -> None:
     """Close the failure of an object that could not be read as a whole; those of its rows stay."""
     conn.execute(SQL["resolve_unreadable"], {"object": source_object, "now": now})

@@ -16,9 +16,12 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from everycase.domain import fingerprint
-from everycase.domain.cases import Record, Stamps
+from everycase.domain.batching import pages
+from everycase.domain.cases import Stamps
 from everycase.domain.catalogue import SourceObject
-from everycase.domain.gaps import METHODS, REPAIRABLE, Expected, Gap, GapKind
+from everycase.domain.gaps import AT_SOURCE, METHODS, REPAIRABLE, Expected, Gap, GapKind
+from everycase.domain.rows import RowVersion
+from everycase.ports import VersionKind
 from everycase.store.db import Connection
 from everycase.store.queries import queries
 from everycase.store.staging import StagingTable
@@ -76,12 +79,25 @@ class GapTables:
     def manifest_size(self) -> int:
         return self._number("manifest_size")
 
-    def add_swept(self, obj: SourceObject, records: Iterable[Record]) -> None:
-        """Stream in what the source has of an object."""
-        with self._conn.cursor() as cursor, cursor.copy(SQL["add_swept"]) as copy:
-            for r in records:
-                copy.write_row((obj.name, r.id, r.row_hash, r.is_deleted))
+    def add_swept(self, obj: SourceObject, versions: Iterable[RowVersion]) -> None:
+        """Take in what the source has of an object, page by page: no transaction waits for the source."""
+        for page in pages(versions, PAGE):
+            with self._conn.cursor() as cursor, cursor.copy(SQL["add_swept"]) as copy:
+                for v in page:
+                    copy.write_row((obj.name, v.id, v.version, v.is_deleted))
         self._conn.execute("analyze swept")
+
+    def rows_at_source(self, obj: SourceObject) -> set[str]:
+        """The ids of an object's rows that differed from the source."""
+        given = {"object": obj.name, "kinds": list(AT_SOURCE)}
+        return {r[0] for r in self._conn.execute(SQL["rows_at_source"], given)}
+
+    def sweep_again(self, obj: SourceObject, versions: Iterable[RowVersion]) -> None:
+        """Put what the source says now in the place of what it said before."""
+        for page in pages(versions, PAGE):
+            given = {"object": obj.name, "ids": [v.id for v in page]}
+            self._conn.execute(SQL["forget_swept"], given)
+            self.add_swept(obj, page)
 
     def swept_count(self, obj: SourceObject) -> int:
         return self._number("swept_count", object=obj.name)
@@ -92,9 +108,11 @@ class GapTables:
 
     # ── finding ──────────────────────────────────────────────────────────────────────────────
 
-    def find_at_source(self, obj: SourceObject, *, is_whole: bool, spared: Sequence[str], look: Look) -> None:
+    def find_at_source(
+        self, obj: SourceObject, versions: VersionKind, *, is_whole: bool, spared: Sequence[str], look: Look
+    ) -> None:
         """Hold the swept rows of an object against staging; absence counts only where all was swept."""
-        self._find("find_unstaged", look, obj=obj, object=obj.name)
+        self._find("find_unstaged", look, obj=obj, object=obj.name, kind=versions)
         if is_whole:
             self._find("find_gone", look, obj=obj, object=obj.name, spared=list(spared))
 

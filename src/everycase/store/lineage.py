@@ -12,7 +12,7 @@ from psycopg.rows import dict_row
 
 from everycase.domain.cases import FieldCounts, Stamps
 from everycase.domain.catalogue import FEW_FIELDS
-from everycase.domain.lineage import Decision, Stage
+from everycase.domain.lineage import Stage
 from everycase.store.db import Connection
 from everycase.store.queries import queries
 from everycase.store.staging import MANY
@@ -98,18 +98,6 @@ class Gone:
     record_id: str
     object_id: UUID | None
     is_shared: bool
-
-
-def plan(conn: Connection, *, recipe: str, now: datetime) -> dict[Decision, int]:
-    """How many cases a sync would decide so about. Writes nothing."""
-    rows = conn.execute(SQL["plan"], {"recipe": recipe, "now": now}).fetchall()
-    return dict.fromkeys(Decision, 0) | {Decision(name): n for name, n in rows}
-
-
-def due(conn: Connection, *, recipe: str, now: datetime, limit: int) -> list[str]:
-    """Ids of cases that a sync would look at, at most `limit`, spread over all of them."""
-    given = {"recipe": recipe, "now": now, "limit": limit}
-    return [r[0] for r in conn.execute(SQL["due"], given)]
 
 
 def track(

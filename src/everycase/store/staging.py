@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -24,24 +24,6 @@ _KEEPING = ("created_date", "last_modified_date", "system_modstamp")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Double:
-    """An id that came in more than one row, with different contents."""
-
-    record_id: str
-    first_line: int
-    last_line: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Vanishing:
-    """What a complete enumeration did not name, before anything is done about it."""
-
-    read: int
-    live: int
-    vanished: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Orphans:
     """Children that wait for a parent which is not staged."""
 
@@ -53,9 +35,9 @@ class Orphans:
 class StagingTable:
     """One staging table, as the catalogue describes it."""
 
-    def __init__(self, obj: SourceObject) -> None:
+    def __init__(self, obj: SourceObject, schema: str = "udp") -> None:
         self.object = obj
-        self.name = sql.Identifier("udp", obj.table)
+        self.name = sql.Identifier(schema, obj.table)
         self.content = [f for f in obj.fields if f.column not in ("id", "parent_id", *_KEEPING)]
         names = ["id", "parent_id", *(f.column for f in self.content)]
         if obj.parent:
@@ -66,14 +48,14 @@ class StagingTable:
         return sql.SQL(queries(module)[name]).format(table=self.name, **parts)
 
     def statement(self, name: str) -> sql.Composed:
-        """A block of staging.sql for this table."""
+        """A block of merging.sql for this table."""
         columns = sql.SQL(", ").join(map(sql.Identifier, self.columns))
         assignments: list[sql.Composable] = [
             sql.SQL("{0} = excluded.{0}").format(sql.Identifier(c)) for c in self.columns if c != "id"
         ]
         if not self.object.parent:
             assignments.append(sql.SQL("generation = nextval('udp.generation')"))
-        return self.compose("staging", name, columns=columns, assignments=sql.SQL(", ").join(assignments))
+        return self.compose("merging", name, columns=columns, assignments=sql.SQL(", ").join(assignments))
 
     def row(self, record: Record) -> list[object]:
         """A record in the order of `columns`."""
@@ -82,81 +64,26 @@ class StagingTable:
         if self.object.parent:
             cells.append(record.when)
         cells += (record.created_date, record.last_modified_date, record.system_modstamp)
-        cells += (record.is_deleted, json.dumps(record.identity, ensure_ascii=False), record.row_hash)
+        cells += (False, json.dumps(record.identity, ensure_ascii=False), record.row_hash)
         return cells
 
 
-class Merge:
-    """One object's rows on their way into staging, inside one transaction of `conn`."""
+def read_mark(conn: Connection, obj: SourceObject, source: str) -> str:
+    """The mark up to which this source has been read; empty where staging is not what it was then.
 
-    def __init__(self, conn: Connection, obj: SourceObject) -> None:
-        self._conn = conn
-        self.table = StagingTable(obj)
-
-    def copy(self, records: Iterable[Record]) -> None:
-        """Stream records in; memory does not grow with the rows."""
-        self._run("drop_load")
-        self._run("create_load")
-        with self._conn.cursor() as cursor, cursor.copy(self.table.statement("copy")) as copy:
-            for record in records:
-                copy.write_row((*self.table.row(record), record.line))
-        self._run("newest")
-        self._run("prepare_newest")
-        self._conn.execute("analyze newest")
-
-    def doubles(self) -> list[Double]:
-        rows = self._conn.execute(self.table.statement("doubles")).fetchall()
-        return [Double(record_id=i, first_line=a, last_line=b) for i, a, b in rows]
-
-    def find_vanished(self, spared: Sequence[str]) -> Vanishing:
-        """What staging has and this enumeration has not. Call `forget_vanished` to withhold it."""
-        self._conn.execute(self.table.statement("vanished"), {"spared": list(spared)})
-        row = self._conn.execute(self.table.statement("counts")).fetchone()
-        assert row is not None
-        return Vanishing(read=row[0], live=row[1], vanished=row[2])
-
-    def forget_vanished(self) -> None:
-        self._run("forget_vanished")
-
-    def apply(self) -> int:
-        """Write what differs, mark what vanished, touch the cases of both; how many rows changed."""
-        self._run("changed")
-        self._conn.execute("analyze changed")
-        self._run("upsert")
-        self._run("mark_vanished")
-        if not self.table.object.parent:
-            self._run("touched_by_namesakes")
-        elif self.table.object.parent_object == "Case":
-            self._run("touched_by_children")
-        else:
-            self._run("touched_by_feed")
-        row = self._conn.execute(self.table.statement("tally")).fetchone()
-        assert row is not None
-        changed = int(row[0]) + int(row[1])
-        if changed >= MANY:
-            self._run("refresh_statistics")
-        return changed
-
-    def _run(self, name: str) -> None:
-        self._conn.execute(self.table.statement(name))
-
-
-def read_version(conn: Connection, obj: SourceObject, source: str) -> str | None:
-    """The version of the source's object that staging holds whole, None when that is not known.
-
-    Rows that were added to staging, taken from it or altered behind our back make it unknown, so that
-    the object is read again.
+    Rows that were added to staging, taken from it or altered behind our back make it empty, so that
+    everything is read again.
     """
-    statement = StagingTable(obj).statement("watermark")
+    statement = StagingTable(obj).compose("staging", "mark")
     row = conn.execute(statement, {"source": source, "object": obj.name}).fetchone()
-    return row[0] if row else None
+    return row[0] if row else ""
 
 
-def set_version(conn: Connection, obj: SourceObject, source: str, version: str) -> None:
-    """Remember what was read whole; an empty `version` forgets."""
-    name = "set_watermark" if version else "clear_watermark"
-    given = {"source": source, "object": obj.name, "version": version}
-    conn.execute(StagingTable(obj).statement(name), given)
+def set_mark(conn: Connection, obj: SourceObject, source: str, mark: str) -> None:
+    """Remember how far was read; an empty `mark` forgets."""
+    name = "set_mark" if mark else "clear_mark"
+    given = {"source": source, "object": obj.name, "mark": mark}
+    conn.execute(StagingTable(obj).compose("staging", name), given)
 
 
 def waiting_children(conn: Connection) -> list[Orphans]:
@@ -175,15 +102,15 @@ class Joined:
     elder: str | None
 
 
-def join(conn: Connection, catalogue: Catalogue, ids: Sequence[str]) -> list[Joined]:
+def join(conn: Connection, catalogue: Catalogue, ids: Sequence[str], *, schema: str = "udp") -> list[Joined]:
     """LEFT JOIN with Case first: every live case of `ids`, with all its children (contract §4).
 
     One statement for each object. The case is read first: a child that comes in between makes the case's
     generation rise, so what is joined here is then looked at again.
     """
     with conn.transaction(), conn.cursor(row_factory=dict_row) as cursor:
-        cases = cursor.execute(_select(catalogue.case, "cases", "c"), {"ids": list(ids)}).fetchall()
-        children = {obj.name: _children(cursor, obj, ids) for obj in catalogue.children}
+        cases = cursor.execute(_select(catalogue.case, "cases", "c", schema), {"ids": list(ids)}).fetchall()
+        children = {obj.name: _children(cursor, obj, ids, schema) for obj in catalogue.children}
     return [
         Joined(
             case=JoinedCase(
@@ -197,18 +124,19 @@ def join(conn: Connection, catalogue: Catalogue, ids: Sequence[str]) -> list[Joi
     ]
 
 
-def _children(cursor: Any, obj: SourceObject, ids: Sequence[str]) -> dict[str, list[Record]]:
+def _children(cursor: Any, obj: SourceObject, ids: Sequence[str], schema: str) -> dict[str, list[Record]]:
     block = "children" if obj.parent_object == "Case" else "feed"
     found: dict[str, list[Record]] = {}
-    for row in cursor.execute(_select(obj, block, "t"), {"ids": list(ids)}):
+    for row in cursor.execute(_select(obj, block, "t", schema), {"ids": list(ids)}):
         found.setdefault(row["case_id"], []).append(_record(obj, row))
     return found
 
 
-def _select(obj: SourceObject, block: str, alias: str) -> sql.Composed:
+def _select(obj: SourceObject, block: str, alias: str, schema: str) -> sql.Composed:
     own = [f for f in obj.fields if f.name not in ("Id",)]
     columns = sql.SQL(", ").join(sql.Identifier(alias, f.column) for f in own)
-    return StagingTable(obj).compose("join", block, columns=columns)
+    parents = {name: sql.Identifier(schema, name) for name in ("case", "workorder")}
+    return StagingTable(obj, schema).compose("join", block, columns=columns, **parents)
 
 
 def _record(obj: SourceObject, row: Mapping[str, Any]) -> Record:

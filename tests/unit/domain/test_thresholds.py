@@ -2,11 +2,11 @@
 
 import pytest
 
-from everycase.domain.thresholds import Thresholds, is_mass_vanishing, must_stop
+from everycase.domain.thresholds import DeletionGuard, Thresholds, must_stop
 
 
 @pytest.mark.parametrize(
-    ("read", "live", "vanished", "allowed", "withheld"),
+    ("left", "live", "gone", "allowed", "withheld"),
     [
         (100, 100, 0, 0, False),
         (90, 100, 10, 0, False),
@@ -16,15 +16,20 @@ from everycase.domain.thresholds import Thresholds, is_mass_vanishing, must_stop
         (980, 1000, 20, 0, False),
         (0, 3, 3, 0, True),
         (0, 3, 3, 3, False),
+        (None, 3, 3, 0, False),
         (2, 5, 3, 0, False),
         (0, 0, 0, 0, False),
+        (99_500, 100_000, 500, 0, False),
+        (99_499, 100_000, 501, 0, True),
+        (99_499, 100_000, 501, 501, False),
+        (None, 100_000, 501, 0, True),
     ],
 )
-def test_more_than_ten_and_more_than_ten_percent(
-    read: int, live: int, vanished: int, allowed: int, withheld: bool
+def test_many_deletions_wait_for_a_person(
+    left: int | None, live: int, gone: int, allowed: int, withheld: bool
 ) -> None:
-    """Or everything, by an enumeration that is empty (contract §12)."""
-    assert is_mass_vanishing(read=read, live=live, vanished=vanished, allowed=allowed) is withheld
+    """More than 10 and more than 10 %, more than 500, or everything by a read that names nothing."""
+    assert DeletionGuard(allowed=allowed).withholds(gone=gone, live=live, left=left) is withheld
 
 
 @pytest.mark.parametrize(

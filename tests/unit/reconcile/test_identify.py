@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from everycase.domain.failures import POLICIES, Disposition, ErrorType, FailureStage
 from everycase.domain.gaps import EXTRA, METHODS, Expected, GapKind, RunType, content_gap, scope_of
+from everycase.domain.thresholds import DeletionGuard
 from everycase.reconcile.identify import ACTIONS, Pattern, Work, identify
 from everycase.reconcile.report import count_left, count_recovered, count_withheld
 from everycase.store.gaps import Outcome
@@ -21,7 +22,9 @@ EXPECTED = Expected(UUID(int=1), "r", "n", vector_hash="v", object_hash="o")
 
 def decide(gaps: dict[GapKind, int], *, due=(), allowed: int = 0, gone: int = 0, **given: int) -> Work:
     numbers = {"objects": 1000, "cases": 1000, **given}
-    return identify(gaps, due, gone_cases=gone, allowed=allowed, can_upgrade=True, **numbers)
+    return identify(
+        gaps, due, gone_cases=gone, guard=DeletionGuard(allowed=allowed), can_upgrade=True, **numbers
+    )
 
 
 @pytest.mark.parametrize(
@@ -52,7 +55,15 @@ def test_due_failures_are_work_though_nothing_disagrees() -> None:
     """And debt is not touched while the preferred provider is away."""
     due = [(FailureStage.WEAVIATE_LOAD, ErrorType.WEAVIATE_TIMEOUT, 3)]
     assert decide({}, due=due).process
-    away = identify({GapKind.DEBT: 9}, (), objects=9, cases=9, gone_cases=0, allowed=0, can_upgrade=False)
+    away = identify(
+        {GapKind.DEBT: 9},
+        (),
+        objects=9,
+        cases=9,
+        gone_cases=0,
+        guard=DeletionGuard(),
+        can_upgrade=False,
+    )
     assert away.is_nothing
 
 

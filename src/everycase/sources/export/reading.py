@@ -25,15 +25,24 @@ class FileReading(Generic[T]):
         *,
         window: str,
         mark: Callable[[], str],
+        since: str = "",
     ) -> None:
-        """`rows` opens the file and may raise `SourceCutShort`; `mark` is asked when it was read whole."""
+        """`rows` opens the file and may raise `SourceCutShort`; `mark` is asked when it was read whole.
+
+        A file whose mark is `since` is not read.
+        """
         self._rows, self._turn, self._window, self._mark = rows, turn, window, mark
+        self._since = since
+        self._is_unchanged = False
         self._read = 0
         self._is_whole = False
         self._problem = ""
 
     def __iter__(self) -> Iterator[T]:
         are_named = True
+        self._is_unchanged = bool(self._since) and self._since == self._mark()
+        if self._is_unchanged:
+            return
         try:
             for row in self._rows():
                 self._read += 1
@@ -44,6 +53,8 @@ class FileReading(Generic[T]):
             self._problem = str(e)
 
     def proof(self) -> ReadProof:
+        if self._is_unchanged:
+            return ReadProof(is_whole=True, names_everything=False, mark=self._since, window=self._window)
         return ReadProof(
             read=self._read,
             is_whole=self._is_whole,
@@ -52,19 +63,6 @@ class FileReading(Generic[T]):
             window=self._window,
             problem=self._problem,
         )
-
-
-class UnchangedReading:
-    """The file is the one that was read before: nothing to read. Implements `ports.Reading`."""
-
-    def __init__(self, mark: str, window: str) -> None:
-        self._proof = ReadProof(is_whole=True, names_everything=False, mark=mark, window=window)
-
-    def __iter__(self) -> Iterator[Row]:
-        return iter(())
-
-    def proof(self) -> ReadProof:
-        return self._proof
 
 
 def as_it_is(row: Row) -> Row:

@@ -24,7 +24,6 @@ from everycase.sources.export.json_rows import JsonRows
 from everycase.sources.export.reading import (
     FileReading,
     Row,
-    UnchangedReading,
     as_change,
     as_it_is,
     as_version,
@@ -43,8 +42,7 @@ class ExportSource:
     kind = "export"
     identity = "export"
     versions = VersionKind.ROW_HASH
-    name = "export"
-    is_complete = True
+    is_incremental = False
 
     def __init__(self, path: Path, catalogue: Catalogue) -> None:
         """Raises `WrongUse` where `path` is no export, in one sentence."""
@@ -65,33 +63,28 @@ class ExportSource:
             return self._absent(obj, f"{file.name} {e}")
         except STREAM_ERRORS as e:
             return self._absent(obj, f"{file.name} {_trouble(e)}")
-        version = self._mark(file, obj)
         place = f"{file.name} {'record' if file.is_json else 'line'}"
-        return ObjectState(
-            object=obj.name, is_present=True, version=version, missing_fields=missing, place=place
-        )
+        return ObjectState(object=obj.name, is_present=True, missing_fields=missing, place=place)
 
     def changes(self, obj: SourceObject, since: str = "") -> Reading[Record | Tombstone | BadRow]:
         """All rows, or none where the file is the one that was read last."""
-        file = self._files.get(obj.name.lower())
-        if file is not None and since and since == self._mark(file, obj):
-            return UnchangedReading(since, file.name)
-        return self._reading(obj, as_it_is)
+        return self._reading(obj, as_it_is, since)
 
-    def inventory(self, obj: SourceObject) -> Reading[RowVersion | BadRow]:
-        return self._reading(obj, as_version)
+    def inventory(self, obj: SourceObject, since: str = "") -> Reading[RowVersion | BadRow]:
+        return self._reading(obj, as_version, since)
 
     def fetch(self, obj: SourceObject, ids: AbstractSet[str]) -> Iterator[Record | Tombstone | BadRow]:
         """Reads the file once, so that a caller does well to ask for all ids together."""
         return pick(self._reading(obj, as_it_is), obj.name, ids)
 
-    def _reading(self, obj: SourceObject, turn: Callable[[Row], T]) -> FileReading[T]:
+    def _reading(self, obj: SourceObject, turn: Callable[[Row], T], since: str = "") -> FileReading[T]:
         file = self._files.get(obj.name.lower())
         return FileReading(
-            lambda: map(as_change, self.read(obj)),
+            lambda: map(as_change, self._read(obj)),
             turn,
             window=file.name if file else "",
             mark=lambda: self._mark(file, obj) if file else "",
+            since=since,
         )
 
     def _mark(self, file: ExportFile, obj: SourceObject) -> str:
@@ -101,7 +94,7 @@ class ExportSource:
         except STREAM_ERRORS:
             return ""
 
-    def read(self, obj: SourceObject) -> Iterator[Record | BadRow]:
+    def _read(self, obj: SourceObject) -> Iterator[Record | BadRow]:
         file = self._files.get(obj.name.lower())
         if file is None:
             raise SourceCutShort(f"{self._path} has no {obj.name} file: nothing was deleted")

@@ -95,8 +95,7 @@ class SampleSource:
     kind = "sample"
     identity = "sample"
     versions = VersionKind.ROW_HASH
-    name = "sample"
-    is_complete = True
+    is_incremental = False
 
     def __init__(self, home: Path, catalogue: Catalogue, *, cases: int = 2000, seed: int = 1) -> None:
         folder = home / "sample" / f"v{VERSION}-{cases}-{seed}"
@@ -110,14 +109,11 @@ class SampleSource:
     def changes(self, obj: SourceObject, since: str = "") -> Reading[Record | Tombstone | BadRow]:
         return self._export.changes(obj, since)
 
-    def inventory(self, obj: SourceObject) -> Reading[RowVersion | BadRow]:
-        return self._export.inventory(obj)
+    def inventory(self, obj: SourceObject, since: str = "") -> Reading[RowVersion | BadRow]:
+        return self._export.inventory(obj, since)
 
     def fetch(self, obj: SourceObject, ids: AbstractSet[str]) -> Iterator[Record | Tombstone | BadRow]:
         return self._export.fetch(obj, ids)
-
-    def read(self, obj: SourceObject) -> Iterator[Record | BadRow]:
-        return self._export.read(obj)
 
 
 def _is_whole(folder: Path) -> bool:

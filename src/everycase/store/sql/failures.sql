@@ -54,6 +54,12 @@ update recon.failed_records
 set resolved = true, resolution_time = %(now)s, recovery_method = 'source_changed'
 where source_object = %(object)s and stage = 'extraction' and not resolved and record_id <> all (%(keep)s)
 
+-- resolve_rows --
+-- These rows can be read again.
+update recon.failed_records
+set resolved = true, resolution_time = %(now)s, recovery_method = 'source_changed'
+where source_object = %(object)s and stage = 'extraction' and not resolved and record_id = any (%(ids)s)
+
 -- resolve_unreadable --
 -- The object as a whole can be read again.
 update recon.failed_records

@@ -4,7 +4,7 @@ drop table if exists pg_temp.manifest, pg_temp.swept, pg_temp.gap, pg_temp.gap_a
 create temp table manifest (
   object_id uuid not null, case_id text, case_number text, space text, generation bigint, seal bytea,
   is_canonical boolean not null default false);
-create temp table swept (object text not null, id text not null, row_hash text not null, is_deleted boolean not null);
+create temp table swept (object text not null, id text not null, version text not null, is_deleted boolean not null);
 create temp table gap (
   kind text not null, object text not null, record_id text, case_number text, object_id uuid,
   method text, outcome text not null default 'open', is_to_mend boolean not null default true);
@@ -35,7 +35,15 @@ select count(*) from manifest
 
 -- add_swept --
 -- What the source has, in bulk.
-copy swept (object, id, row_hash, is_deleted) from stdin
+copy swept (object, id, version, is_deleted) from stdin
+
+-- rows_at_source --
+-- Rows that the first look found to differ from the source.
+select distinct record_id from gap where object = %(object)s and kind = any (%(kinds)s) and record_id is not null
+
+-- forget_swept --
+-- Rows that the source is asked about again.
+delete from swept where object = %(object)s and id = any (%(ids)s)
 
 -- find_unstaged --
 -- Rows that the source has and staging has not, or not so.
@@ -45,7 +53,9 @@ select distinct on (s.id)
 from swept s left join {table} t on t.id = s.id
 where s.object = %(object)s and not s.is_deleted
   and (t.id is null or t.is_deleted or not exists (
-    select from swept o where o.object = s.object and o.id = s.id and o.row_hash = t.row_hash))
+    select from swept o where o.object = s.object and o.id = s.id
+      and case %(kind)s when 'row_hash' then o.version = t.row_hash
+          else nullif(o.version, '')::timestamptz is not distinct from t.system_modstamp end))
 order by s.id
 
 -- find_gone --

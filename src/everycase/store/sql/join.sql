@@ -2,10 +2,10 @@
 -- The cases of a batch, with what may keep one from being joined: another live case of its number.
 select c.id, {columns}, c.identity, c.row_hash, c.generation, c.created_date, c.last_modified_date,
   c.system_modstamp,
-  (select min(o.id) from udp.case o
+  (select min(o.id) from {case} o
    where o.case_number = c.case_number and o.id <> c.id and not o.is_deleted
      and (coalesce(o.created_date, '-infinity'), o.id) < (coalesce(c.created_date, '-infinity'), c.id)) as elder
-from udp.case c
+from {case} c
 where c.id = any (%(ids)s) and not c.is_deleted
 order by c.id
 
@@ -19,7 +19,7 @@ order by t.parent_id, t.ordered_by nulls first, t.id
 -- feed --
 -- Feed items belong to a case through their work order.
 select w.parent_id as case_id, t.id, t.parent_id, {columns}, t.identity, t.row_hash, t.ordered_by
-from {table} t join udp.workorder w on w.id = t.parent_id
+from {table} t join {workorder} w on w.id = t.parent_id
 where w.parent_id = any (%(ids)s) and not t.is_deleted and not w.is_deleted
 order by w.parent_id, t.ordered_by nulls first, t.id
 

@@ -1,16 +1,3 @@
--- plan --
--- What a sync would do, by decision: nothing is written.
-select decision, count(*) from recon.decisions(%(recipe)s, %(now)s) group by decision
-union all
-select 'delete', count(*) from recon.data_lineage l join udp.case c on c.id = l.record_id
-where c.is_deleted and l.status <> 'deleted'
-
--- due --
--- A sample of the cases that a sync would look at.
-select id from recon.decisions(%(recipe)s, %(now)s)
-where decision in ('create', 'update')
-order by hashtext(id) limit %(limit)s
-
 -- track --
 -- Every case that has to be looked at (again) enters the pipeline.
 with due as materialized (

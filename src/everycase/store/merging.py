@@ -1,0 +1,147 @@
+"""One object's rows on their way into staging, committed chunk by chunk (contract §3).
+
+No transaction is open between two calls, so that a source may take its time. Deletions come last, when
+the read has ended and the guard has spoken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from everycase.domain.cases import Record
+from everycase.domain.catalogue import SourceObject
+from everycase.domain.rows import Tombstone
+from everycase.store.db import Connection
+from everycase.store.staging import MANY, StagingTable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Double:
+    """An id that came in more than one row, with different contents."""
+
+    record_id: str
+    first_line: int
+    last_line: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vanishing:
+    """What a read says is gone, before anything is done about it."""
+
+    seen: int
+    """Different ids that the read named alive."""
+    live: int
+    """Rows staged and not marked as deleted."""
+    gone: int
+
+
+class Target(Protocol):
+    """Where a merge writes what differs. Called inside a transaction."""
+
+    def write(self, table: StagingTable) -> None:
+        """Take over the rows of `newest` that stand in `changed`."""
+
+    def bury(self, table: StagingTable) -> None:
+        """Mark the rows of `gone`."""
+
+
+class Merge:
+    """Compares the rows of one read with staging; what differs goes to the target."""
+
+    def __init__(self, conn: Connection, obj: SourceObject, target: Target) -> None:
+        self._conn, self._target = conn, target
+        self.table = StagingTable(obj)
+        self.changed = 0
+        self._seq = 0
+        self._run("create")
+
+    def add(self, records: Sequence[Record]) -> None:
+        """Merge one chunk, in one transaction."""
+        with self._conn.transaction():
+            self._run("begin_chunk")
+            self._copy(records)
+            self._run("newest")
+            self._run("analyze_newest")
+            self.changed += self._conn.execute(self.table.statement("changed")).rowcount
+            self._run("note_doubles")
+            self._run("note_seen")
+            self._target.write(self.table)
+
+    def add_tombstones(self, tombstones: Sequence[Tombstone]) -> None:
+        given = {"ids": [t.id for t in tombstones], "at": [t.at for t in tombstones]}
+        self._conn.execute(self.table.statement("add_tombstones"), given)
+
+    def doubles(self, *, limit: int) -> list[Double]:
+        rows = self._conn.execute(self.table.statement("doubles"), {"limit": limit}).fetchall()
+        return [Double(record_id=i, first_line=a, last_line=b) for i, a, b in rows]
+
+    def named_failures(self) -> list[str]:
+        """The ids of rows that could not be read once, and that this read has named well."""
+        given = {"object": self.table.object.name}
+        return [r[0] for r in self._conn.execute(self.table.statement("named_failures"), given)]
+
+    def find_gone(self, *, absent: bool, spared: Sequence[str]) -> Vanishing:
+        """What has a tombstone and, if `absent` counts, what was not named. Nothing is marked yet."""
+        self._run("begin_chunk")
+        self._conn.execute(self.table.statement("find_gone"), {"absent": absent, "spared": list(spared)})
+        row = self._conn.execute(self.table.statement("count_gone")).fetchone()
+        assert row is not None
+        return Vanishing(seen=row[0], live=row[1], gone=row[2])
+
+    def mark_gone(self) -> None:
+        """Call inside a transaction."""
+        self._target.bury(self.table)
+
+    def refresh_statistics(self) -> None:
+        """After many changes the planner must not go by what was there before."""
+        if self.changed >= MANY:
+            self._run("refresh_statistics")
+
+    def _copy(self, records: Sequence[Record]) -> None:
+        with self._conn.cursor() as cursor, cursor.copy(self.table.statement("copy")) as copy:
+            for record in records:
+                self._seq += 1
+                copy.write_row((*self.table.row(record), self._seq, record.line))
+
+    def _run(self, name: str) -> None:
+        self._conn.execute(self.table.statement(name))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StagingTarget:
+    """The staging tables themselves.
+
+    `follows`: the identity of a source whose mark stays right while staging runs ahead of it, so that the
+    digest beside the mark is moved along.
+    """
+
+    conn: Connection
+    follows: str = ""
+
+    def write(self, table: StagingTable) -> None:
+        self._move_digest(table, -1)
+        self.conn.execute(table.statement("upsert"))
+        self._move_digest(table, +1)
+        self._touch(table)
+
+    def bury(self, table: StagingTable) -> None:
+        self._move_digest(table, -1)
+        self.conn.execute(table.statement("mark_gone"))
+        self._touch(table)
+
+    def _touch(self, table: StagingTable) -> None:
+        """Cases are looked at again when they, or a child of theirs, changed."""
+        parent = table.object.parent_object
+        name = {"": "namesakes", "Case": "children"}.get(parent, "feed")
+        self.conn.execute(table.statement(f"touched_by_{name}"))
+
+    def _move_digest(self, table: StagingTable, sign: int) -> None:
+        if not self.follows:
+            return
+        row = self.conn.execute(table.statement("digest_of_changed")).fetchone()
+        assert row is not None
+        given = {"rows": sign * row[0], "sum": sign * row[1]}
+        names = {"source": self.follows, "object": table.object.name}
+        self.conn.execute(table.statement("move_digest"), {**names, **given})

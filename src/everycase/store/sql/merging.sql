@@ -1,0 +1,142 @@
+-- create --
+-- What one read brings, beside the staging table; of this session alone, and kept over its transactions.
+drop table if exists pg_temp.load, pg_temp.newest, pg_temp.changed, pg_temp.seen, pg_temp.doubled, pg_temp.tombstone, pg_temp.gone;
+create temp table load as select {columns}, 0::bigint as seq, 0::bigint as line from {table} with no data;
+create temp table newest as select * from load with no data;
+create unique index on newest (id);
+create temp table changed (id text primary key, new_parent text, old_parent text);
+create temp table seen (
+  id text primary key, row_hash text, system_modstamp timestamptz, last_modified_date timestamptz, line bigint);
+create temp table doubled (id text primary key, first_line bigint, last_line bigint);
+create temp table tombstone (id text primary key, at timestamptz);
+create temp table gone (id text primary key, parent_id text)
+
+-- begin_chunk --
+-- Room for the next rows.
+truncate load, newest, changed
+
+-- copy --
+-- Rows in, in bulk.
+copy load ({columns}, seq, line) from stdin
+
+-- newest --
+-- Of several rows with one id the newest counts, of equally new ones the last; also over several chunks.
+insert into newest
+select distinct on (l.id) l.*
+from load l left join seen s on s.id = l.id
+where s.id is null
+   or (coalesce(l.system_modstamp, '-infinity'), coalesce(l.last_modified_date, '-infinity'))
+      >= (coalesce(s.system_modstamp, '-infinity'), coalesce(s.last_modified_date, '-infinity'))
+order by l.id, l.system_modstamp desc nulls last, l.last_modified_date desc nulls last, l.seq desc
+
+-- analyze_newest --
+-- The planner must know how many there are.
+analyze newest (id)
+
+-- changed --
+-- Rows that are new or not what they were; both parents of a re-parented child are to be looked at.
+insert into changed
+select n.id, n.parent_id, t.parent_id
+from newest n left join {table} t on t.id = n.id
+where t.id is null or t.row_hash <> n.row_hash or t.is_deleted
+
+-- upsert --
+-- Only what differs is written.
+insert into {table} ({columns})
+select {columns} from newest join changed using (id)
+on conflict (id) do update set {assignments}, staged_at = now()
+
+-- note_doubles --
+-- Ids that came more than once with different content.
+insert into doubled
+select id, min(line), max(line)
+from (select id, row_hash, line from load
+      union all select s.id, s.row_hash, s.line from seen s where s.id in (select id from load)) r
+group by id having count(distinct row_hash) > 1
+on conflict (id) do update set last_line = greatest(doubled.last_line, excluded.last_line)
+
+-- note_seen --
+-- What the read has named so far.
+insert into seen select id, row_hash, system_modstamp, last_modified_date, line from newest
+on conflict (id) do update set row_hash = excluded.row_hash, system_modstamp = excluded.system_modstamp,
+  last_modified_date = excluded.last_modified_date, line = excluded.line
+
+-- add_tombstones --
+-- Rows that the source says are no more.
+insert into tombstone
+select id, max(at) from unnest(%(ids)s::text[], %(at)s::timestamptz[]) as t (id, at) group by id
+on conflict (id) do update set at = greatest(tombstone.at, excluded.at)
+
+-- doubles --
+-- The first of them.
+select id, first_line, last_line from doubled order by first_line, id limit %(limit)s
+
+-- named_failures --
+-- Records with an open failure of their row that this read has named well.
+select f.record_id from recon.failed_records f join seen s on s.id = f.record_id
+where f.source_object = %(object)s and f.stage = 'extraction' and not f.resolved
+
+-- find_gone --
+-- Staged rows that have a tombstone, or (`absent`) that a read of everything did not name. A row that the same
+-- read names alive, and not earlier than its tombstone, is alive. `spared` were named by rows that could not be read.
+insert into gone
+select t.id, t.parent_id
+from {table} t left join seen s on s.id = t.id left join tombstone x on x.id = t.id
+where not t.is_deleted and t.id <> all (%(spared)s::text[])
+  and (x.id is not null or %(absent)s) and (s.id is null or x.at > s.system_modstamp)
+
+-- count_gone --
+-- What the guard against mass deletion decides on.
+select (select count(*) from seen) as seen,
+       (select count(*) from {table} where not is_deleted) as live,
+       (select count(*) from gone) as gone
+
+-- mark_gone --
+-- A deletion is a mark, so that lineage and index can follow.
+update {table} set is_deleted = true, staged_at = now() where id in (select id from gone)
+
+-- touched_by_children --
+-- A change of a child is a change of its case, of the old one as well as the new one.
+update udp.case set generation = nextval('udp.generation')
+where id in (
+  select new_parent from changed
+  union select old_parent from changed
+  union select parent_id from gone
+)
+
+-- touched_by_feed --
+-- A feed item belongs to a case through its work order.
+update udp.case set generation = nextval('udp.generation')
+where id in (
+  select w.parent_id from udp.workorder w
+  where w.id in (
+    select new_parent from changed
+    union select old_parent from changed
+    union select parent_id from gone
+  )
+)
+
+-- touched_by_namesakes --
+-- Cases that share a case number are judged together: when one goes, the other may come.
+update udp.case c set generation = nextval('udp.generation')
+where c.case_number in (
+    select o.case_number from udp.case o
+    where o.id in (select id from changed union select id from gone) and o.case_number is not null
+  )
+  and c.id not in (select id from changed)
+  and not c.is_deleted
+
+-- digest_of_changed --
+-- What the changed rows add to the digest of the live rows; asked before and after they change.
+select count(*), coalesce(sum(hashtextextended(id || row_hash, 0)), 0) from {table}
+where not is_deleted and id in (select id from changed union select id from gone)
+
+-- move_digest --
+-- Staging is ahead of the mark of a source that is asked for what changed; that is no damage.
+update recon.watermarks
+set row_count = row_count + %(rows)s, digest = digest + %(sum)s
+where source = %(source)s and object = %(object)s
+
+-- refresh_statistics --
+-- After many changes the planner must not go by what was there before.
+analyze {table}
