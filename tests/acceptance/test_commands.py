@@ -2,35 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from importlib import metadata
 from pathlib import Path
 
 import pytest
 
 from tests.support.exports import case, record_id, write_export
+from tests.support.shell import Shell
 from tests.support.world import World
-
-
-class Shell:
-    """Runs everycase in a process of its own."""
-
-    def __init__(self, world: World, source: Path) -> None:
-        self.env = world.environment(source)
-
-    def __call__(self, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "everycase.cli", *words],
-            env={**self.env, **env},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    def json(self, *words: str, **env: str) -> dict:
-        return json.loads(self(*words, "--json", **env).stdout)
 
 
 @pytest.fixture

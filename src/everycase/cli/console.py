@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
+import os
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from types import TracebackType
 from typing import Any
 from uuid import UUID
@@ -21,15 +24,51 @@ from everycase.domain.runs import BatchResult
 _WIDE = 160
 """Columns where nobody says how wide the output is: tables in logs and pipes are not folded."""
 
-OUT = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _WIDE)
-ERR = Console(stderr=True, highlight=False, soft_wrap=True)
+
+class _Console(Console):
+    """A console that leaves a closed pipe to its caller; rich would end the process with exit code 1."""
+
+    def on_broken_pipe(self) -> None:
+        raise  # the BrokenPipeError during whose handling this is called
+
+
+def _open_streams() -> None:
+    """Make stdout and stderr writable: closed ones lead nowhere, characters they lack become `?`."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - until the end
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+_open_streams()
+
+OUT = _Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _WIDE)
+ERR = _Console(stderr=True, highlight=False, soft_wrap=True)
 
 _LINE_EVERY_S = 5.0
 
 
-def print_json(found: Mapping[str, Any]) -> None:
-    """One JSON object on stdout."""
-    sys.stdout.write(json.dumps(found, default=_plain, ensure_ascii=False) + "\n")
+def flush() -> None:
+    """Write what is buffered. Raises `OSError`, once: what cannot be written is dropped."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        drop_output()
+        raise
+
+
+def drop_output() -> None:
+    """From now on stdout leads nowhere, so that the end of the process does not try again."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def print_json(values: Mapping[str, Any]) -> None:
+    """One JSON object on stdout; in ASCII where stdout cannot take all characters."""
+    is_utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    sys.stdout.write(json.dumps(values, default=_plain, ensure_ascii=not is_utf8) + "\n")
 
 
 def _plain(value: object) -> object:
@@ -41,10 +80,12 @@ def _plain(value: object) -> object:
 
 
 def say(text: str = "") -> None:
+    """A line on stdout."""
     OUT.print(Text(text))
 
 
 def complain(text: str) -> None:
+    """A line on stderr."""
     ERR.print(Text(text))
 
 
@@ -70,7 +111,7 @@ def _cell(value: object) -> str:
     if isinstance(value, float):
         return f"{value:,.2f}"
     if isinstance(value, datetime):
-        return value.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+        return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
     return str(value)
 
 

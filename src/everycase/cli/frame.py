@@ -129,11 +129,7 @@ def command(
                 result = function(Call(is_quiet=json), **options)
             except Exception as e:
                 raise typer.Exit(_explain(e, as_json=json, debug=debug)) from None
-            if json:
-                console.print_json(result.values)
-            else:
-                result.show()
-            raise typer.Exit(result.code)
+            raise typer.Exit(_print(result, as_json=json))
 
         parameters = [*own, *_OPTIONS]
         call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
@@ -144,11 +140,32 @@ def command(
     return wrap
 
 
+def _print(result: Result, *, as_json: bool) -> ExitCode:
+    """Print what a command returned; its exit code."""
+    if as_json:
+        return _written(lambda: console.print_json(result.values), result.code)
+    return _written(result.show, result.code)
+
+
+def _written(write: Callable[[], None], code: ExitCode) -> ExitCode:
+    """Write to stdout; `code`, or at least 1 where the output is lost. A reader that has gone is no fault."""
+    try:
+        write()
+        console.flush()
+    except BrokenPipeError:
+        console.drop_output()
+    except OSError as e:
+        console.drop_output()
+        console.complain(f"everycase: the work is done, but its result cannot be printed ({e.strerror})")
+        return max(code, ExitCode.UNRESOLVED)
+    return code
+
+
 def _explain(error: Exception, *, as_json: bool, debug: bool) -> ExitCode:
     """Print one sentence on stderr (and as JSON); with --debug also where it happened."""
     code, sentence = _judge(error)
     if as_json:
-        console.print_json({"error": sentence, "exit_code": int(code)})
+        _written(lambda: console.print_json({"error": sentence, "exit_code": int(code)}), code)
     console.complain(f"everycase: {sentence}")
     if debug:
         sys.stderr.writelines(traceback.format_tb(error.__traceback__))

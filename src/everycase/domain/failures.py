@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from everycase.domain.errors import EverycaseError
+from everycase.domain.errors import EverycaseError, ExitCode
 
 
 class FailureStage(StrEnum):
@@ -181,7 +181,9 @@ class EmbeddingFailure(CaseFailure):
 
 
 class LoadFailure(CaseFailure):
-    """This object could not be written to the index."""
+    """This object could not be written to the index, or the index does not answer."""
+
+    exit_code = ExitCode.UNREACHABLE
 
     def __init__(self, error_type: ErrorType, message: str) -> None:
         super().__init__(error_type, message, stage=FailureStage.WEAVIATE_LOAD)

@@ -98,5 +98,5 @@ def _index(app: App) -> str:
     app.index.prepare(app.embedder.spaces)
     health = app.index.health()
     if not (health.is_ready and health.is_writable):
-        raise EverycaseError(health.detail)
+        raise DependencyUnreachable(health.detail)
     return f"{app.index.name}, {app.index.count():,} objects"

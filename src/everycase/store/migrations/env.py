@@ -3,10 +3,16 @@
 from alembic import context
 from sqlalchemy import create_engine, pool, text
 
-dsn = context.config.attributes["dsn"]
-engine = create_engine(
-    "postgresql+psycopg://", creator=lambda: __import__("psycopg").connect(dsn), poolclass=pool.NullPool
-)
+from everycase.store import db
+
+
+def _connect() -> db.Connection:
+    conn = db.connect(context.config.attributes["dsn"])
+    conn.autocommit = False
+    return conn
+
+
+engine = create_engine("postgresql+psycopg://", creator=_connect, poolclass=pool.NullPool)
 with engine.begin() as connection:
     connection.execute(text("create schema if not exists recon"))
     context.configure(connection=connection, version_table_schema="recon")

@@ -1,0 +1,31 @@
+"""The commands as a person or a script runs them: in a process of their own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from tests.support.world import World
+
+
+class Shell:
+    """Runs everycase in a process of its own."""
+
+    def __init__(self, world: World, source: Path | str, **settings: Any) -> None:
+        self.env = world.environment(source, **settings)
+
+    def __call__(self, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "everycase.cli", *words],
+            env={**self.env, **env},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+
+    def json(self, *words: str, **env: str) -> dict:
+        return json.loads(self(*words, "--json", **env).stdout)
