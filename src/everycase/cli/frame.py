@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib import metadata
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -59,6 +60,15 @@ Debug = Annotated[
     bool, typer.Option("--debug", help="Log every event to stderr; print tracebacks of errors.")
 ]
 
+Config = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        metavar="FILE",
+        help="Read settings from this file; default: everycase.toml in the working directory.",
+    ),
+]
+
 MaxCost = Annotated[
     float | None,
     typer.Option(
@@ -85,9 +95,11 @@ class Call:
 
     is_quiet: bool
     """The output is for a program: no progress."""
+    config: Path | None = None
+    """The settings file that the caller names."""
 
     def settings(self) -> settings.Settings:
-        return settings.load()
+        return settings.load(self.config)
 
     def app(self) -> App:
         return App(self.settings())
@@ -106,6 +118,7 @@ class Result:
 
 
 _OPTIONS = (
+    inspect.Parameter("config", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Config),
     inspect.Parameter("json", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Json),
     inspect.Parameter("debug", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Debug),
 )
@@ -114,7 +127,7 @@ _OPTIONS = (
 def command(
     name: str | None = None, *, panel: Panel | None = None, group: typer.Typer = app
 ) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
-    """Register a function `f(call, …) -> Result` as a command of a group, with --json and --debug.
+    """Register a function `f(call, …) -> Result` as a command of a group, with --config, --json and --debug.
 
     An exception becomes one sentence and an exit code.
     """
@@ -123,10 +136,10 @@ def command(
         own = [p for n, p in inspect.signature(function, eval_str=True).parameters.items() if n != "call"]
 
         @functools.wraps(function)
-        def call(*, json: bool, debug: bool, **options: Any) -> None:
+        def call(*, json: bool, debug: bool, config: Path | None, **options: Any) -> None:
             telemetry.configure(debug=debug)
             try:
-                result = function(Call(is_quiet=json), **options)
+                result = function(Call(is_quiet=json, config=config), **options)
             except Exception as e:
                 raise typer.Exit(_explain(e, as_json=json, debug=debug)) from None
             raise typer.Exit(_print(result, as_json=json))

@@ -4,35 +4,46 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import platformdirs
 from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    PrivateAttr,
     SecretStr,
     ValidationError,
     field_validator,
+    model_validator,
 )
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
-    TomlConfigSettingsSource,
+    SettingsError,
 )
+from pydantic_settings.sources import EnvSettingsSource
 
 from everycase.domain.catalogue import TASK_TYPES
 from everycase.domain.errors import WrongUse
 from everycase.domain.thresholds import Thresholds
-from everycase.settings.kinds import Period, Share, address
+from everycase.settings import mistakes, reading
+from everycase.settings.kinds import (
+    CommaSeparated,
+    JsonObject,
+    Period,
+    Share,
+    Urls,
+    address,
+    check_key_is_encrypted,
+)
 
-CONFIG_FILE = "everycase.toml"
-SECRETS = ("DATABASE_URL", "CHATHPE__API_KEY", "NOMIC__API_KEY", "WEAVIATE__API_KEY")
-"""What is read from the folder EVERYCASE_SECRETS."""
+Provider = Literal["local", "local-small", "chathpe", "nomic"]
 
 
 def default_home() -> Path:
@@ -84,8 +95,13 @@ class ProviderSettings(BaseModel):
 
     @field_validator("url")
     @classmethod
-    def _is_anaddress(cls, url: str) -> str:
+    def _is_an_address(cls, url: str) -> str:
         return address(url, "https://host/v1") if url else url
+
+    @model_validator(mode="after")
+    def _key_is_encrypted(self) -> Self:
+        check_key_is_encrypted(self.url, self.api_key)
+        return self
 
 
 class ChatHPESettings(ProviderSettings):
@@ -127,8 +143,13 @@ class WeaviateSettings(BaseModel):
 
     @field_validator("url")
     @classmethod
-    def _is_anaddress(cls, url: str) -> str:
+    def _is_an_address(cls, url: str) -> str:
         return address(url, "https://host:443")
+
+    @model_validator(mode="after")
+    def _key_is_encrypted(self) -> Self:
+        check_key_is_encrypted(self.url, self.api_key)
+        return self
 
 
 class Settings(BaseSettings):
@@ -138,7 +159,6 @@ class Settings(BaseSettings):
         env_prefix="EVERYCASE_",
         env_nested_delimiter="__",
         env_ignore_empty=True,
-        toml_file=CONFIG_FILE,
         extra="forbid",
         hide_input_in_errors=True,
     )
@@ -154,7 +174,9 @@ class Settings(BaseSettings):
     weaviate: WeaviateSettings = Field(
         default_factory=WeaviateSettings, description="The server of EVERYCASE_INDEX=weaviate."
     )
-    embedders: Annotated[tuple[Literal["local", "local-small", "chathpe", "nomic"], ...], NoDecode] = Field(
+    embedders: Annotated[
+        tuple[Literal["local", "local-small", "chathpe", "nomic"], ...], NoDecode, CommaSeparated
+    ] = Field(
         default=("local",), min_length=1, description="Embedding providers in order, separated by commas."
     )
     chathpe: ChatHPESettings = Field(default_factory=ChatHPESettings, description="The primary provider.")
@@ -168,7 +190,7 @@ class Settings(BaseSettings):
     batch_size: int = Field(default=64, ge=1, le=1000, description="Cases a batch.")
     sample_cases: int = Field(default=2000, ge=1, le=10_000_000, description="Cases of the `sample` source.")
     sample_seed: int = Field(default=1, description="Seed of the `sample` source.")
-    task_types: Annotated[tuple[str, ...], NoDecode] = Field(
+    task_types: Annotated[tuple[str, ...], NoDecode, CommaSeparated] = Field(
         default=TASK_TYPES, description="Task types that belong to a case's story, separated by commas."
     )
     keep_hardware_addresses: bool = Field(
@@ -192,118 +214,79 @@ class Settings(BaseSettings):
     )
     keep_failures: Period = Field(default=timedelta(days=90), description="Of resolved failures.")
     keep_runs: Period = Field(default=timedelta(days=30), description="Of runs and their reports.")
-    alerts: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+    alerts: Annotated[tuple[SecretStr, ...], NoDecode, Urls] = Field(
         default=(), description="Apprise URLs, separated by commas or blanks. They hold secrets."
     )
     thresholds: ThresholdSettings = Field(default_factory=ThresholdSettings, description="Of alerts.")
-    fields: dict[str, str] = Field(
+    fields: Annotated[dict[str, str], NoDecode, JsonObject] = Field(
         default_factory=dict,
         description='Own API names: {"Case.Root_Cause__c": "RCA__c"}; in the environment as JSON.',
     )
-    identity: dict[str, str] = Field(
+    identity: Annotated[dict[str, str], NoDecode, JsonObject] = Field(
         default_factory=dict,
         description='Further identity columns and their kind: {"Case.Site_Lead__c": "person"}.',
     )
 
+    _file: Path | None = PrivateAttr(default=None)
+
+    @property
+    def file(self) -> Path | None:
+        """The settings file that was read, if any."""
+        return self._file
+
     @classmethod
     def settings_customise_sources(
         cls,
-        settings_cls: type[BaseSettings],
+        settings_cls: type[BaseSettings],  # noqa: ARG003
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - no .env file is read
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - `load` reads the folder
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return (
-            init_settings,
-            _Lists(settings_cls, env_settings),
-            _Secrets(settings_cls),
-            _File(settings_cls),
-        )
+        return init_settings, env_settings
 
 
-class _Lists(PydanticBaseSettingsSource):
-    """The environment's comma-separated texts as lists."""
+def load(config: Path | None = None) -> Settings:
+    """The settings: the environment over the folder of secrets over a file over the defaults.
 
-    def __init__(self, settings_cls: type[BaseSettings], env: PydanticBaseSettingsSource) -> None:
-        super().__init__(settings_cls)
-        self._env = env
-
-    def get_field_value(self, field: object, field_name: str) -> tuple[object, str, bool]:
-        raise NotImplementedError
-
-    def __call__(self) -> dict[str, object]:
-        found = self._env()
-        for name in ("embedders", "task_types"):
-            if isinstance(text := found.get(name), str):
-                found[name] = tuple(part.strip() for part in text.split(",") if part.strip())
-        if isinstance(urls := found.get("alerts"), str):
-            found["alerts"] = tuple(re.split(r"[,\s]+(?=\w+://)", urls.strip()))
-        return found
-
-
-class _Secrets(PydanticBaseSettingsSource):
-    """A folder of files named like the settings (`EVERYCASE_CHATHPE__API_KEY`), as secret stores mount it."""
-
-    def get_field_value(self, field: object, field_name: str) -> tuple[object, str, bool]:
-        raise NotImplementedError
-
-    def __call__(self) -> dict[str, Any]:
-        folder = os.environ.get("EVERYCASE_SECRETS")
-        found: dict[str, Any] = {}
-        for name in SECRETS if folder else ():
-            path = Path(str(folder)) / f"EVERYCASE_{name}"
-            if path.is_file():
-                section, _, key = name.lower().partition("__")
-                value = path.read_text(encoding="utf-8").strip()
-                if key:
-                    found.setdefault(section, {})[key] = value
-                else:
-                    found[section] = value
-        return found
-
-
-class _File(TomlConfigSettingsSource):
-    """The file; a key has no place in it."""
-
-    def __call__(self) -> dict[str, Any]:
-        found = super().__call__()
-        for section in ("chathpe", "nomic", "weaviate"):
-            if "api_key" in (found.get(section) or {}):
-                raise WrongUse(
-                    f"{CONFIG_FILE} holds an api_key: put it into EVERYCASE_{section.upper()}__API_KEY or a "
-                    "file of that name in the folder EVERYCASE_SECRETS"
-                )
-        return found
-
-
-def load() -> Settings:
-    """The settings as they stand. Raises `WrongUse`, naming each one that cannot be used, never its value."""
-    known = {f"EVERYCASE_{name.upper()}" for name in Settings.model_fields}
-    strangers = sorted(
-        n
-        for n in os.environ
-        if n.startswith("EVERYCASE_") and n.split("__")[0] not in known and not _is_tests(n)
-    )
-    if strangers:
-        raise WrongUse(
-            f"no such setting: {', '.join(strangers)}; the settings are listed in docs/settings.md"
-        )
+    `config`: the file; without it `everycase.toml` of the working directory, if there is one. Raises
+    `WrongUse`, naming each setting that cannot be used and where it stands, never its value.
+    """
+    secret = frozenset(reading.list_secrets(Settings))
+    reading.check_environment(Settings)
+    file = reading.read_file(config)
+    if file:
+        reading.check_no_secret(file, secret)
+    values: Mapping[str, Any] = file.values if file else {}
+    folder = os.environ.get("EVERYCASE_SECRETS") or values.get("secrets")
     try:
-        return Settings()
+        environment = EnvSettingsSource(Settings)()
+        settings = Settings(**reading.merge(values, reading.read_secrets(folder, secret), environment))
     except ValidationError as e:
-        problems: dict[str, str] = {}
-        for x in e.errors():  # of a list that is wrong in one place and then too short, the place
-            problems.setdefault(_name(x["loc"]), x["msg"].rstrip("."))
-        said = "; ".join(f"{name}: {message}" for name, message in problems.items())
-        raise WrongUse(f"settings cannot be used: {said}") from None
-    except (ValueError, OSError) as e:
-        raise WrongUse(f"settings cannot be read ({type(e).__name__}): check {CONFIG_FILE}") from None
+        raise WrongUse(f"settings cannot be used: {_mistakes(e, file)}") from None
+    except SettingsError as e:
+        raise WrongUse(f"settings cannot be used: {_unread(e)}") from None
+    settings._file = file.path if file else None
+    return settings
 
 
-def _is_tests(name: str) -> bool:
-    return name.startswith("EVERYCASE_TEST_")
+def _mistakes(error: ValidationError, file: reading.SettingsFile | None) -> str:
+    return "; ".join(
+        f"{_place(names, file)}: {what}" for names, what in mistakes.explain(error, Settings).items()
+    )
 
 
-def _name(loc: tuple[object, ...]) -> str:
-    return "EVERYCASE_" + "__".join(p.upper() for p in loc[:2] if isinstance(p, str))
+def _place(names: tuple[str, ...], file: reading.SettingsFile | None) -> str:
+    """Where a setting stands: its variable, else its line in the file."""
+    variable = "EVERYCASE_" + "__".join(n.upper() for n in names)
+    is_in_environment = any(v.upper() == variable for v in os.environ)
+    if file and names and names[0] in file.values and not is_in_environment:
+        return f"{file.place(names)}, {'.'.join(names)}"
+    return variable
+
+
+def _unread(error: SettingsError) -> str:
+    """A section that the environment gives as a whole has to be JSON."""
+    found = re.search(r'field "(\w+)"', str(error))
+    section = f"EVERYCASE_{found[1].upper()}" if found else "a variable"
+    return f"{section} is no JSON; its parts can be given one by one, as {section}__NAME=value"
