@@ -43,11 +43,13 @@ from everycase.reconcile.loop import Reconciliation, Retention
 from everycase.redaction.redactor import TableRedactor
 from everycase.settings import ProviderSettings, Settings
 from everycase.sources.export.source import ExportSource
+from everycase.sources.salesforce import wiring as salesforce
 from everycase.sources.sample.source import SampleSource
 from everycase.store import db, embedded, migrate
 from everycase.store.budget import PostgresGate
 from everycase.store.db import Pool
 from everycase.store.fence import ObjectFence
+from everycase.store.source_state import StoredReadState
 
 if TYPE_CHECKING:
     from everycase.indexes.weaviate.wiring import WeaviateWiring
@@ -106,10 +108,10 @@ class App:
         if s.source == "sample":
             return SampleSource(s.home, self.catalogue, cases=s.sample_cases, seed=s.sample_seed)
         if s.source == "salesforce":
-            raise WrongUse(
-                "a live connection to Salesforce is not in this release: set EVERYCASE_SOURCE to the folder "
-                "or zip of an export"
-            )
+            options = salesforce.Options(**s.salesforce.as_options())
+            session = salesforce.open_session(options, now)
+            self._open.callback(session.close)
+            return salesforce.open_source(session, options, self.catalogue, StoredReadState(self.pool))
         return ExportSource(Path(s.source).expanduser(), self.catalogue)
 
     @cached_property

@@ -42,6 +42,7 @@ from everycase.settings.kinds import (
     address,
     check_key_is_encrypted,
 )
+from everycase.settings.salesforce import SalesforceSettings
 
 Provider = Literal["local", "local-small", "chathpe", "nomic"]
 
@@ -165,7 +166,10 @@ class Settings(BaseSettings):
 
     home: Path = Field(default_factory=default_home, description="Data directory.")
     source: str = Field(
-        default="sample", description="`sample`, or the folder or zip of a Salesforce data export."
+        default="sample", description="`sample`, `salesforce`, or the folder or zip of a Salesforce data export."
+    )
+    salesforce: SalesforceSettings = Field(
+        default_factory=SalesforceSettings, description="The organisation of EVERYCASE_SOURCE=salesforce."
     )
     database_url: SecretStr = Field(
         default=SecretStr("embedded"), description="`embedded`, or a PostgreSQL DSN. May hold a password."

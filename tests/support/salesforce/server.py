@@ -64,6 +64,8 @@ class SalesforceServer:
         self.used, self.daily = 0, 100_000
         self.asked: Counter[Ask] = Counter()
         self.rows_sent = 0
+        self.soql: set[str] = set()
+        """Every query that was asked."""
         self.lines: list[str] = []
         """Method and path with its query of every request, to search for what must not be there."""
         self._lock = Lock()
@@ -156,6 +158,7 @@ class SalesforceServer:
                 found = self.queries.deleted if groups[1] == "deleted" else self.queries.updated
                 return found(groups[0], asked)
             case Ask.QUERY:
+                self.soql.add(asked.get("q", ""))
                 with_deleted = groups[0] == "queryAll"
                 return self.queries.query(asked.get("q", ""), path, with_deleted=with_deleted, fault=fault)
             case Ask.MORE:
@@ -181,7 +184,9 @@ class SalesforceServer:
     ) -> Answer:
         match ask:
             case Ask.JOB_NEW:
-                return self.jobs.create(json.loads(body), version, fault)
+                content = json.loads(body)
+                self.soql.add(content.get("query", ""))
+                return self.jobs.create(content, version, fault)
             case Ask.JOBS:
                 return self.jobs.all(version)
             case Ask.RESULTS:

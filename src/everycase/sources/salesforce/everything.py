@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from queue import Full, Queue
 from threading import Event, Thread
 
@@ -11,9 +11,9 @@ from everycase.sources.salesforce import soql
 from everycase.sources.salesforce.bulk import REFUSALS, BulkJobs, JobLost
 from everycase.sources.salesforce.cells import Cells
 from everycase.sources.salesforce.columns import Columns
-from everycase.sources.salesforce.errors import PageBroken, QueryRefused
+from everycase.sources.salesforce.errors import QueryRefused
 from everycase.sources.salesforce.jobs import JobKeeper, part_condition
-from everycase.sources.salesforce.position import Part, Position
+from everycase.sources.salesforce.position import Part, Position, Progress
 from everycase.sources.salesforce.rest import Balance, RestQueries
 
 _MOST_LOST = 3
@@ -76,14 +76,14 @@ class Everything:
                     raise
                 self.position.parts[:] = [Part()]
         for part in self.position.parts:
-            if not part.is_done:
+            if not part.given.is_done:
                 yield from self._by_rest(part)
 
     def _is_for_bulk(self) -> bool:
         position = self.position
         if any(p.job for p in position.parts):
             return True
-        if any(p.after for p in position.parts):
+        if any(p.given.after for p in position.parts):
             return False
         return position.expected is None or position.expected >= self._tools.bulk_from
 
@@ -91,24 +91,23 @@ class Everything:
 
     def _by_rest(self, part: Part) -> Iterator[Cells]:
         where = soql.every(self.position.where, part_condition(part))
-        balance, announced = Balance(), part.announced
-        for page in self._tools.rest.by_id(self._columns, where, balance, after=part.after):
+        balance, begun = Balance(), part.given
+        for page in self._tools.rest.by_id(self._columns, where, balance, after=begun.after):
             *others, last = page.rows or [[]]
             yield from others
-            part.after = page.after or part.after
-            part.read += len(page.rows)
-            part.announced += len(page.rows)
+            read = part.given.read + len(page.rows)
+            part.given = Progress(after=page.after or part.given.after, read=read, announced=read)
             if last:
                 yield last
-        part.announced = announced + balance.announced
-        part.is_done = True
+        announced = begun.announced + balance.announced
+        part.given = replace(part.given, announced=announced, is_done=True)
 
     # ── Bulk ─────────────────────────────────────────────────────────────────────────────────────
 
     def _by_bulk(self) -> Iterator[Cells]:
         """Parts are read side by side; beside the page that is taken, one waits in each reader's hands."""
         arrivals: _Arrivals = Queue(maxsize=1)
-        todo = [p for p in self.position.parts if not p.is_done]
+        todo = [p for p in self.position.parts if not p.given.is_done]
         for part in todo:
             self._start(part, arrivals)
         running, lost = len(todo), 0
@@ -130,17 +129,12 @@ class Everything:
         """The rows of a page. It counts as taken when its last row is given out."""
         *others, last = page.rows or [[]]
         yield from others
-        part = page.part
-        part.locator, part.total, part.is_done = page.locator, page.total, not page.locator
-        part.read += len(page.rows)
-        part.announced = page.total if part.is_done else part.read
+        read, is_done = page.part.given.read + len(page.rows), not page.locator
+        page.part.given = Progress(
+            locator=page.locator, read=read, announced=page.total if is_done else read, is_done=is_done
+        )
         if last:
             yield last
-        if part.is_done and part.read != page.total:
-            raise PageBroken(
-                f"{self._columns.object.name}: the Bulk job has {page.total:,} rows and {part.read:,} came: "
-                "nothing is concluded from this read, and it is made again by the next run"
-            )
 
     def _begin_again(self, part: Part, error: BaseException, lost: int) -> None:
         """A part whose job is lost is read anew. Raises whatever else ended its reader."""
@@ -153,7 +147,7 @@ class Everything:
             raise error
 
     def _start(self, part: Part, arrivals: _Arrivals) -> None:
-        Thread(target=self._read_part, args=(part, part.locator, arrivals), daemon=True).start()
+        Thread(target=self._read_part, args=(part, part.given.locator, arrivals), daemon=True).start()
 
     def _read_part(self, part: Part, locator: str, arrivals: _Arrivals) -> None:
         """Runs in a thread of its own; whatever happens is handed over."""

@@ -37,6 +37,7 @@ class JobKeeper:
     def settle(self, name: str, position: Position | None) -> None:
         """Delete the jobs of a position that is over, and any that was made and never written down."""
         if position is not None:
+            position.is_over = True
             for part in position.parts:
                 if part.job:
                     self._bulk.remove(part.job)

@@ -25,6 +25,19 @@ class MemoryState:
         self._kept.pop(key, None)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far a part has come."""
+
+    locator: str = ""
+    """Of the page that a Bulk job goes on with."""
+    after: str = ""
+    """By REST: the last id."""
+    read: int = 0
+    announced: int = 0
+    is_done: bool = False
+
+
 @dataclass(slots=True, kw_only=True)
 class Part:
     """A range of ids that is read by one job, or by REST in the order of the ids."""
@@ -34,20 +47,15 @@ class Part:
     high: str = ""
     """The first id of the next part; empty: to the end."""
     job: str = ""
-    total: int | None = None
-    """Rows that the finished job has."""
-    locator: str = ""
-    after: str = ""
-    """By REST: the last id that was stored."""
-    read: int = 0
-    announced: int = 0
-    is_done: bool = False
+    given: Progress = field(default_factory=Progress)
+    """What was given out."""
+    stored: Progress = field(default_factory=Progress)
+    """What of it was stored, as far as we were told: a killed read goes on from here."""
 
     def begin_again(self) -> None:
         """Its job is lost."""
-        self.job = self.locator = self.after = ""
-        self.total = None
-        self.read = self.announced = 0
+        self.job = ""
+        self.given = self.stored = Progress()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -63,18 +71,21 @@ class Position:
     """Rows that a count found before the read began."""
     parts: list[Part] = field(default_factory=list)
     is_resumed: bool = False
+    is_over: bool = False
+    """Nothing goes on from it any more."""
 
     @property
     def read(self) -> int:
-        return sum(p.read for p in self.parts)
+        return sum(p.given.read for p in self.parts)
 
     @property
     def announced(self) -> int:
-        return sum(p.announced for p in self.parts)
+        return sum(p.given.announced for p in self.parts)
 
-    @property
-    def is_done(self) -> bool:
-        return all(p.is_done for p in self.parts)
+    def note_stored(self) -> None:
+        """All that was given out is stored."""
+        for part in self.parts:
+            part.stored = part.given
 
 
 class Positions:
@@ -87,12 +98,32 @@ class Positions:
         kept = self._state.get(f"position:{name}")
         if kept is None:
             return None
-        parts = [Part(**p) for p in kept["parts"]]
-        rest = {k: v for k, v in kept.items() if k != "parts"}
-        return Position(**{**rest, "parts": parts, "is_resumed": True})
+        return Position(
+            where=kept["where"],
+            columns=kept["columns"],
+            until=kept["until"],
+            expected=kept["expected"],
+            parts=[_restored(p) for p in kept["parts"]],
+            is_resumed=True,
+        )
 
     def save(self, name: str, position: Position) -> None:
-        self._state.put(f"position:{name}", asdict(position))
+        """Keep what was stored, not what was only given out."""
+        if position.is_over:
+            return
+        parts = [
+            {"low": p.low, "high": p.high, "job": p.job, "stored": asdict(p.stored)} for p in position.parts
+        ]
+        self._state.put(
+            f"position:{name}",
+            {
+                "where": position.where,
+                "columns": position.columns,
+                "until": position.until,
+                "expected": position.expected,
+                "parts": parts,
+            },
+        )
 
     def forget(self, name: str) -> None:
         self._state.delete(f"position:{name}")
@@ -108,3 +139,8 @@ class Positions:
         """Since when a job may be at Salesforce that we do not know."""
         kept = self._state.get(f"making:{name}")
         return str(kept["at"]) if kept else None
+
+
+def _restored(kept: Mapping[str, Any]) -> Part:
+    stored = Progress(**kept["stored"])
+    return Part(low=kept["low"], high=kept["high"], job=kept["job"], given=stored, stored=stored)

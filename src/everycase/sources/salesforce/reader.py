@@ -22,7 +22,7 @@ from everycase.sources.salesforce import soql
 from everycase.sources.salesforce.cells import Cells, RowReader
 from everycase.sources.salesforce.columns import Columns
 from everycase.sources.salesforce.deleted import DeletedRows
-from everycase.sources.salesforce.errors import QueryRefused, ReadFailure
+from everycase.sources.salesforce.errors import PageBroken, QueryRefused, ReadFailure
 from everycase.sources.salesforce.everything import Everything, Tools
 from everycase.sources.salesforce.merges import Merges
 from everycase.sources.salesforce.position import Part, Position, Positions
@@ -83,13 +83,11 @@ class ObjectReader:
         outcome.mark = str(Mark(until=until, deleted=until))
 
         def save() -> None:
+            position.note_stored()
             self.kit.positions.save(self.name, position)
 
         def close() -> None:
-            for part in position.parts:
-                if part.job:
-                    self.kit.tools.bulk.remove(part.job)
-            self.kit.positions.forget(self.name)
+            self.kit.tools.keeper.settle(self.name, position)
 
         return OrganisationReading(outcome, self._everything(position, outcome), committed=save, close=close)
 
@@ -97,7 +95,11 @@ class ObjectReader:
         rows = RowReader(self.columns, self.kit.catalogue)
         for cells in Everything(self.kit.tools, self.columns, position):
             yield rows.read(cells)
-        self._settle_balance(position, outcome)
+        try:
+            self._settle_balance(position, outcome)
+        except PageBroken:
+            self.kit.tools.keeper.settle(self.name, position)
+            raise
         yield from self._latest(rows, position)
         outcome.is_whole = True
 
