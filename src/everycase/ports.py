@@ -75,6 +75,9 @@ class Reading(Protocol[T_co]):
 
     def proof(self) -> ReadProof: ...
 
+    def note_stored(self) -> None:
+        """All rows that were given out are stored: a read that is cut short goes on after them."""
+
 
 class VersionKind(StrEnum):
     """What the version of a row is, by the column that staging keeps of it."""
@@ -82,6 +85,8 @@ class VersionKind(StrEnum):
     ROW_HASH = "row_hash"
     SYSTEM_MODSTAMP = "system_modstamp"
     """As `domain.rows.iso` writes it."""
+    SOURCE = "source_version"
+    """`Record.source_version`: of the stamp and of whatever can change without it."""
 
 
 class Source(Protocol):
@@ -93,12 +98,14 @@ class Source(Protocol):
 
     kind: str
     """`sample`, `export` or `salesforce`."""
-    identity: str
-    """What a database is bound to: `sample`, `export`, `salesforce:<organisation id>`."""
     versions: VersionKind
     """What `inventory` gives as the version of a row."""
     is_incremental: bool
     """A mark is a point to go on from, so that staging may run ahead of it; False: it names the content."""
+
+    @property
+    def identity(self) -> str:
+        """What a database is bound to: `sample`, `export`, `salesforce:<organisation id>`."""
 
     def state(self, obj: SourceObject) -> ObjectState:
         """Look without reading rows."""

@@ -84,7 +84,7 @@ def test_open_failures_are_exit_code_1(world: World, tmp_path: Path) -> None:
     ("words", "env", "code", "said"),
     [
         (["sync"], {"EVERYCASE_SOURCE": "/nowhere"}, 2, "does not exist"),
-        (["sync"], {"EVERYCASE_SOURCE": "salesforce"}, 2, "not in this release"),
+        (["sync"], {"EVERYCASE_SOURCE": "salesforce"}, 2, "EVERYCASE_SALESFORCE__URL is not set"),
         (["sync"], {"EVERYCASE_ENGINE": "horses"}, 2, "EVERYCASE_ENGINE"),
         (["sync"], {"EVERYCASE_COLOUR": "red"}, 2, "no such setting: EVERYCASE_COLOUR"),
         (["sync"], {"EVERYCASE_DATABASE_URL": "postgresql://me:secret@127.0.0.1:1/x"}, 4, "127.0.0.1:1/x"),

@@ -157,6 +157,7 @@ def test_an_inventory_gives_the_version_that_staging_keeps(far_end: FarEnd) -> N
     kept = {
         VersionKind.ROW_HASH: lambda r: r.row_hash,
         VersionKind.SYSTEM_MODSTAMP: lambda r: iso(r.system_modstamp),
+        VersionKind.SOURCE: lambda r: r.source_version,
     }[source.versions]
     assert {i: v.version for i, v in stock.items()} == {i: kept(r) for i, r in records(rows).items()}
     assert (proof.read, proof.proves_absence) == (5, True)

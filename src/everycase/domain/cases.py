@@ -40,6 +40,8 @@ class Record:
     system_modstamp: datetime | None = None
     is_deleted: bool = False
     row_hash: str = ""
+    source_version: str = ""
+    """What an inventory of the source gives as the version of the row, where that is of its own making."""
     line: int = field(default=0, compare=False)
     """Where it began in its file, or its number there; 0 once it is staged."""
 

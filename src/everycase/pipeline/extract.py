@@ -68,16 +68,19 @@ class Taken:
         )
 
 
-def take_in(merge: Merge, rows: ChangedRows, guard: DeletionGuard) -> Taken:
+def take_in(merge: Merge, rows: ChangedRows, guard: DeletionGuard, *, is_stored: bool = True) -> Taken:
     """Merge the rows chunk by chunk, then judge what is gone: nothing, where the read was not whole.
 
-    No transaction is open while the source is read.
+    No transaction is open while the source is read. `is_stored`: the merge writes to staging, so that the
+    source need not give these rows again.
     """
     for chunk in pages(rows, CHUNK):
         if records := [r for r in chunk if isinstance(r, Record)]:
             merge.add(records)
         if tombstones := [r for r in chunk if isinstance(r, Tombstone)]:
             merge.add_tombstones(tombstones)
+        if is_stored:
+            rows.note_stored()
     proof = rows.proof()
     gone = Vanishing(seen=0, live=0, gone=0)
     if proof.is_whole:
@@ -155,7 +158,7 @@ class Extraction:
                 taken.merge.mark_gone()
             if moves_mark:
                 self._move_mark(obj, taken)
-            doubles = taken.merge.doubles(limit=MOST_DOUBLES)
+            doubles = self._doubles(taken)
             self._note_bad_rows(obj, taken, doubles, state.place)
         taken.merge.refresh_statistics()
         return taken.result(obj, doubled=len(doubles), otherwise=state.problem)
@@ -166,6 +169,10 @@ class Extraction:
             staging.set_mark(self.conn, obj, self.source.identity, taken.proof.mark)
         elif not self.source.is_incremental:
             staging.set_mark(self.conn, obj, self.source.identity, "")
+
+    def _doubles(self, taken: Taken) -> list[Double]:
+        """Ids that a file has twice; a row of an organisation may change while it is read."""
+        return [] if self.source.is_incremental else taken.merge.doubles(limit=MOST_DOUBLES)
 
     # ── failures ─────────────────────────────────────────────────────────────────────────────
 

@@ -91,7 +91,7 @@ def _compare(
         return ObjectResult(object=obj.name, was_read=False, problem=state.problem)
     mark = staging.read_mark(conn, obj, source.identity)
     rows = ChangedRows(source.changes(obj, mark), obj.name, on_rows)
-    taken = take_in(Merge(conn, obj, PlanTarget(conn=conn)), rows, guard)
+    taken = take_in(Merge(conn, obj, PlanTarget(conn=conn)), rows, guard, is_stored=False)
     if not taken.withheld:
         taken.merge.mark_gone()
     return taken.result(obj, otherwise=state.problem)

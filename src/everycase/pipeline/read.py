@@ -53,6 +53,9 @@ class ObjectRows(Generic[T]):
         """The ids of rows that are there, though they cannot be read."""
         return [b.record_id for b in self.bad if b.record_id]
 
+    def note_stored(self) -> None:
+        self._reading.note_stored()
+
     def proof(self) -> ReadProof:
         found = self._reading.proof()
         return replace(found, is_whole=False, mark="", problem=self._too_many) if self._too_many else found
@@ -76,6 +79,9 @@ class Fetched:
             record_id = row.record_id if isinstance(row, BadRow) else row.id
             self._answered |= {record_id} if record_id else set()
             yield row
+
+    def note_stored(self) -> None:
+        """A fetch is short: it begins anew."""
 
     def proof(self) -> ReadProof:
         lacking = len(self._ids - self._answered)

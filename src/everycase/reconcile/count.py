@@ -117,6 +117,8 @@ def _version(kind: VersionKind, row: Record | Tombstone) -> RowVersion:
         return RowVersion(id=row.id, version="", is_deleted=True)
     if kind is VersionKind.ROW_HASH:
         return RowVersion(id=row.id, version=row.row_hash)
+    if kind is VersionKind.SOURCE:
+        return RowVersion(id=row.id, version=row.source_version)
     return RowVersion(id=row.id, version=iso(row.system_modstamp) if row.system_modstamp else "")
 
 

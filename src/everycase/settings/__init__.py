@@ -166,7 +166,8 @@ class Settings(BaseSettings):
 
     home: Path = Field(default_factory=default_home, description="Data directory.")
     source: str = Field(
-        default="sample", description="`sample`, `salesforce`, or the folder or zip of a Salesforce data export."
+        default="sample",
+        description="`sample`, `salesforce`, or the folder or zip of a Salesforce data export.",
     )
     salesforce: SalesforceSettings = Field(
         default_factory=SalesforceSettings, description="The organisation of EVERYCASE_SOURCE=salesforce."

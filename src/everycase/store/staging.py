@@ -42,7 +42,7 @@ class StagingTable:
         names = ["id", "parent_id", *(f.column for f in self.content)]
         if obj.parent:
             names.append("ordered_by")
-        self.columns = [*names, *_KEEPING, "is_deleted", "identity", "row_hash"]
+        self.columns = [*names, *_KEEPING, "is_deleted", "identity", "row_hash", "source_version"]
 
     def compose(self, module: str, name: str, **parts: sql.Composable) -> sql.Composed:
         return sql.SQL(queries(module)[name]).format(table=self.name, **parts)
@@ -64,7 +64,8 @@ class StagingTable:
         if self.object.parent:
             cells.append(record.when)
         cells += (record.created_date, record.last_modified_date, record.system_modstamp)
-        cells += (False, json.dumps(record.identity, ensure_ascii=False), record.row_hash)
+        cells += (False, json.dumps(record.identity, ensure_ascii=False))
+        cells += (record.row_hash, record.source_version)
         return cells
 
 

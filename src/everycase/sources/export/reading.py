@@ -52,6 +52,9 @@ class FileReading(Generic[T]):
         except SourceCutShort as e:
             self._problem = str(e)
 
+    def note_stored(self) -> None:
+        """A file is read from its beginning, whatever was stored of it."""
+
     def proof(self) -> ReadProof:
         if self._is_unchanged:
             return ReadProof(is_whole=True, names_everything=False, mark=self._since, window=self._window)

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from everycase.domain.cases import Record
@@ -17,6 +19,7 @@ from everycase.domain.rows import (
     Tombstone,
     TombstoneReason,
     flag,
+    iso,
     long_id,
     moment,
 )
@@ -79,6 +82,14 @@ def arrange(columns: Sequence[Column], header: Sequence[str]) -> Callable[[Cells
     return arranged
 
 
+def version_of(record: Record, volatile: Sequence[str]) -> str:
+    """Equal where stamp, parent and all that can change without a stamp are equal."""
+    stamp = record.system_modstamp
+    parts = [iso(stamp) if stamp else "", record.parent_id or ""]
+    parts += [record.values.get(h) or record.identity.get(h) or "" for h in volatile]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
+
+
 class RowReader:
     """Turns cells into records, tombstones, and rows that cannot be read."""
 
@@ -90,6 +101,7 @@ class RowReader:
         self._master, self._stamp = place.get(MASTER), place.get("SystemModstamp")
         parents = (columns.object.parent, columns.object.parent_fallback)
         self._parents = [place[p] for p in parents if p in place]
+        self._volatile = sorted(c.header for c in columns.selected if c.is_volatile)
         self.passed_over = 0
         """Rows that belong to no case."""
 
@@ -100,9 +112,12 @@ class RowReader:
         try:
             if self._parents and not any(cells[i].strip() for i in self._parents):
                 return self._strange(cells)
-            return self._parser.parse(cells) or self._strange(cells)
+            record = self._parser.parse(cells)
         except MalformedRow as e:
             return self._bad(cells, str(e))
+        if record is None:
+            return self._strange(cells)
+        return replace(record, source_version=version_of(record, self._volatile))
 
     def _tombstone(self, cells: Cells) -> Tombstone | BadRow:
         is_merged = self._master is not None and bool(cells[self._master].strip())

@@ -89,7 +89,9 @@ class ObjectReader:
         def close() -> None:
             self.kit.tools.keeper.settle(self.name, position)
 
-        return OrganisationReading(outcome, self._everything(position, outcome), committed=save, close=close)
+        return OrganisationReading(
+            outcome, self._everything(position, outcome), note_stored=save, close=close
+        )
 
     def _everything(self, position: Position, outcome: Outcome) -> Iterator[Row]:
         rows = RowReader(self.columns, self.kit.catalogue)
@@ -270,7 +272,7 @@ class ObjectReader:
         keys = {"Id", "SystemModstamp", "IsDeleted", self.object.parent, self.object.parent_fallback}
         keys |= {"CaseNumber"} if not self.object.parent else set()
         keys |= {"Type"} if self.name == "Task" else set()
-        return ObjectReader(self.kit, self.columns.only(keys))
+        return ObjectReader(self.kit, self.columns.only(keys, volatile=True))
 
     # ── rows by id ───────────────────────────────────────────────────────────────────────────────
 
@@ -307,5 +309,4 @@ def _version(row: Row) -> Iterator[RowVersion | BadRow]:
     if isinstance(row, BadRow):
         yield row
     elif isinstance(row, Record):
-        stamp = row.system_modstamp
-        yield RowVersion(id=row.id, version=iso(stamp) if stamp else "")
+        yield RowVersion(id=row.id, version=row.source_version)

@@ -62,12 +62,12 @@ class OrganisationReading(Generic[T]):
         outcome: Outcome,
         rows: Iterator[T],
         *,
-        committed: Callable[[], None] = lambda: None,
+        note_stored: Callable[[], None] = lambda: None,
         close: Callable[[], None] = lambda: None,
     ) -> None:
-        """`committed` keeps the position; `close` tidies up when the rows are stored."""
+        """`note_stored` keeps the position; `close` tidies up when the rows are stored."""
         self._outcome, self._rows = outcome, rows
-        self._committed, self._close = committed, close
+        self._note_stored, self._close = note_stored, close
         self._has_ended = False
 
     @property
@@ -83,9 +83,9 @@ class OrganisationReading(Generic[T]):
             self._outcome.problem, self._outcome.error_type = str(e), e.error_type
         self._has_ended = True
 
-    def committed(self) -> None:
+    def note_stored(self) -> None:
         """All rows that were given out are stored: the read need not give them again."""
-        self._committed()
+        self._note_stored()
 
     def proof(self) -> ReadProof:
         if self._has_ended and self._outcome.is_whole:

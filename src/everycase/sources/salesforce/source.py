@@ -43,7 +43,7 @@ class Manners:
 
 class SalesforceSource:
     kind = "salesforce"
-    versions = VersionKind.SYSTEM_MODSTAMP
+    versions = VersionKind.SOURCE
     is_incremental = True
 
     def __init__(

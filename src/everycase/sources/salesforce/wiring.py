@@ -85,6 +85,6 @@ def _grant(options: Options) -> Grant:
             sign=signer(options.private_key.encode()),
         )
     raise WrongUse(
-        f"Salesforce needs {_SETTING}CLIENT_SECRET, or {_SETTING}PRIVATE_KEY and {_SETTING}USERNAME, from the "
-        "environment or the folder EVERYCASE_SECRETS"
+        f"Salesforce needs {_SETTING}CLIENT_SECRET, or {_SETTING}PRIVATE_KEY and {_SETTING}USERNAME, "
+        "from the environment or the folder EVERYCASE_SECRETS"
     )

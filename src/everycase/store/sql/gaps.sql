@@ -54,7 +54,9 @@ from swept s left join {table} t on t.id = s.id
 where s.object = %(object)s and not s.is_deleted
   and (t.id is null or t.is_deleted or not exists (
     select from swept o where o.object = s.object and o.id = s.id
-      and case %(kind)s when 'row_hash' then o.version = t.row_hash
+      and case %(kind)s
+          when 'row_hash' then o.version = t.row_hash
+          when 'source_version' then o.version = t.source_version
           else nullif(o.version, '')::timestamptz is not distinct from t.system_modstamp end))
 order by s.id
 

@@ -38,7 +38,7 @@ analyze newest (id)
 insert into changed
 select n.id, n.parent_id, t.parent_id
 from newest n left join {table} t on t.id = n.id
-where t.id is null or t.row_hash <> n.row_hash or t.is_deleted
+where t.id is null or t.row_hash <> n.row_hash or t.is_deleted or t.source_version <> n.source_version
 
 -- upsert --
 -- Only what differs is written.
