@@ -13,6 +13,7 @@ from uuid import UUID
 from everycase.domain.cases import IndexObject, JoinedCase, Record, RedactedCase, Stamps, Vector
 from everycase.domain.catalogue import SourceObject
 from everycase.domain.failures import ErrorType
+from everycase.domain.lineage import Owned
 from everycase.domain.providers import CallOutcome, Grant, Usage
 from everycase.domain.rows import BadRow, RowVersion, Tombstone
 from everycase.domain.thresholds import Severity
@@ -235,6 +236,9 @@ class ProviderGate(Protocol):
 
 # ── index ────────────────────────────────────────────────────────────────────────────────────────
 
+MARK = "everycase: one object a support case"
+"""How an index's place says that it is ours; a token may follow (`set_life`)."""
+
 
 class UpsertStatus(StrEnum):
     STORED = "stored"
@@ -291,9 +295,16 @@ class IndexHealth:
 
 
 class VectorIndex(Protocol):
-    """Where vectors live: one object a case, exactly one vector in exactly one space."""
+    """Where vectors live: one object a case, exactly one vector in exactly one space.
+
+    Writes go only to a place that carries our mark (`MARK`); elsewhere they raise `WrongUse`.
+    """
 
     name: str
+    writes_whole: bool
+    """A write that failed has left nothing behind, so nothing needs to be deleted before it is repeated."""
+    most_dimensions: int
+    """The widest vector that it can search."""
     settles_after: timedelta
     """How long a crash of the server may still take an object out of reach of vector searches."""
 
@@ -307,8 +318,23 @@ class VectorIndex(Protocol):
         index as a whole cannot be written (unreachable, timed out, read-only).
         """
 
+    def replace(self, objects: Sequence[IndexObject]) -> list[UpsertOutcome]:
+        """The same for objects whose stored state is not to be trusted: each is deleted and inserted anew.
+
+        What cannot be inserted is not deleted either, as far as that can be known before.
+        """
+
     def delete(self, object_ids: Sequence[UUID]) -> int:
         """Remove objects; how many were there."""
+
+    def release(self, objects: Sequence[Owned]) -> int:
+        """Remove objects, each only if it still belongs to that case: another may have taken its number."""
+
+    def life(self) -> str:
+        """What `set_life` wrote last, as the index's own storage has it; empty where it has none."""
+
+    def set_life(self, token: str) -> None:
+        """Remember a token beside the objects, so that a restored index is known by an old one."""
 
     def manifest(self, *, after: UUID | None = None, until: UUID | None = None) -> Iterator[Stamps]:
         """The stamps of everything that is there, in the order of the ids, streamed; `(after, until]`."""

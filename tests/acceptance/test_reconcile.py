@@ -167,9 +167,9 @@ class Blind:
     def probe(self, ids):
         return self.inner.probe(ids) - self.lost
 
-    def delete(self, ids):
-        self.lost -= set(ids)
-        return self.inner.delete(ids)
+    def replace(self, objects):
+        self.lost -= {o.stamps.object_id for o in objects}
+        return self.inner.replace(objects)
 
 
 class Refusing:

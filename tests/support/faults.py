@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import random
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -265,6 +265,9 @@ def _refused(texts: Sequence[str], error_type: ErrorType, message: str) -> Embed
     return EmbeddingBatch(outcomes=outcomes, calls=1, tokens=0)
 
 
+Write = Callable[[Sequence[IndexObject]], list[UpsertOutcome]]
+
+
 class StormyIndex:
     """The real index behind the weather. Implements `ports.VectorIndex`."""
 
@@ -284,17 +287,23 @@ class StormyIndex:
         return call
 
     def upsert(self, objects: Sequence[IndexObject]) -> list[UpsertOutcome]:
+        return self._write(self._inner.upsert, objects)
+
+    def replace(self, objects: Sequence[IndexObject]) -> list[UpsertOutcome]:
+        return self._write(self._inner.replace, objects)
+
+    def _write(self, write: Write, objects: Sequence[IndexObject]) -> list[UpsertOutcome]:
         has = self._weather.has
         if has(Trouble.INDEX_DOWN):
             raise LoadFailure(ErrorType.WEAVIATE_UNAVAILABLE, "the index is away")
         if has(Trouble.INDEX_SLOW):
-            self._inner.upsert(objects[: self._weather.rng.randint(0, len(objects))])
+            write(objects[: self._weather.rng.randint(0, len(objects))])
             raise LoadFailure(ErrorType.WEAVIATE_TIMEOUT, "no answer in time")
         if has(Trouble.INDEX_REFUSES):
             chosen = {o.stamps.object_id for o in objects if self._weather.rng.random() < 0.3}
-            taken = iter(self._inner.upsert([o for o in objects if o.stamps.object_id not in chosen]))
+            taken = iter(write([o for o in objects if o.stamps.object_id not in chosen]))
             return [_refusal(o) if o.stamps.object_id in chosen else next(taken) for o in objects]
-        return self._inner.upsert(objects)
+        return write(objects)
 
     def manifest(self, *, after: UUID | None = None, until: UUID | None = None) -> Iterator[Any]:
         forgets, breaks = map(self._weather.has, (Trouble.LISTING_FORGETS, Trouble.LISTING_BREAKS))

@@ -56,8 +56,7 @@ class Policy:
     """How one error type is treated between runs.
 
     `attempts`: durable tries before a person is asked; 0 asks at once.
-    `is_outage`: a dependency is down, or a parent has not come: a try that meets that is not an attempt
-    (contract §11).
+    `is_outage`: a dependency is down: a try that meets that is not an attempt (contract §11).
     """
 
     disposition: Disposition
@@ -65,6 +64,8 @@ class Policy:
     is_outage: bool = False
     at_once: bool = False
     """The next run tries again whatever the clock says."""
+    is_waiting: bool = False
+    """Something else has to come first: no clock brings it, so there is no time of a next try."""
 
 
 _RETRY = Policy(disposition=Disposition.RETRY)
@@ -78,7 +79,7 @@ POLICIES: Mapping[ErrorType, Policy] = {
     ErrorType.SOURCE_AUTH_ERROR: _REVIEW,
     ErrorType.MALFORMED_RECORD: _REVIEW,
     ErrorType.MISSING_REQUIRED_FIELD: _REVIEW,
-    ErrorType.MISSING_CHILD_DATA: Policy(disposition=Disposition.RETRY, is_outage=True),
+    ErrorType.MISSING_CHILD_DATA: Policy(disposition=Disposition.RETRY, is_outage=True, is_waiting=True),
     ErrorType.MISSING_RESOLUTION_FIELD: _SKIP,
     ErrorType.ENCODING_ERROR: _REVIEW,
     ErrorType.PII_REMOVAL_FAILURE: _REVIEW,
@@ -89,12 +90,15 @@ POLICIES: Mapping[ErrorType, Policy] = {
     ErrorType.EMBEDDING_REJECTED: _REVIEW,
     ErrorType.EMBEDDING_TOO_LONG: _REVIEW,
     ErrorType.INVALID_EMBEDDING: _RETRY,
-    ErrorType.WEAVIATE_TIMEOUT: _RETRY,
+    ErrorType.WEAVIATE_TIMEOUT: _OUTAGE,
     ErrorType.WEAVIATE_UNAVAILABLE: _OUTAGE,
     ErrorType.WEAVIATE_READ_ONLY: _OUTAGE,
     ErrorType.WEAVIATE_REJECTED: _REVIEW,
     ErrorType.UNEXPECTED_ERROR: Policy(disposition=Disposition.RETRY, attempts=2, at_once=True),
 }
+
+REMOVES_OBJECT = frozenset({ErrorType.PII_RESIDUAL})
+"""Failures after which the case's older object may not be served either: the same rules let it through."""
 
 FIRST_WAIT = timedelta(minutes=5)
 LONGEST_WAIT = timedelta(hours=6)
@@ -122,6 +126,8 @@ def verdict(error_type: ErrorType, *, retry_count: int, now: datetime, jitter: f
     count = retry_count if policy.is_outage else retry_count + 1
     if not policy.is_outage and count > policy.attempts:
         return Verdict(disposition=Disposition.MANUAL_REVIEW, retry_count=count, next_retry_time=None)
+    if policy.is_waiting:
+        return Verdict(disposition=Disposition.RETRY, retry_count=count, next_retry_time=None)
     if policy.at_once:
         return Verdict(disposition=Disposition.RETRY, retry_count=count, next_retry_time=now)
     wait = min(FIRST_WAIT * 2 ** min(max(count - 1, 0), 10), LONGEST_WAIT)
@@ -141,29 +147,20 @@ class Failure:
     message: str
     source_object: str = "Case"
     payload: Mapping[str, object] = field(default_factory=dict)
+    content: str | None = None
+    """What the case was made of, by `fingerprint.content_hash`: other content has its own budget of tries."""
 
 
 class CaseFailure(EverycaseError):
-    """A stage could not pass this case on; names the error type of contract §11 that it is.
-
-    `payload` is evidence: ids, counts, redacted text; never an unredacted value.
-    """
+    """A stage could not pass this case on; names the error type of contract §11 that it is."""
 
     stage: FailureStage
     error_type: ErrorType
 
-    def __init__(
-        self,
-        error_type: ErrorType,
-        message: str,
-        *,
-        stage: FailureStage,
-        payload: Mapping[str, object] | None = None,
-    ) -> None:
+    def __init__(self, error_type: ErrorType, message: str, *, stage: FailureStage) -> None:
         super().__init__(message)
         self.error_type = error_type
         self.stage = stage
-        self.payload: Mapping[str, object] = payload or {}
 
 
 class RedactionFailure(CaseFailure):

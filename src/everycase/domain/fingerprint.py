@@ -44,6 +44,11 @@ def of_children(joined: JoinedCase) -> str:
     return children_checksum(r for rows in joined.children.values() for r in rows)
 
 
+def content_hash(joined: JoinedCase) -> str:
+    """Of all that a case was joined from: equal for equal content, whatever any counter says."""
+    return digest(canonical([joined.case.row_hash, of_children(joined)]))
+
+
 def text_hash(text: str) -> str:
     """Of the redacted composite. Same text and space: the stored vector is reused, nothing is called."""
     return digest(text.encode())

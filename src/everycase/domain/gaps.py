@@ -40,6 +40,8 @@ class GapKind(StrEnum):
     """A second object of one case."""
     DEBT = "debt"
     """Loaded with a vector of a fallback space."""
+    QUARANTINED = "quarantined"
+    """The index serves a case whose text may hold personal data."""
     COUNT_MISMATCH = "count_mismatch"
     """The index counts more or fewer objects than it lists."""
 
@@ -57,6 +59,7 @@ class RecoveryMethod(StrEnum):
     REINSERTED = "delete_then_insert"
     REMOVED_ORPHAN = "removed_orphan"
     REMOVED_DUPLICATE = "removed_duplicate"
+    REMOVED_QUARANTINED = "removed_quarantined"
     UPGRADED = "upgraded"
 
 
@@ -75,6 +78,7 @@ METHODS: Mapping[GapKind, RecoveryMethod | None] = {
     GapKind.ORPHAN: RecoveryMethod.REMOVED_ORPHAN,
     GapKind.DUPLICATE: RecoveryMethod.REMOVED_DUPLICATE,
     GapKind.DEBT: RecoveryMethod.UPGRADED,
+    GapKind.QUARANTINED: RecoveryMethod.REMOVED_QUARANTINED,
     GapKind.COUNT_MISMATCH: None,
 }
 """The least work that repairs each kind; a missing object whose vector is lost too is `re_embedded`."""
@@ -84,7 +88,8 @@ REPAIRABLE = frozenset(
     {GapKind.MISSING, GapKind.STALE, GapKind.CORRUPT, GapKind.UNSEARCHABLE, GapKind.WRONG_SPACE}
 )
 """Kinds whose object is loaded again: what the index has of it is not to be trusted."""
-EXTRA = frozenset({GapKind.ORPHAN, GapKind.DUPLICATE})
+EXTRA = frozenset({GapKind.ORPHAN, GapKind.DUPLICATE, GapKind.QUARANTINED})
+"""Kinds whose object is taken out."""
 
 
 class RunType(StrEnum):

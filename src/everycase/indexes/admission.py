@@ -9,7 +9,7 @@ import numpy as np
 
 from everycase.domain.cases import IndexObject
 from everycase.domain.failures import ErrorType
-from everycase.ports import UpsertOutcome, UpsertStatus
+from everycase.ports import MARK, UpsertOutcome, UpsertStatus
 
 
 def admit(
@@ -69,6 +69,20 @@ def _can_be_held(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def marked(token: str) -> str:
+    """The mark of an index's place, with a token."""
+    return f"{MARK}; life {token}" if token else MARK
+
+
+def is_marked(description: str | None) -> bool:
+    return bool(description) and str(description).startswith(MARK)
+
+
+def token_of(description: str | None) -> str:
+    """The token in a mark; empty where there is none."""
+    return str(description).partition("; life ")[2] if is_marked(description) else ""
 
 
 def outcome(

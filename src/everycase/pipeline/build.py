@@ -64,9 +64,9 @@ class Builder:
 
     def _embedded(self, run_id: UUID, clean: Sequence[Redacted]) -> EmbedResult:
         world = self.world
+        texts = [(c.case, c.composite) for c in clean]
+        found = embed(world.pool, world.embedder, texts, half_precision=world.half_precision)
         with world.pool.connection() as conn:
-            texts = [(c.case, c.composite) for c in clean]
-            found = embed(conn, world.embedder, texts, half_precision=world.half_precision)
             ledger.book(conn, run_id, found.usage, world.prices)
         return found
 

@@ -11,7 +11,7 @@ from everycase.domain.fingerprint import text_hash
 from everycase.domain.providers import Usage, provider_of
 from everycase.ports import Embedder, Embedding, EmbeddingError
 from everycase.store import vectors
-from everycase.store.db import Connection
+from everycase.store.db import Pool
 
 REUSED, EMBEDDED, EMBEDDED_CUT = "reused", "embedded", "embedded, cut to fit the model"
 """What the trail says of a vector: from the cache, computed now, computed of the beginning of a text."""
@@ -32,7 +32,7 @@ class EmbedResult:
 
 
 def embed(
-    conn: Connection,
+    pool: Pool,
     embedder: Embedder,
     texts: Sequence[tuple[RedactedCase, Composite]],
     *,
@@ -40,18 +40,16 @@ def embed(
 ) -> EmbedResult:
     """Vectors from the cache, the rest from the embedder; new ones are kept before they are used.
 
-    Equal texts of a batch are embedded once.
+    Equal texts of a batch are embedded once. No connection is held while a provider is asked.
     """
     result = EmbedResult()
     hashes = [text_hash(composite.text) for _, composite in texts]
-    have = {
-        h: (v, embedder.space) for h, v in vectors.cached(conn, sorted(set(hashes)), embedder.space).items()
-    }
+    have = {h: (v, embedder.space) for h, v in _cached(pool, sorted(set(hashes)), embedder.space).items()}
     result.origins = dict.fromkeys(have, REUSED)
     if have:
         result.usage[provider_of(embedder.space)] = Usage(reused=len(have))
     wanted = {h: c.text for h, (_, c) in zip(hashes, texts, strict=True) if h not in have}
-    errors = _call(conn, embedder, wanted, have, result, half_precision=half_precision)
+    errors = _call(pool, embedder, wanted, have, result, half_precision=half_precision)
     for h, (case, composite) in zip(hashes, texts, strict=True):
         if h in have:
             vector, space = have[h]
@@ -64,8 +62,13 @@ def embed(
     return result
 
 
+def _cached(pool: Pool, hashes: Sequence[str], space: str) -> dict[str, Vector]:
+    with pool.connection() as conn:
+        return vectors.cached(conn, hashes, space)
+
+
 def _call(
-    conn: Connection,
+    pool: Pool,
     embedder: Embedder,
     wanted: dict[str, str],
     have: dict[str, tuple[Vector, str]],
@@ -78,8 +81,7 @@ def _call(
     hashes = {text: h for h, text in wanted.items()}
 
     def kept(texts: Sequence[str], space: str) -> Mapping[str, Vector]:
-        found = vectors.cached(conn, [hashes[t] for t in texts], space)
-        return {wanted[h]: v for h, v in found.items()}
+        return {wanted[h]: v for h, v in _cached(pool, [hashes[t] for t in texts], space).items()}
 
     batch = embedder.embed_documents(list(wanted.values()), kept=kept)
     if len(batch.outcomes) != len(wanted):
@@ -97,7 +99,8 @@ def _call(
         if not outcome.is_reused:
             fresh.append((h, outcome.space, outcome.vector))
             result.cut += outcome.was_cut
-    vectors.keep(conn, fresh, half_precision=half_precision)
+    with pool.connection() as conn:
+        vectors.keep(conn, fresh, half_precision=half_precision)
     result.embedded = len(fresh)
     return errors
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from uuid import UUID
 
@@ -51,11 +52,12 @@ def load(
 ) -> list[UpsertOutcome]:
     """An outcome for each object, in order; never raises for what the index answers.
 
-    After a time-out or a lost connection nobody knows what was stored and searchable: what was under
-    way is deleted before it is written again, and so are the `repairs` at once (facts/weaviate.md 2, 3).
+    `repairs`: objects that are replaced, whatever the index has of them. So are all of them after a time-out
+    or a lost connection to an index that may have written half (facts/weaviate.md 2, 3).
     """
     if not objects:
         return []
+    doubtful = set(repairs)
     try:
         for attempt in stamina.retry_context(
             on=_is_passing,
@@ -66,10 +68,12 @@ def load(
             wait_jitter=FIRST_WAIT_S / 4,
         ):
             with attempt:
-                doubtful = repairs if attempt.num == 1 else [o.stamps.object_id for o in objects]
-                if doubtful:
-                    index.delete(doubtful)
-                return index.upsert(objects)
+                try:
+                    return _write(index, objects, doubtful)
+                except LoadFailure as e:
+                    if is_doubtful(index, e.error_type):
+                        doubtful |= {o.stamps.object_id for o in objects}
+                    raise
     except LoadFailure as e:
         return [
             UpsertOutcome(
@@ -83,7 +87,24 @@ def load(
     raise AssertionError("unreachable: the last attempt returns or raises")
 
 
-def _is_passing(error: Exception) -> bool:
-    return isinstance(error, LoadFailure) and (
-        error.error_type is ErrorType.WEAVIATE_TIMEOUT or POLICIES[error.error_type].is_outage
+def is_doubtful(index: VectorIndex, error_type: ErrorType) -> bool:
+    """Whether nobody knows after this error what of an object was written."""
+    return not index.writes_whole and error_type in (
+        ErrorType.WEAVIATE_TIMEOUT,
+        ErrorType.WEAVIATE_UNAVAILABLE,
     )
+
+
+def _write(
+    index: VectorIndex, objects: Sequence[IndexObject], doubtful: AbstractSet[UUID]
+) -> list[UpsertOutcome]:
+    anew = [o for o in objects if o.stamps.object_id in doubtful]
+    fresh = [o for o in objects if o.stamps.object_id not in doubtful]
+    written = index.replace(anew) if anew else []
+    written += index.upsert(fresh) if fresh else []
+    outcomes = dict(zip([o.stamps.case_id for o in (*anew, *fresh)], written, strict=True))
+    return [outcomes[o.stamps.case_id] for o in objects]
+
+
+def _is_passing(error: Exception) -> bool:
+    return isinstance(error, LoadFailure) and POLICIES[error.error_type].is_outage

@@ -17,10 +17,10 @@ from everycase.domain.errors import EverycaseError
 from everycase.domain.providers import Purse, cost
 from everycase.domain.runs import BatchResult, Deferral
 from everycase.domain.thresholds import DeletionGuard, Thresholds, must_stop
-from everycase.pipeline import engine
+from everycase.pipeline import engine, removal
 from everycase.pipeline.engine import EngineSpec
 from everycase.pipeline.process import Processor
-from everycase.store import failures, lineage, state
+from everycase.store import lineage, state
 from everycase.store.db import Connection
 
 log = structlog.get_logger()
@@ -157,16 +157,9 @@ class Crew:
 
         `absent`: also cases that staging does not know at all.
         """
-        deleted, after = 0, ""
-        while gone := lineage.gone(conn, after=after, limit=DELETE_BATCH, absent=absent):
-            after = gone[-1].record_id
-            self.processor.index.delete([g.object_id for g in gone if g.object_id and not g.is_shared])
-            ids = [g.record_id for g in gone]
-            with conn.transaction():
-                lineage.record_deleted(conn, ids, run_id=run_id)
-                failures.resolve(conn, ids, method="deleted_at_source", now=self.processor.clock())
-            deleted += len(ids)
-        return deleted
+        world = self.processor
+        removal.remove_quarantined(conn, world.index, run_id=run_id)
+        return removal.delete_gone(conn, world.index, run_id=run_id, now=world.clock(), absent=absent)
 
     def _is_too_much(self, totals: BatchResult, due: int) -> bool:
         fresh = totals.cases - totals.retries

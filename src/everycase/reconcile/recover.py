@@ -10,6 +10,7 @@ from everycase.domain.gaps import GapKind
 from everycase.domain.runs import ObjectResult
 from everycase.domain.thresholds import DeletionGuard
 from everycase.pipeline.extract import Extraction
+from everycase.pipeline.removal import remove_quarantined
 from everycase.pipeline.work import Crew, Worked
 from everycase.ports import Source
 from everycase.reconcile.identify import Work
@@ -44,8 +45,9 @@ def recover(
     if work.delete_gone:
         crew.delete_gone(conn, run_id, absent=GapKind.GONE_AT_SOURCE not in work.withhold)
     for kind in sorted(work.remove):
-        for ids in tables.object_ids({kind}):
-            crew.processor.index.delete(ids)
+        for objects in tables.owned_objects({kind}):
+            crew.processor.index.release(objects)
+    remove_quarantined(conn, crew.processor.index, run_id=run_id)
     tables.adopt_failed()
     if work.process:
         done.worked = repair(conn, tables, crew, source, run_id=run_id, upgrade=work.upgrade)

@@ -22,6 +22,7 @@ METHODS = {
     "delete_then_insert": "Deleted and inserted again",
     "removed_orphan": "Foreign object removed",
     "removed_duplicate": "Duplicate removed",
+    "removed_quarantined": "Quarantined case taken out",
     "restaged": "Read from the source again",
     "deleted": "Deleted as at the source",
     "tracked": "Tracked again",
@@ -52,6 +53,7 @@ GAPS = {
     "wrong_space": "in the wrong embedding space",
     "orphan": "foreign object",
     "duplicate": "duplicate object",
+    "quarantined": "quarantined case still served",
     "debt": "in a fallback embedding space",
     "count_mismatch": "counted, not listed (or the reverse)",
 }

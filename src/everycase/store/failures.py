@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from psycopg.rows import dict_row
@@ -26,14 +26,14 @@ def record(conn: Connection, failures: Sequence[Failure], *, now: datetime) -> N
     """
     ids = [f.record_id for f in failures]
     rows = conn.execute(SQL["open_counts"], {"ids": ids}).fetchall()
-    seen = {(r[0], r[1]): (r[2], r[3], r[4], r[5]) for r in rows}
+    seen = {(r[0], r[1]): _Seen(*r[2:]) for r in rows}
     news = {(f.record_id, f.stage): f for f in failures if not _is_known(f, seen.get((f.record_id, f.stage)))}
     if not news:
         return
     verdicts = [
         verdict(
             f.error_type,
-            retry_count=seen.get(key, (0,))[0],
+            retry_count=_tries(f, seen.get(key)),
             now=now,
             jitter=random.random(),
         )
@@ -53,6 +53,7 @@ def record(conn: Connection, failures: Sequence[Failure], *, now: datetime) -> N
             "retry_counts": [v.retry_count for v in verdicts],
             "next_times": [v.next_retry_time for v in verdicts],
             "dispositions": [v.disposition for v in verdicts],
+            "contents": [f.content for f in news.values()],
         },
     )
 
@@ -63,7 +64,24 @@ def supersede_others(conn: Connection, failures: Sequence[Failure], *, now: date
     conn.execute(SQL["supersede"], {"record_ids": ids, "stages": stages, "now": now})
 
 
-def _is_known(failure: Failure, seen: tuple[int, str, Mapping[str, object], str] | None) -> bool:
+class _Seen(NamedTuple):
+    """What is open for a case and stage."""
+
+    retry_count: int
+    error_type: str
+    payload: Mapping[str, object]
+    disposition: str
+    content: str | None
+
+
+def _tries(failure: Failure, seen: _Seen | None) -> int:
+    """How often this has been tried before: with other content, never (contract §11)."""
+    if seen is None or (failure.content and seen.content and failure.content != seen.content):
+        return 0
+    return seen.retry_count
+
+
+def _is_known(failure: Failure, seen: _Seen | None) -> bool:
     unattended = (
         ErrorType.MALFORMED_RECORD,
         ErrorType.MISSING_CHILD_DATA,
@@ -72,9 +90,9 @@ def _is_known(failure: Failure, seen: tuple[int, str, Mapping[str, object], str]
     return (
         seen is not None
         and failure.error_type in unattended
-        and seen[1] == failure.error_type
-        and seen[2] == dict(failure.payload)
-        and seen[3] == POLICIES[failure.error_type].disposition
+        and seen.error_type == failure.error_type
+        and seen.payload == dict(failure.payload)
+        and seen.disposition == POLICIES[failure.error_type].disposition
     )
 
 

@@ -19,7 +19,9 @@ from everycase.domain import fingerprint
 from everycase.domain.batching import pages
 from everycase.domain.cases import Stamps
 from everycase.domain.catalogue import SourceObject
+from everycase.domain.failures import REMOVES_OBJECT
 from everycase.domain.gaps import AT_SOURCE, METHODS, REPAIRABLE, Expected, Gap, GapKind
+from everycase.domain.lineage import Owned
 from everycase.domain.rows import RowVersion
 from everycase.ports import VersionKind
 from everycase.store.db import Connection
@@ -127,6 +129,7 @@ class GapTables:
             self._conn.execute(SQL["analyze_suspects"])
         self._find("find_in_index", look, again=again)
         self._mark_canonical()
+        self._find("find_quarantined", look, again=again, types=sorted(REMOVES_OBJECT))
         self._find("find_extra", look, again=again)
 
     def find_debt(self, *, space: str, look: Look) -> None:
@@ -155,6 +158,14 @@ class GapTables:
         """The index objects that gaps of these kinds are about, page by page."""
         statement = self._statement("object_ids", look)
         return self._pages(statement, kinds=list(kinds))
+
+    def owned_objects(self, kinds: Collection[GapKind]) -> Iterator[list[Owned]]:
+        """The same, with the case that each object says it belongs to."""
+        statement, after = self._statement("owned_objects", Look.BEFORE), _LOWEST
+        given = {"kinds": list(kinds), "limit": PAGE}
+        while rows := self._conn.execute(statement, {**given, "after": after}).fetchall():
+            yield [Owned(object_id=i, case_id=c) for i, c in rows]
+            after = rows[-1][0]
 
     def source_objects(self, kinds: Collection[GapKind]) -> set[str]:
         """The source objects that gaps of these kinds are about."""

@@ -12,7 +12,7 @@ from psycopg.rows import dict_row
 
 from everycase.domain.cases import FieldCounts, Stamps
 from everycase.domain.catalogue import FEW_FIELDS
-from everycase.domain.lineage import Stage
+from everycase.domain.lineage import EventKind, IndexState, Stage
 from everycase.store.db import Connection
 from everycase.store.queries import queries
 from everycase.store.staging import MANY
@@ -31,14 +31,18 @@ class Known:
     space: str | None
     generation: int
     object_id: UUID | None
-    is_loaded: bool
+    index_state: IndexState
     has_failed: bool
     """Its last try failed."""
 
     @property
-    def is_under_repair(self) -> bool:
-        """It was loaded once and is not trusted to be: what the index has of it goes before it comes anew."""
-        return self.object_id is not None and not self.is_loaded
+    def is_loaded(self) -> bool:
+        return self.index_state is IndexState.LOADED
+
+    @property
+    def is_new_to_index(self) -> bool:
+        """The index holds nothing of it."""
+        return self.index_state in (IndexState.NEVER, IndexState.REMOVED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,26 +82,27 @@ class FailedRow:
     message: str
     doubtful: UUID | None = None
     """An object that may or may not have been written."""
+    removes_object: bool = False
+    """What the index has of the case may not be served any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """One line of the audit trail: `entered`, `exited`, `failed` or `deleted` a stage."""
+    """One line of the audit trail."""
 
     record_id: str
     stage: Stage
-    event: str
+    event: EventKind
     at: datetime
     detail: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gone:
-    """A case that the source has no longer. `is_shared`: a live case has the same object now."""
+    """A case that the source has no longer, and the object that the index may still have of it."""
 
     record_id: str
     object_id: UUID | None
-    is_shared: bool
 
 
 def track(
@@ -117,6 +122,8 @@ def track(
         "now": now,
         "only": list(only) if only is not None else None,
     }
+    conn.execute(SQL["lift"])
+    conn.execute(SQL["level"])
     row = conn.execute(SQL["track"], given).fetchone()
     assert row is not None
     if row[0] >= MANY:
@@ -148,7 +155,7 @@ def known(conn: Connection, ids: Sequence[str]) -> dict[str, Known]:
             space=r["space"],
             generation=r["generation"],
             object_id=r["object_id"],
-            is_loaded=r["weaviate_timestamp"] is not None,
+            index_state=IndexState(r["index_state"]),
             has_failed=r["retry_count"] > 0,
         )
         for r in rows
@@ -189,6 +196,11 @@ def fence(conn: Connection, rows: Sequence[Versioned]) -> set[str]:
     return {r[0] for r in conn.execute(SQL["fence"], _versions(rows))}
 
 
+def overtake(conn: Connection, rows: Sequence[Versioned], *, highest: int) -> dict[str, int]:
+    """New generations, above `highest`, for those of these cases that are still staged with this content."""
+    return dict(conn.execute(SQL["overtake"], {"highest": highest, **_versions(rows)}).fetchall())
+
+
 def record_loaded(conn: Connection, rows: Sequence[LoadedRow], *, recipe: str, at: datetime) -> None:
     stamps = [r.stamps for r in rows]
     conn.execute(
@@ -211,6 +223,17 @@ def record_loaded(conn: Connection, rows: Sequence[LoadedRow], *, recipe: str, a
     )
 
 
+def disown(conn: Connection, owners: Sequence[Stamps]) -> None:
+    """Of these objects each belongs to its case: other cases that had its number have lost it."""
+    given = {"ids": [s.case_id for s in owners], "object_ids": [s.object_id for s in owners]}
+    conn.execute(SQL["disown"], given)
+
+
+def unowned(conn: Connection, object_ids: Sequence[UUID]) -> set[UUID]:
+    """Those of these that no live case has as its own."""
+    return {r[0] for r in conn.execute(SQL["unowned"], {"ids": list(object_ids)})}
+
+
 def record_unchanged(conn: Connection, rows: Sequence[Versioned], *, at: datetime) -> None:
     conn.execute(SQL["unchanged"], {"at": at, **_versions(rows)})
 
@@ -224,6 +247,7 @@ def record_failed(conn: Connection, rows: Sequence[FailedRow], *, recipe: str, a
         "stages": [r.stage for r in rows],
         "messages": [r.message for r in rows],
         "doubtful": [r.doubtful for r in rows],
+        "removes": [r.removes_object for r in rows],
     }
     conn.execute(SQL["failed"], given)
 
@@ -247,7 +271,23 @@ def gone(conn: Connection, *, after: str, limit: int, absent: bool = False) -> l
     """Cases to be taken out of the index; `absent`: also those that staging does not know at all."""
     given = {"after": after, "limit": limit, "absent": absent}
     rows = conn.execute(SQL["gone"], given).fetchall()
-    return [Gone(record_id=i, object_id=o, is_shared=s) for i, o, s in rows]
+    return [Gone(record_id=i, object_id=o) for i, o in rows]
+
+
+def to_remove(conn: Connection, *, after: str, limit: int, only: Sequence[str] | None = None) -> list[Gone]:
+    """Live cases (of `only` these) whose object may not be served any more."""
+    given = {"after": after, "limit": limit, "only": list(only) if only is not None else None}
+    return [Gone(record_id=i, object_id=o) for i, o in conn.execute(SQL["to_remove"], given)]
+
+
+def record_removed(conn: Connection, ids: Sequence[str], *, run_id: UUID) -> None:
+    """The objects of these live cases were taken out of the index."""
+    conn.execute(SQL["removed"], {"ids": list(ids), "run_id": run_id})
+
+
+def numbers(conn: Connection, ids: Sequence[str]) -> dict[str, str]:
+    """The case numbers of these cases, where they have one."""
+    return dict(conn.execute(SQL["numbers"], {"ids": list(ids)}).fetchall())
 
 
 def record_deleted(conn: Connection, ids: Sequence[str], *, run_id: UUID) -> None:

@@ -25,8 +25,9 @@ def test_every_error_type_has_a_policy() -> None:
         (ErrorType.EMBEDDING_API_TIMEOUT, 6, Disposition.MANUAL_REVIEW, 7, None),
         (ErrorType.WEAVIATE_UNAVAILABLE, 0, Disposition.RETRY, 0, timedelta(0)),
         (ErrorType.EMBEDDING_UNAVAILABLE, 50, Disposition.RETRY, 50, timedelta(0)),
-        (ErrorType.MISSING_CHILD_DATA, 0, Disposition.RETRY, 0, timedelta(minutes=5)),
-        (ErrorType.MISSING_CHILD_DATA, 50, Disposition.RETRY, 50, LONGEST_WAIT),
+        (ErrorType.WEAVIATE_TIMEOUT, 3, Disposition.RETRY, 3, timedelta(0)),
+        (ErrorType.MISSING_CHILD_DATA, 0, Disposition.RETRY, 0, None),
+        (ErrorType.MISSING_CHILD_DATA, 50, Disposition.RETRY, 50, None),
         (ErrorType.UNEXPECTED_ERROR, 0, Disposition.RETRY, 1, timedelta(0)),
         (ErrorType.UNEXPECTED_ERROR, 1, Disposition.RETRY, 2, timedelta(0)),
         (ErrorType.UNEXPECTED_ERROR, 2, Disposition.MANUAL_REVIEW, 3, None),
@@ -52,8 +53,9 @@ def test_the_next_step(
 def test_a_wait_is_never_shorter_than_the_first_nor_longer_than_the_longest_with_jitter(
     error_type: ErrorType, seen: int, jitter: float
 ) -> None:
-    """And only what is to be tried again has a time."""
+    """And only what a clock brings has a time."""
     found = verdict(error_type, retry_count=seen, now=NOW, jitter=jitter)
-    assert (found.next_retry_time is None) is (found.disposition is not Disposition.RETRY)
+    is_timed = found.disposition is Disposition.RETRY and not POLICIES[error_type].is_waiting
+    assert (found.next_retry_time is not None) is is_timed
     if found.next_retry_time and not POLICIES[error_type].at_once:
         assert FIRST_WAIT <= found.next_retry_time - NOW <= LONGEST_WAIT * 1.25

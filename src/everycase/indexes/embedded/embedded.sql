@@ -72,6 +72,27 @@ delete from {table} where id = any (%(ids)s)
 -- Objects, and with them their vectors.
 delete from vector_index.support_case where id = any (%(ids)s)
 
+-- delete_older --
+-- What is to be written anew goes first, in the same transaction, unless it is newer.
+delete from vector_index.support_case s
+using unnest(%(ids)s::uuid[], %(generations)s::bigint[]) as b (id, generation)
+where s.id = b.id and s.generation <= b.generation
+
+-- release --
+-- Objects that are still those of the cases that let go of them.
+delete from vector_index.support_case s
+using unnest(%(ids)s::uuid[], %(cases)s::text[]) as b (id, case_id)
+where s.id = b.id and s.case_id = b.case_id
+
+-- mark --
+-- What the schema says of itself, whether its table has the columns that only ours has, and whether it is empty.
+select obj_description(n.oid, 'pg_namespace'),
+  (select count(*) from information_schema.columns
+   where table_schema = 'vector_index' and table_name = 'support_case' and column_name = any (%(columns)s))
+    = cardinality(%(columns)s::text[]),
+  not exists (select from pg_class c where c.relnamespace = n.oid)
+from pg_namespace n where n.nspname = 'vector_index'
+
 -- manifest --
 -- A page of the stamps of what is there, in the order of the ids, from the first id to the last.
 select id, case_id, case_number, checksum, children_checksum, text_hash, space, recipe, vector_hash,

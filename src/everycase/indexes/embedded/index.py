@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from typing import Any, LiteralString
 from uuid import UUID
 
@@ -31,11 +32,13 @@ from everycase.domain.errors import (
     DatabaseReadOnly,
     DatabaseTimeout,
     RowRefused,
+    WrongUse,
 )
 from everycase.domain.failures import ErrorType, LoadFailure
+from everycase.domain.lineage import Owned
 from everycase.domain.ranking import fuse
 from everycase.domain.sql_blocks import read_blocks
-from everycase.indexes.admission import admit, failed, outcome
+from everycase.indexes.admission import admit, failed, is_marked, marked, outcome, token_of
 from everycase.indexes.embedded.search import Filter, score, telling
 from everycase.ports import Condition, Hit, IndexHealth, UpsertOutcome, UpsertStatus
 
@@ -72,11 +75,15 @@ class EmbeddedIndex:
     name = "embedded"
     settles_after = timedelta(0)
     """A transaction is there whole, with its vectors, or not at all."""
+    writes_whole = True
+    most_dimensions = 4000
+    """Of `halfvec` in an HNSW graph of pgvector."""
 
     def __init__(self, pool: ConnectionPool[Any]) -> None:
         self._pool = pool
         self._properties = Catalogue(objects=OBJECTS).properties
         own = [p for p in self._properties if p not in ("case_id", "case_number")]
+        self._is_ours = False
         self._columns = ["id", "case_id", "case_number", "composite", *own, *_STAMPS]
 
     # ── shape ────────────────────────────────────────────────────────────────────────────────
@@ -86,9 +93,11 @@ class EmbeddedIndex:
         with self._connection(vectors=False) as conn:
             found = conn.execute(SQL["is_prepared"], {"columns": self._columns, "tables": tables}).fetchone()
             if found and found[0]:
+                self._check_mark(conn)
                 return
             with conn.transaction():
                 conn.execute(SQL["lock"])
+                self._check_mark(conn)
                 self._create(conn, spaces)
 
     def _create(self, conn: psycopg.Connection[Any], spaces: Mapping[str, int]) -> None:
@@ -101,6 +110,7 @@ class EmbeddedIndex:
                 "or set EVERYCASE_DATABASE_URL=embedded",
             ) from None
         conn.execute("create schema if not exists vector_index")
+        self._set_mark(conn, token_of((conn.execute(SQL["mark"], {"columns": []}).fetchone() or [""])[0]))
         conn.execute(SQL["create"])
         for column in self._columns:
             if column in self._properties:
@@ -130,23 +140,35 @@ class EmbeddedIndex:
     # ── writing ──────────────────────────────────────────────────────────────────────────────
 
     def upsert(self, objects: Sequence[IndexObject]) -> list[UpsertOutcome]:
-        with self._connection(vectors=False) as conn:
-            there = self._tables(conn)
-        return admit(objects, self._write, refuse=lambda o: _refuse_space(o, there))
+        return self._admit(objects, anew=False)
 
-    def _write(self, objects: Sequence[IndexObject]) -> dict[UUID, UpsertOutcome]:
+    def replace(self, objects: Sequence[IndexObject]) -> list[UpsertOutcome]:
+        return self._admit(objects, anew=True)
+
+    def _admit(self, objects: Sequence[IndexObject], *, anew: bool) -> list[UpsertOutcome]:
+        with self._connection(vectors=False) as conn:
+            self._check_mark(conn)
+            there = self._tables(conn)
+        return admit(objects, partial(self._write, anew=anew), refuse=lambda o: _refuse_space(o, there))
+
+    def _write(self, objects: Sequence[IndexObject], *, anew: bool) -> dict[UUID, UpsertOutcome]:
         """All of them in one go; where the server refuses one, halves, until that one stands alone."""
         if not objects:
             return {}
         try:
             with self._connection() as conn, conn.transaction():
+                if anew:
+                    conn.execute(SQL["delete_older"], _versions(objects))
                 stored = self._write_all(conn, objects)
         except RowRefused as e:
             if len(objects) == 1:
                 said = f"PostgreSQL refuses the object: {e}"
                 return {objects[0].stamps.object_id: failed(objects[0], ErrorType.WEAVIATE_REJECTED, said)}
             half = len(objects) // 2
-            return {**self._write(objects[:half]), **self._write(objects[half:])}
+            return {
+                **self._write(objects[:half], anew=anew),
+                **self._write(objects[half:], anew=anew),
+            }
         return {
             o.stamps.object_id: outcome(
                 o, UpsertStatus.STORED if o.stamps.object_id in stored else UpsertStatus.SUPERSEDED
@@ -184,7 +206,43 @@ class EmbeddedIndex:
         if not object_ids:
             return 0
         with self._connection() as conn:
+            self._check_mark(conn)
             return conn.execute(SQL["delete"], {"ids": list(object_ids)}).rowcount
+
+    def release(self, objects: Sequence[Owned]) -> int:
+        if not objects:
+            return 0
+        with self._connection() as conn:
+            self._check_mark(conn)
+            given = {"ids": [o.object_id for o in objects], "cases": [o.case_id for o in objects]}
+            return conn.execute(SQL["release"], given).rowcount
+
+    # ── the mark ─────────────────────────────────────────────────────────────────────────────
+
+    def life(self) -> str:
+        with self._connection(vectors=False) as conn:
+            row = conn.execute(SQL["mark"], {"columns": []}).fetchone()
+        return token_of(row[0]) if row else ""
+
+    def set_life(self, token: str) -> None:
+        with self._connection(vectors=False) as conn:
+            self._check_mark(conn)
+            self._set_mark(conn, token)
+
+    def _set_mark(self, conn: psycopg.Connection[Any], token: str) -> None:
+        conn.execute(sql.SQL("comment on schema vector_index is {}").format(sql.Literal(marked(token))))
+
+    def _check_mark(self, conn: psycopg.Connection[Any]) -> None:
+        """Raises `WrongUse` for a schema that is somebody else's; ours of 0.1 is known by its columns."""
+        if self._is_ours:
+            return
+        row = conn.execute(SQL["mark"], {"columns": list(_STAMPS)}).fetchone()
+        if row and not (is_marked(row[0]) or row[1] or row[2]):
+            raise WrongUse(
+                "the schema vector_index in this database is not everycase's: nothing was written or "
+                "removed; point EVERYCASE_DATABASE_URL at another database"
+            )
+        self._is_ours = row is not None
 
     # ── reading ──────────────────────────────────────────────────────────────────────────────
 
@@ -265,7 +323,10 @@ class EmbeddedIndex:
     def health(self) -> IndexHealth:
         try:
             with self._connection(vectors=False) as conn:
+                self._check_mark(conn)
                 row = conn.execute("select current_setting('transaction_read_only')").fetchone()
+        except WrongUse as e:
+            return IndexHealth(is_ready=True, is_writable=False, detail=str(e))
         except LoadFailure as e:
             return IndexHealth(is_ready=False, is_writable=False, detail=str(e))
         is_writable = row is not None and row[0] == "off"
@@ -388,6 +449,13 @@ def _only(vectors: Sequence[tuple[str, Vector]], table: str) -> Vector:
 
 def _stamps(row: Sequence[Any]) -> Stamps:
     return Stamps(**dict(zip(("object_id", "case_id", "case_number", *_STAMPS), row, strict=True)))
+
+
+def _versions(objects: Sequence[IndexObject]) -> dict[str, list[Any]]:
+    return {
+        "ids": [o.stamps.object_id for o in objects],
+        "generations": [o.stamps.generation for o in objects],
+    }
 
 
 def _row(o: IndexObject) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
+from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -23,9 +24,11 @@ from weaviate.exceptions import UnexpectedStatusCodeError, WeaviateInvalidInputE
 
 from everycase.domain.batching import pages
 from everycase.domain.cases import IndexObject, Stamps, Vector
+from everycase.domain.errors import WrongUse
 from everycase.domain.failures import ErrorType, LoadFailure
+from everycase.domain.lineage import Owned
 from everycase.domain.ranking import fuse
-from everycase.indexes.admission import admit, failed
+from everycase.indexes.admission import admit, failed, is_marked, marked, token_of
 from everycase.indexes.weaviate import errors as errors
 from everycase.indexes.weaviate import schema as schema
 from everycase.indexes.weaviate import search as asked
@@ -83,6 +86,8 @@ class WeaviateIndex:
     name = "weaviate"
     settles_after = timedelta(minutes=5)
     """The log of the graph is written behind that of the objects (facts/weaviate.md 3)."""
+    writes_whole = False
+    most_dimensions = 65_535
 
     def __init__(
         self,
@@ -100,6 +105,7 @@ class WeaviateIndex:
         self._shape = shape or Shape()
         self._fence = fence
         self._names: frozenset[str] = frozenset()
+        self._ours: set[str] = set()
         self._preparing = threading.Lock()
 
     # ── shape ────────────────────────────────────────────────────────────────────────────────
@@ -126,6 +132,7 @@ class WeaviateIndex:
         if not client.collections.exists(target):
             client.collections.create(
                 target,
+                description=marked(""),
                 properties=schema.properties(),
                 vector_config=[schema.vector_config(s, quantise=self._shape.quantise) for s in spaces],
                 replication_config=Configure.replication(factor=self._shape.replicas),
@@ -134,6 +141,7 @@ class WeaviateIndex:
             client.alias.create(alias_name=self.collection, target_collection=target)
         settings = client.collections.use(target).config
         found = settings.get()
+        self._check_mark(target, found)
         there = {p.name for p in found.properties}
         for missing in (p for p in schema.properties() if p.name not in there):
             settings.add_property(missing)
@@ -143,6 +151,33 @@ class WeaviateIndex:
                 vector_config=[schema.vector_config(s, quantise=self._shape.quantise) for s in lacking]
             )
         self._names = frozenset(found.vector_config or {}) | {schema.vector_name(s) for s in lacking}
+
+    def _check_mark(self, target: str, found: Any = None) -> None:
+        """Raises `WrongUse` for a collection that is somebody else's; ours of 0.1 has our stamps."""
+        if target in self._ours:
+            return
+        found = found or self._connection.client.collections.use(target).config.get()
+        is_shaped = set(schema.STAMPS) <= {p.name for p in found.properties}
+        if not (is_marked(found.description) or is_shaped):
+            raise WrongUse(
+                f"the collection {target} at {self._connection.address} is not everycase's: nothing was "
+                "written or removed; set EVERYCASE_WEAVIATE__COLLECTION to another name"
+            )
+        self._ours.add(target)
+
+    def _own(self) -> Any:
+        """The collection to write to. Raises `WrongUse` where it is not ours."""
+        target = self._target()
+        self._check_mark(target)
+        return self._use(target)
+
+    def life(self) -> str:
+        with self._asking():
+            return token_of(self._connection.client.collections.use(self._target()).config.get().description)
+
+    def set_life(self, token: str) -> None:
+        with self._asking():
+            self._own().config.update(description=marked(token))
 
     def _target(self) -> str:
         """A collection that has the alias's name itself is used as it is."""
@@ -166,8 +201,18 @@ class WeaviateIndex:
         with self._asking():
             return admit(objects, self._write, refuse=self._refusal)
 
-    def _write(self, objects: Sequence[IndexObject]) -> dict[UUID, UpsertOutcome]:
-        return write(self._use(), objects, self._fence)
+    def replace(self, objects: Sequence[IndexObject]) -> list[UpsertOutcome]:
+        with self._asking():
+            return admit(objects, partial(self._write, anew=True), refuse=self._refusal)
+
+    def _write(self, objects: Sequence[IndexObject], *, anew: bool = False) -> dict[UUID, UpsertOutcome]:
+        return write(self._own(), objects, self._fence, clear=self._clear if anew else None)
+
+    def _clear(self, collection: Any, ids: Sequence[UUID]) -> None:
+        """Make room for objects that are inserted next; nothing goes where nothing can come."""
+        if not (health := self.health()).is_writable:
+            raise LoadFailure(ErrorType.WEAVIATE_READ_ONLY, health.detail)
+        self._delete(collection, ids)
 
     def _refusal(self, o: IndexObject) -> UpsertOutcome | None:
         name = schema.vector_name(o.stamps.space)
@@ -178,9 +223,20 @@ class WeaviateIndex:
     def delete(self, object_ids: Sequence[UUID]) -> int:
         there = 0
         with self._asking():
-            collection = self._use()
+            collection = self._own()
             for page in pages(dict.fromkeys(object_ids), _PAGE):
                 there += self._delete(collection, page)
+        return there
+
+    def release(self, objects: Sequence[Owned]) -> int:
+        there, owners = 0, {o.object_id: o.case_id for o in objects}
+        with self._asking():
+            collection = self._own()
+            for page in pages(owners, _PAGE):
+                with self._fence(page):
+                    held = read_stamps(collection, page)
+                    own = [i for i, stamps in held.items() if stamps.case_id == owners[i]]
+                    there += self._delete(collection, own) if own else 0
         return there
 
     def _delete(self, collection: Any, ids: Sequence[UUID]) -> int:
@@ -305,7 +361,12 @@ class WeaviateIndex:
                 client = self._connection.client
                 if not client.is_ready():
                     raise errors.lost(self._connection.address)
-                shards = client.collections.use(self._target()).config.get_shards()
+                target = self._target()
+                if client.collections.exists(target):
+                    self._check_mark(target)
+                shards = client.collections.use(target).config.get_shards()
+        except WrongUse as e:
+            return IndexHealth(is_ready=True, is_writable=False, detail=str(e))
         except LoadFailure as e:
             return IndexHealth(is_ready=False, is_writable=False, detail=str(e))
         closed = sum(s.status == "READONLY" for s in shards)

@@ -33,12 +33,18 @@ _NOT_THERE = Reason(
 )
 
 
-def write(collection: Any, objects: Sequence[IndexObject], fence: Fence) -> dict[UUID, UpsertOutcome]:
+Clear: TypeAlias = Callable[[Any, Sequence[UUID]], None]
+"""Delete these ids from a collection."""
+
+
+def write(
+    collection: Any, objects: Sequence[IndexObject], fence: Fence, *, clear: Clear | None = None
+) -> dict[UUID, UpsertOutcome]:
     """Write objects, each id once, and say what became of each. Older content never replaces newer.
 
-    Weaviate has no conditional write: what generation there is is read, and the object written, inside
-    the fence. Raises `LoadFailure` where the server takes nothing of a batch for now: what is said of every
-    object, and what nobody has heard before (during a start after a crash, say), is about none of them.
+    Weaviate has no conditional write: the stored generation is read, and the object written, inside the
+    fence. `clear` deletes what is written next, in the same fence. Raises `LoadFailure` where the server
+    takes nothing for now; an error that every object meets is the server's, one that some meet is theirs.
     """
     outcomes: dict[UUID, UpsertOutcome] = {}
     for batch in batches(objects):
@@ -47,6 +53,8 @@ def write(collection: Any, objects: Sequence[IndexObject], fence: Fence) -> dict
             held = _generations(collection, ids)
             fresh = [o for o in batch if held.get(o.stamps.object_id, 0) <= o.stamps.generation]
             outcomes |= {o.stamps.object_id: outcome(o, UpsertStatus.SUPERSEDED) for o in batch}
+            if clear and fresh:
+                clear(collection, [o.stamps.object_id for o in fresh])
             outcomes |= _insert(collection, fresh)
     return outcomes
 
@@ -87,13 +95,28 @@ def _insert(collection: Any, objects: Sequence[IndexObject]) -> dict[UUID, Upser
         if all(r and r.is_passing for r in reasons):
             raise next(r for r in reasons if r).as_failure()
         if len(objects) > 1 and all(r and r.is_unknown for r in reasons):
-            raise WeaviateUnreachable("Weaviate takes nothing for now, for a reason that is in its log")
+            return _insert_apart(collection, objects)
     return {
         o.stamps.object_id: failed(o, why.error_type, why.sentence)
         if why
         else outcome(o, UpsertStatus.STORED)
         for o, why in zip(objects, reasons, strict=True)
     }
+
+
+def _insert_apart(collection: Any, objects: Sequence[IndexObject]) -> dict[UUID, UpsertOutcome]:
+    """One object may spoil a whole request: where the first or the last goes in alone, the batch is halved.
+
+    Raises `WeaviateUnreachable` where neither does: then the server is at fault, not the objects.
+    """
+    ends = [_insert(collection, [o]) for o in (objects[0], objects[-1])]
+    found = {**ends[0], **ends[1]}
+    if all(o.status is UpsertStatus.FAILED for o in found.values()):
+        raise WeaviateUnreachable("Weaviate takes nothing for now, for a reason that is in its log")
+    rest, half = objects[1:-1], len(objects[1:-1]) // 2
+    for part in (rest[:half], rest[half:]):
+        found |= _insert(collection, part) if part else {}
+    return found
 
 
 def _send(collection: Any, objects: Sequence[IndexObject]) -> list[Reason | None]:

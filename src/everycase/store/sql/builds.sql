@@ -55,7 +55,7 @@ order by b.object_id limit %(limit)s
 -- lacking --
 -- Cases that can be found in the served collection and could not in this one.
 select count(*) from recon.data_lineage l
-where l.status <> 'deleted' and l.object_id is not null and l.weaviate_timestamp is not null
+where l.status <> 'deleted' and l.index_state = 'loaded'
   and not exists (select from built b where b.object_id = l.object_id)
 
 -- sample --
@@ -69,6 +69,6 @@ update recon.data_lineage l
 set checksum = b.checksum, children_checksum = b.children_checksum, row_hash = c.row_hash, text_hash = b.text_hash,
     space = b.space, recipe = b.recipe, tried_recipe = b.recipe, object_id = b.object_id,
     object_hash = b.object_hash, vector_hash = b.vector_hash, generation = b.generation,
-    weaviate_timestamp = b.loaded_at, updated_at = now()
+    index_state = 'loaded', weaviate_timestamp = b.loaded_at, updated_at = now()
 from built b join udp.case c on c.id = b.case_id and c.generation = b.generation and not c.is_deleted
 where l.record_id = b.case_id and l.status = 'completed'

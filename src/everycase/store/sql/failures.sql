@@ -1,22 +1,24 @@
 -- open_counts --
 -- How often the open failures of these records have been tried, by stage.
-select record_id, stage, retry_count, error_type, payload, disposition from recon.failed_records
+select record_id, stage, retry_count, error_type, payload, disposition, content from recon.failed_records
 where record_id = any (%(ids)s) and not resolved
 
 -- record --
 -- One open row for a case and stage: a repeat raises retry_count.
 insert into recon.failed_records as f (
   record_id, case_number, source_object, stage, error_type, error_message, payload, retry_count,
-  next_retry_time, disposition, failed_at, last_failed_at)
+  next_retry_time, disposition, content, failed_at, last_failed_at)
 select b.*, %(now)s, %(now)s
 from unnest(
   %(record_ids)s::text[], %(case_numbers)s::text[], %(objects)s::text[], %(stages)s::text[],
   %(types)s::text[], %(messages)s::text[], %(payloads)s::jsonb[], %(retry_counts)s::integer[],
-  %(next_times)s::timestamptz[], %(dispositions)s::text[]) as b
+  %(next_times)s::timestamptz[], %(dispositions)s::text[],
+  %(contents)s::text[]) as b
 on conflict (record_id, stage) where not resolved do update
 set case_number = excluded.case_number, error_type = excluded.error_type, error_message = excluded.error_message,
     payload = excluded.payload, retry_count = excluded.retry_count, next_retry_time = excluded.next_retry_time,
-    disposition = excluded.disposition, last_failed_at = excluded.last_failed_at
+    disposition = excluded.disposition, content = coalesce(excluded.content, f.content),
+    last_failed_at = excluded.last_failed_at
 
 -- supersede --
 -- A case fails at one stage at a time: what ailed it at another is not what keeps it now.
@@ -100,7 +102,8 @@ order by open desc, stage, error_type
 -- rearm --
 -- A person's word: try again now, whatever the clock and the count of tries say.
 update recon.failed_records
-set disposition = 'retry', next_retry_time = %(now)s, retry_count = 0
+set disposition = 'retry', retry_count = 0,
+    next_retry_time = case when error_type <> 'MissingChildData' then %(now)s::timestamptz end
 where not resolved and disposition <> 'skip'
   and (%(key)s::text is null or failure_id::text = %(key)s or record_id = any (%(records)s) or case_number = %(key)s)
   and (%(type)s::text is null or error_type = %(type)s)

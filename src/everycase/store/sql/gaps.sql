@@ -85,7 +85,7 @@ from (
   select c.id, c.case_number,
     case when l.record_id is null or l.status = 'deleted' then 'untracked'
          when l.status = 'in_progress' then 'stuck'
-         when c.generation <> l.generation
+         when c.generation <> l.generation or (l.status = 'completed' and c.row_hash is distinct from l.row_hash)
            or (l.tried_recipe is distinct from %(recipe)s and not exists (select from recon.index_build)) then 'outdated'
          when l.status = 'failed' and not exists (
            select from recon.failed_records f
@@ -98,7 +98,8 @@ from (
 where f.kind is not null
 
 -- find_in_index --
--- Loaded cases that the index has not, or not so. A case that is outdated anyway is not judged.
+-- Loaded cases that the index has not, or not so; also those whose last update failed. A case that is outdated
+-- anyway is not judged.
 insert into {gaps} (kind, object, record_id, case_number, object_id)
 select case when m.object_id is null then 'missing'
             when m.space is distinct from l.space then 'wrong_space'
@@ -107,12 +108,23 @@ select case when m.object_id is null then 'missing'
 from recon.data_lineage l
 join udp.case c on c.id = l.record_id and not c.is_deleted
 left join manifest m on m.object_id = l.object_id
-where l.status = 'completed'
+where l.status <> 'deleted' and l.index_state = 'loaded'
   and (not %(again)s or exists (select from suspect s where s.object_id = l.object_id))
   and (m.object_id is null or m.generation > l.generation
     or m.seal is distinct from sha256(convert_to(concat_ws(E'\x1f', l.record_id, l.case_number, l.checksum,
       l.children_checksum, l.text_hash, l.space, l.recipe, l.vector_hash, l.object_hash), 'UTF8')))
   and not exists (select from {gaps} g where g.object = 'Case' and g.record_id = l.record_id)
+
+-- find_quarantined --
+-- Objects of cases whose text may hold personal data, wherever they came from.
+insert into {gaps} (kind, object, record_id, case_number, object_id)
+select 'quarantined', 'Case', l.record_id, l.case_number, m.object_id
+from recon.data_lineage l join manifest m on m.case_id = l.record_id
+where l.index_state in ('to_remove', 'removed') and l.status = 'failed'
+  and (not %(again)s or exists (select from suspect s where s.object_id = m.object_id))
+  and exists (
+    select from recon.failed_records f
+    where f.record_id = l.record_id and not f.resolved and f.error_type = any (%(types)s))
 
 -- unclaimed --
 -- Objects that no lineage row names, a page at a time.
@@ -127,7 +139,8 @@ order by m.object_id limit %(limit)s
 update manifest set is_canonical = true where object_id = any (%(ids)s)
 
 -- find_extra --
--- Objects of no case, or second objects of one. What a case that is not loaded yet would be stored as is its own.
+-- Objects of no case, or second objects of one. What a case that is not loaded yet, or not even staged, would be
+-- stored as is its own.
 insert into {gaps} (kind, object, record_id, case_number, object_id)
 select case when c.id is not null then 'duplicate' else 'orphan' end, 'Case', c.id, c.case_number, m.object_id
 from manifest m
@@ -141,6 +154,9 @@ where l.record_id is null
   and (not %(again)s or exists (select from suspect s where s.object_id = m.object_id))
   and not (m.is_canonical and exists (
     select from udp.case o where o.id = m.case_id and o.case_number = m.case_number and not o.is_deleted))
+  and not (m.is_canonical and c.id is null and exists (
+    select from swept s where s.object = 'Case' and s.id = m.case_id and not s.is_deleted))
+  and not exists (select from {gaps} g where g.kind = 'quarantined' and g.object_id = m.object_id)
 
 -- find_debt --
 -- Loaded with a vector of a fallback. A build that is under way pays it.
@@ -160,10 +176,10 @@ select * from unnest(%(kinds)s::text[], %(objects)s::text[], %(records)s::text[]
 insert into to_read
 select l.object_id, l.record_id, l.case_number, l.vector_hash, l.object_hash
 from recon.data_lineage l join manifest m on m.object_id = l.object_id
-where l.status = 'completed'
+where l.status <> 'deleted' and l.index_state = 'loaded'
   and not exists (select from gap g where g.record_id = l.record_id and g.kind <> 'debt')
   and (%(all)s or l.weaviate_timestamp >= %(since)s or l.record_id in (
-    select r.record_id from recon.data_lineage r where r.status = 'completed'
+    select r.record_id from recon.data_lineage r where r.status <> 'deleted' and r.index_state = 'loaded'
     order by hashtextextended(r.record_id, %(seed)s) limit %(sample)s))
 on conflict do nothing
 
@@ -200,6 +216,11 @@ where a.kind = %(kind)s
 -- Index objects that gaps of these kinds are about, a page at a time.
 select distinct object_id from {gaps}
 where kind = any (%(kinds)s) and object_id > %(after)s order by object_id limit %(limit)s
+
+-- owned_objects --
+-- The same with the case that each says it belongs to, as it was listed.
+select distinct g.object_id, coalesce(m.case_id, '') from {gaps} g join manifest m using (object_id)
+where g.kind = any (%(kinds)s) and g.object_id > %(after)s order by g.object_id limit %(limit)s
 
 -- source_objects --
 -- Which source objects gaps of these kinds are about.
@@ -250,38 +271,39 @@ order by l.record_id
 -- open_repairs --
 -- Loaded, and not as it should be: the case is not loaded any more, as far as anybody knows.
 update recon.data_lineage l
-set status = 'in_progress', current_stage = 'extracted', weaviate_timestamp = null, updated_at = now()
+set status = 'in_progress', current_stage = 'extracted', index_state = 'doubtful', updated_at = now()
 from gap g
 where g.kind = any (%(kinds)s) and g.is_to_mend and l.record_id = g.record_id
 
 -- resume --
--- Cases that nothing else brings back: failed and no failure says so, or ahead of what is staged, so that
--- nothing newer would ever seem to come.
+-- Cases that nothing else brings back: failed and no failure says so, or of other content than is staged.
 update recon.data_lineage l
-set status = 'in_progress', generation = least(l.generation, c.generation), updated_at = now()
-from gap g join udp.case c on c.id = g.record_id
+set status = 'in_progress', updated_at = now()
+from gap g
 where l.record_id = g.record_id and g.is_to_mend
-  and ((g.kind = 'stuck' and l.status = 'failed') or (g.kind = 'outdated' and l.generation > c.generation))
+  and ((g.kind = 'stuck' and l.status = 'failed') or g.kind = 'outdated')
 
 -- adopt --
 -- Cases that lineage lost or left half-way, or whose object it does not name, and that the index has an object
 -- of: it is not to be trusted.
-insert into recon.data_lineage as l (record_id, case_number, source_system, current_stage, status, object_id)
-select g.record_id, g.case_number, %(source)s, 'extracted', 'in_progress', m.object_id
+insert into recon.data_lineage as l (
+  record_id, case_number, source_system, current_stage, status, index_state, object_id)
+select g.record_id, g.case_number, %(source)s, 'extracted', 'in_progress', 'doubtful', m.object_id
 from gap g
 left join recon.data_lineage own on own.record_id = g.record_id
 join manifest m on m.case_id = g.record_id and (m.object_id = own.object_id
   or (own.object_id is null and m.is_canonical and m.case_number = g.case_number))
 where g.kind in ('untracked', 'stuck', 'missing') and g.is_to_mend
 on conflict (record_id) do update
-set object_id = excluded.object_id, status = 'in_progress', weaviate_timestamp = null
+set object_id = excluded.object_id, status = 'in_progress', index_state = 'doubtful'
 
 -- adopt_failed --
 -- A case that failed, and that the index has an object of, though lineage forgot: it is not to be trusted.
-update recon.data_lineage l set object_id = m.object_id
+update recon.data_lineage l set object_id = m.object_id, index_state = 'doubtful'
 from manifest m
 where m.is_canonical and l.record_id = m.case_id and l.case_number = m.case_number
   and l.object_id is null and l.status = 'failed'
+  and not exists (select from gap g where g.kind = 'quarantined' and g.record_id = l.record_id)
 
 -- open_debt --
 -- The old vector serves until it is replaced.
@@ -307,7 +329,7 @@ from (
         select from gap_after a
         where a.kind = g.kind and a.object = g.object
           and (a.record_id, a.object_id) is not distinct from (g.record_id, g.object_id)) then false
-      when g.kind in ('orphan', 'duplicate') then not exists (
+      when g.kind in ('orphan', 'duplicate', 'quarantined') then not exists (
         select from manifest x where x.object_id = g.object_id)
       when g.kind = 'gone_at_source' then g.object <> 'Case' or not exists (
         select from recon.data_lineage l where l.record_id = g.record_id and l.status <> 'deleted')

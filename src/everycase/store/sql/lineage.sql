@@ -19,6 +19,31 @@ with due as materialized (
 )
 select count(*) from due
 
+-- lift --
+-- The counter is never behind what it has given out before (a restore brings sequences back, or none).
+select setval('udp.generation', h.highest)
+from (
+  select greatest((select max(generation) from udp.case), (select max(generation) from recon.data_lineage)) as highest
+) h
+where h.highest > (select last_value from udp.generation)
+
+-- level --
+-- Staged cases that are behind what lineage has seen of them get a new number: theirs would fence out their writes.
+update udp.case c set generation = nextval('udp.generation')
+from recon.data_lineage l
+where l.record_id = c.id and l.generation > c.generation
+
+-- overtake --
+-- The index refuses these as older, and yet nothing newer is staged: the numbers are of another life of this
+-- database. They get numbers above all that the index has shown.
+with lifted as materialized (
+  select setval('udp.generation', greatest(%(highest)s, (select last_value from udp.generation))) as above
+)
+update udp.case c set generation = nextval('udp.generation')
+from unnest(%(ids)s::text[], %(generations)s::bigint[]) as b (id, generation), lifted
+where c.id = b.id and c.generation = b.generation and lifted.above > 0
+returning c.id, c.generation
+
 -- page --
 -- The next case ids of a run, in the order of the ids.
 select record_id from recon.data_lineage
@@ -27,7 +52,7 @@ order by record_id limit %(limit)s
 
 -- known --
 -- What is known of a batch's cases: the fingerprints of what was loaded.
-select record_id, checksum, children_checksum, row_hash, recipe, space, object_id, weaviate_timestamp, generation,
+select record_id, checksum, children_checksum, row_hash, recipe, space, object_id, index_state, generation,
        retry_count
 from recon.data_lineage where record_id = any (%(ids)s)
 
@@ -39,6 +64,10 @@ set current_stage = %(stage)s, updated_at = %(at)s, error_message = null,
     embedded_timestamp = case when %(stage)s = 'embedding_generated' then %(at)s else l.embedded_timestamp end
 from unnest(%(ids)s::text[], %(generations)s::bigint[]) as b (id, generation)
 where l.record_id = b.id and l.generation <= b.generation
+
+-- numbers --
+-- Case numbers, as they are staged.
+select id, case_number from udp.case where id = any (%(ids)s) and case_number is not null
 
 -- joined --
 -- What the join found, case by case.
@@ -70,7 +99,8 @@ for update of l
 -- loaded --
 -- The case is in the index, as these stamps say.
 update recon.data_lineage l
-set current_stage = 'weaviate_loaded', status = 'completed', weaviate_timestamp = %(at)s, updated_at = %(at)s,
+set current_stage = 'weaviate_loaded', status = 'completed', index_state = 'loaded',
+    weaviate_timestamp = %(at)s, updated_at = %(at)s,
     checksum = b.checksum, children_checksum = b.children_checksum, row_hash = b.row_hash,
     text_hash = b.text_hash, space = b.space, recipe = %(recipe)s, tried_recipe = %(recipe)s,
     object_id = b.object_id, object_hash = b.object_hash, vector_hash = b.vector_hash,
@@ -79,7 +109,7 @@ set current_stage = 'weaviate_loaded', status = 'completed', weaviate_timestamp 
       when l.note like '%%limited data' and l.row_hash = b.row_hash and l.children_checksum = b.children_checksum
       then 'complete with limited data' end), ''),
     recovery_count = l.recovery_count
-      + (l.retry_count > 0 or (l.object_id is not null and l.weaviate_timestamp is null))::integer
+      + (l.retry_count > 0 or l.index_state = 'doubtful')::integer
 from unnest(
   %(ids)s::text[], %(generations)s::bigint[], %(checksums)s::text[], %(children_checksums)s::text[],
   %(row_hashes)s::text[], %(text_hashes)s::text[], %(spaces)s::text[], %(object_ids)s::uuid[],
@@ -87,6 +117,20 @@ from unnest(
   as b (id, generation, checksum, children_checksum, row_hash, text_hash, space, object_id, object_hash,
         vector_hash, note)
 where l.record_id = b.id
+
+-- disown --
+-- An object has one case: whoever had its number before has no object any more.
+update recon.data_lineage l
+set index_state = 'removed', object_id = null
+from unnest(%(ids)s::text[], %(object_ids)s::uuid[]) as b (id, object_id)
+where l.object_id = b.object_id and l.record_id <> b.id
+
+-- unowned --
+-- Objects that no live case has as its own.
+select b.id from unnest(%(ids)s::uuid[]) as b (id)
+where not exists (
+  select from recon.data_lineage l
+  where l.object_id = b.id and l.status <> 'deleted' and l.index_state in ('loaded', 'doubtful'))
 
 -- unchanged --
 -- Looked at again and found as it was loaded.
@@ -97,15 +141,20 @@ from unnest(%(ids)s::text[], %(generations)s::bigint[]) as b (id, generation)
 where l.record_id = b.id and l.generation <= b.generation
 
 -- failed --
--- The case could not pass; its failure row says why. What is in the index of it stays there; where nobody knows
--- what that is (a time-out while writing), it is not trusted any more.
+-- The case could not pass; its failure row says why. What is in the index of it stays there, save where it may
+-- hold personal data; where nobody knows what it is (a time-out while writing), it is not trusted any more.
 update recon.data_lineage l
 set status = 'failed', current_stage = b.stage, error_message = b.message, updated_at = %(at)s,
     object_id = coalesce(b.doubtful, l.object_id),
-    weaviate_timestamp = case when b.doubtful is null then l.weaviate_timestamp end,
-    generation = greatest(l.generation, b.generation), tried_recipe = %(recipe)s, retry_count = l.retry_count + 1
-from unnest(%(ids)s::text[], %(generations)s::bigint[], %(stages)s::text[], %(messages)s::text[], %(doubtful)s::uuid[])
-  as b (id, generation, stage, message, doubtful)
+    index_state = case
+      when b.removes and l.index_state in ('loaded', 'doubtful') then 'to_remove'
+      when b.doubtful is not null then 'doubtful'
+      else l.index_state end,
+    generation = greatest(l.generation, coalesce(b.generation, (
+      select c.generation from udp.case c where c.id = l.record_id))), tried_recipe = %(recipe)s, retry_count = l.retry_count + 1
+from unnest(%(ids)s::text[], %(generations)s::bigint[], %(stages)s::text[], %(messages)s::text[], %(doubtful)s::uuid[],
+    %(removes)s::boolean[])
+  as b (id, generation, stage, message, doubtful, removes)
 where l.record_id = b.id and (b.generation is null or l.generation <= b.generation)
 
 -- add_events --
@@ -119,10 +168,7 @@ order by b.n
 -- gone --
 -- Cases that the source has no longer and the index may still have; `absent`: also those that staging does
 -- not even know as deleted.
-select l.record_id, l.object_id,
-       exists (select from recon.data_lineage o join udp.case oc on oc.id = o.record_id
-               where o.object_id = l.object_id and o.record_id <> l.record_id and o.status <> 'deleted'
-                 and not oc.is_deleted) as is_shared
+select l.record_id, l.object_id
 from recon.data_lineage l left join udp.case c on c.id = l.record_id
 where (c.is_deleted or (%(absent)s and c.id is null)) and l.status <> 'deleted' and l.record_id > %(after)s
 order by l.record_id limit %(limit)s
@@ -131,13 +177,30 @@ order by l.record_id limit %(limit)s
 -- The index has let go of these cases.
 with marked as (
   update recon.data_lineage
-  set status = 'deleted', updated_at = now(), weaviate_timestamp = null, object_id = null, error_message = null,
+  set status = 'deleted', updated_at = now(), index_state = 'removed', object_id = null, error_message = null,
       generation = coalesce((select c.generation from udp.case c where c.id = record_id), generation)
   where record_id = any (%(ids)s) and status <> 'deleted'
   returning record_id, current_stage
 )
 insert into recon.lineage_events (record_id, run_id, stage, event, at)
 select record_id, %(run_id)s, current_stage, 'deleted', clock_timestamp() from marked order by record_id
+
+-- to_remove --
+-- Live cases whose object may not be served any more.
+select record_id, object_id from recon.data_lineage
+where index_state = 'to_remove' and record_id > %(after)s
+  and (%(only)s::text[] is null or record_id = any (%(only)s))
+order by record_id limit %(limit)s
+
+-- removed --
+-- The index has let go of their objects; the cases live.
+with marked as (
+  update recon.data_lineage set index_state = 'removed', object_id = null, updated_at = now()
+  where record_id = any (%(ids)s) and index_state = 'to_remove'
+  returning record_id, current_stage
+)
+insert into recon.lineage_events (record_id, run_id, stage, event, at)
+select record_id, %(run_id)s, current_stage, 'removed', clock_timestamp() from marked order by record_id
 
 -- note_limited --
 -- The source was looked at again and has no more of these cases: complete with limited data, left alone.
@@ -153,7 +216,7 @@ select
   count(*) filter (where status <> 'deleted') as lineage,
   count(*) filter (where status <> 'deleted' and (current_stage <> 'extracted' or transformed_timestamp is not null)) as pii_removed,
   count(*) filter (where status <> 'deleted' and (current_stage in ('embedding_generated', 'weaviate_loaded') or embedded_timestamp is not null)) as embedding_generated,
-  count(*) filter (where status <> 'deleted' and weaviate_timestamp is not null) as weaviate_loaded,
+  count(*) filter (where status <> 'deleted' and index_state = 'loaded') as weaviate_loaded,
   count(*) filter (where status = 'completed') as completed,
   count(*) filter (where status = 'in_progress') as in_progress,
   count(*) filter (where status = 'failed') as failed,
