@@ -67,7 +67,7 @@ select {columns}, 0::bigint from {planned}
 create temp table decided as
 select c.id,
   case when l.record_id is null or l.status = 'deleted' then 'create'
-       when t.id is not null then case when l.weaviate_timestamp is null then 'create' else 'update' end
+       when t.id is not null then case when l.index_state in ('never', 'removed') then 'create' else 'update' end
        else coalesce(d.decision, 'create') end as decision
 from pg_temp.case c
 left join recon.data_lineage l on l.record_id = c.id
