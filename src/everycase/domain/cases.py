@@ -115,6 +115,8 @@ class RedactedCase:
     children: Mapping[str, tuple[RedactedRecord, ...]] = field(repr=False)
     redactions: Mapping[str, int]
     """How many spans of each type were removed, e.g. `{"PERSON": 3}`; never what they said."""
+    residues: Mapping[str, int] = field(default_factory=dict)
+    """What the residual scan found behind the rules and masked, by shape: faults of the rules."""
 
     def properties(self, catalogue: Catalogue) -> dict[str, str | list[str]]:
         """The index properties: a case field is a text, a child field the list of its children's texts."""

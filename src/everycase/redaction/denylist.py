@@ -1,8 +1,8 @@
-"""The record knows the names: a deny-list for each case, from its own identity columns (contract §6).
+"""The record knows the names: a deny list for each case, from its own identity columns (contract §6).
 
 Built once a case, searched by Aho-Corasick in a folded shadow of the text. The whole value of a column
 goes wherever it stands as a word or words; what is derived from it (a surname, a login) under the
-caution that its rule names.
+caution that its rule names (`forms.Rule`).
 
 Degenerate values: `Unknown`, `n/a` and the like name nobody; values of one or two letters (`US`, `Li`)
 count only in a name context; a number of up to five digits (a postal code, an extension) gives way to a
@@ -12,142 +12,235 @@ technical token that has the same digits. Anything else is masked as it stands, 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum, auto
-from functools import lru_cache
 
 from ahocorasick_rs import AhoCorasick, Implementation, MatchKind
 
 from everycase.domain.cases import JoinedCase
 from everycase.domain.catalogue import Catalogue, IdentityKind
-from everycase.redaction.lexicon import LEGAL_FORMS, NAMES_THAT_ARE_WORDS, NOBODY, PUBLIC_DOMAINS, ROLES
-from everycase.redaction.matching import is_bounded
-from everycase.redaction.sanitise import sanitise
-from everycase.redaction.shadow import fold, shadow
+from everycase.redaction.forms import Form, Rule, forms_of
+from everycase.redaction.ownphones import OwnPhones
+from everycase.redaction.shadow import Shadow
 from everycase.redaction.spans import Label, Span
+from everycase.redaction.words import words
 
-_PIECES = re.compile(r"[;\n]")
-_ADDRESS = re.compile(r"[^\s<>\"',;:()\[\]]+@[^\s<>\"',;:()\[\]]+")
-_SPACE = re.compile(r"\s+")
-_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
-_UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue"})
 _INSIDE = 5
 """From this length on a whole name gives away the longer word that it stands in."""
-_FEW_DIGITS = 5
-_NAME_SIGNS = ("@", "~", "/home/", "/users/", "\\")
+_MOST_TERMS = 20_000
+_SIGNS = ("@", "~", "/home/", "/users/", "\\", "user=", "user ", "login ", "u-")
 """What a login name stands behind; folded."""
-_NAME_WORDS = frozenset(
-    "mr mrs ms miss dr prof herr frau hi hello hey dear thanks thx cheers regards by cc attn".split()
+_TITLES = frozenset(
+    "mr mrs ms miss dr prof herr herrn frau hi hello hey dear thanks thx cheers regards by cc attn hallo liebe lieber bonjour hola "
+    "ciao senor senora monsieur madame mme sir from to with contact engineer technician techniker customer caller ask asked".split()
 )
-
-
-class _Rule(Enum):
-    """Where a term counts. All but `WHOLE` ask for word boundaries."""
-
-    WHOLE = auto()
-    """The value of a column: in any letters, and within a longer word from `_INSIDE` letters on."""
-    ANY = auto()
-    """In any letters."""
-    NAME = auto()
-    """With a capital, or behind a sign that a login name stands behind."""
-    CONTEXT = auto()
-    """A name that is also a word: behind a title, a greeting or such a sign."""
+_BEHIND = re.compile(r"(\w+)[.,:]?[ ]{1,2}\Z")
+_VERB = re.compile(
+    r"[ ]{1,2}(?:\w+ed|is|was|has|had|said|says|went|found|sent|sends|wrote|told|called|can|could|will|would|did|does|"
+    r"got|gave|took|made|saw|left|ran|came|thinks|wants|needs|and i|from|just|already|also)\b"
+)
+_JOINED = re.compile(r"[ ,._'’\-]{1,3}\Z")
+_INITIAL_BEFORE = re.compile(r"(?<![a-z0-9])([a-z])(?:\.[ ]?|[ _\-])\Z")
+_INITIAL_AFTER = re.compile(r"(?:,?[ ]|[._\-])([a-z])\.?(?![a-z0-9])")
+_OWNED = re.compile(r"(?:['’]?s)(?![^\W\d_])|['’](?!\w)")
 
 
 @dataclass(frozen=True, slots=True)
-class _Term:
-    """What a folded text means when it is found."""
+class _Hit:
+    """A form at a place of the folded text."""
 
-    label: Label
-    key: str
-    rule: _Rule
-    value: str = ""
-    """Of a whole value: as the column has it, for the residual scan."""
-
-    @property
-    def is_few_digits(self) -> bool:
-        return self.key.isdigit() and len(self.key) <= _FEW_DIGITS
+    form: Form
+    start: int
+    end: int
+    counts: bool
 
 
 class DenyList:
     """Every name, company, address, phone and mail of one case, in the forms in which texts have them."""
 
-    def __init__(self, case: JoinedCase, catalogue: Catalogue) -> None:
-        self.terms: dict[str, _Term] = {}
-        phones: set[str] = set()
+    def __init__(
+        self,
+        case: JoinedCase,
+        catalogue: Catalogue,
+        extra: Sequence[tuple[str, Form]] = (),
+        allowed: frozenset[str] = frozenset(),
+    ) -> None:
+        self.forms: dict[str, Form] = {}
+        phones: list[str] = []
         for kind, value in identities(case, catalogue):
             if kind is IdentityKind.PHONE:
-                phones |= set(_phone_digits(value))
-            for text, term in _terms_of(kind, value):
-                known = self.terms.get(text)
-                if known is None or term.rule.value < known.rule.value:
-                    self.terms[text] = term
-        self.phones = frozenset(phones)
-        self._texts = list(self.terms)
+                phones.append(value)
+            for text, form in forms_of(kind, value):
+                self._add(text, form, allowed)
+        for text, form in extra:
+            self._add(text, form, allowed)
+        self.phones = OwnPhones(phones)
+        self._texts = list(self.forms)
         self._automaton = _automaton(self._texts) if self._texts else None
+
+    def _add(self, text: str, form: Form, allowed: frozenset[str]) -> None:
+        known = self.forms.get(text)
+        if (
+            text not in allowed
+            and (known is None or form.rule < known.rule)
+            and len(self.forms) < _MOST_TERMS
+        ):
+            self.forms[text] = form
 
     @property
     def whole(self) -> dict[str, Label]:
         """The identity values as they stand, sanitised: none of them may be left anywhere."""
-        return {t.value: t.label for t in self.terms.values() if t.rule is _Rule.WHOLE}
+        return {f.value: f.label for f in self.forms.values() if f.value}
 
-    def find(self, text: str) -> Iterator[Span]:
-        """Linear in the text and the hits."""
+    def find(self, text: str, shadow: Shadow) -> Iterator[Span]:
+        """Linear in the text and the hits. `shadow`: the text folded."""
+        yield from self.phones.find(text)
         if self._automaton is None:
             return
-        folded = shadow(text)
+        for hit in _with_neighbours(list(self._hits(text, shadow)), shadow.text):
+            start, end = _with_initials(hit, shadow.text)
+            first, last = shadow.start(start), shadow.end(end)
+            yield Span(
+                first,
+                last,
+                hit.form.label,
+                hit.form.key,
+                "identity column",
+                is_known=not hit.form.is_few_digits,
+            )
+
+    def _hits(self, text: str, shadow: Shadow) -> Iterator[_Hit]:
+        assert self._automaton is not None
+        low = shadow.text
         reach = 0
-        for which, start, end in self._automaton.find_matches_as_indexes(folded.text, overlapping=True):
-            term = self.terms[self._texts[which]]
-            first, last = folded.original(start), folded.original(end - 1) + 1
-            if is_bounded(text, first, last):
-                if _counts(term, text, first):
-                    yield Span(first, last, term.label, term.key, is_known=not term.is_few_digits)
-            elif last > reach and _is_telling(term, self._texts[which]):
-                first, reach = _whole_word(text, first, last, reach)
-                yield Span(first, reach, term.label, term.key, is_known=True)
+        for which, start, end in self._automaton.find_matches_as_indexes(low, overlapping=True):
+            form = self.forms[self._texts[which]]
+            if form.rule is Rule.INNER:
+                yield _Hit(form, start, end, counts=True)
+            elif (stop := _bounded_end(low, start, end)) >= 0:
+                yield _Hit(form, start, stop, _counts(form, text, low, shadow.start(start), start, stop))
+            elif end > reach and _is_telling(form, self._texts[which]):
+                start, reach = _whole_word(low, start, end, reach)
+                yield _Hit(form, start, reach, counts=True)
 
 
-def _automaton(texts: list[str]) -> AhoCorasick:
-    """It searches the texts of one case and is thrown away: what is quick to build beats what is quick to run."""
-    return AhoCorasick(texts, matchkind=MatchKind.Standard, implementation=Implementation.NoncontiguousNFA)
+def _bounded_end(low: str, start: int, end: int) -> int:
+    """Where a word of its own ends: with a possessive, a number behind a login; -1 if it is part of another."""
+    if start and low[start - 1].isalnum() and low[start].isalnum() and not _is_clitic(low, start):
+        return -1
+    if end >= len(low) or not low[end].isalnum() or not low[end - 1].isalnum():
+        return end
+    if low[end - 1].isdigit() and low[end].isdigit():
+        return -1
+    stop = end
+    while stop < len(low) and low[stop].isdigit() and stop - end < 5:
+        stop += 1
+    if stop > end and (stop == len(low) or not low[stop].isalnum()):
+        return stop
+    if end - start >= 4 and (owned := _OWNED.match(low, end)):
+        return end if "'" in owned[0] or "’" in owned[0] else owned.end()
+    return end if _is_inflected(low, start, end) else -1
 
 
-def _counts(term: _Term, text: str, first: int) -> bool:
-    """Whether a bounded hit at `first` is the name, by the rule of its term."""
-    if term.rule in (_Rule.WHOLE, _Rule.ANY):
+def _is_clitic(low: str, start: int) -> bool:
+    """Arabic and Hebrew write `and`, `by`, `for` and the article at the front of a word."""
+    if not "\u0590" <= low[start] <= "\u08ff":
+        return False
+    first = start
+    while first and low[first - 1].isalnum() and start - first < 4:
+        first -= 1
+    return start - first < 4 and all(c in "وفبلكهال" or c in "והבכלמש" for c in low[first:start])
+
+
+def _is_inflected(low: str, start: int, end: int) -> bool:
+    """Cyrillic names take endings: Иванову."""
+    if not ("\u0400" <= low[start] <= "\u04ff" and end - start >= 4):
+        return False
+    stop = end
+    while stop < len(low) and low[stop].isalpha():
+        stop += 1
+    return stop - end <= 3
+
+
+def _counts(form: Form, text: str, low: str, place: int, start: int, end: int) -> bool:
+    """Whether the word is a name, by the rule of its form."""
+    if form.rule <= Rule.ANY:
         return True
-    if term.rule is _Rule.NAME and text[first].isupper():
+    first = text[place]
+    if form.rule is Rule.CAPITAL and (first.isupper() or not first.isalpha()):
         return True
-    before = text[max(0, first - 12) : first].lower()
-    if before.endswith(_NAME_SIGNS):
+    before = low[max(0, start - 24) : start]
+    if before.endswith(_SIGNS):
         return True
-    words = _WORD.findall(before)
+    behind = _BEHIND.search(before)
+    word = behind[1] if behind else ""
+    if form.rule is not Rule.WORD or not first.isupper():
+        return word in _TITLES and not (
+            form.rule is Rule.CONTEXT and not first.isupper() and len(low[start:end]) < 3
+        )
+    if word in _TITLES or _VERB.match(low, end):
+        return True
     return (
-        term.rule is _Rule.CONTEXT
-        and text[first].isupper()
-        and bool(words)
-        and words[-1] in _NAME_WORDS
-        and before.rstrip(" .,").endswith(words[-1])
+        bool(behind)
+        and before.rstrip(" ")[-1:] not in ".:"
+        and text[place - 2 : place - 1].islower()
+        and not text[place + 1 : place + 2].isupper()
     )
 
 
-def _is_telling(term: _Term, found: str) -> bool:
+def _with_neighbours(hits: list[_Hit], low: str) -> Iterator[_Hit]:
+    """Hits that count, and those beside another part of the same name: `li na`, `mark price`."""
+    hits.sort(key=lambda h: (h.start, h.end))
+    last: _Hit | None = None
+    for hit in hits:
+        beside = last is not None and last.form.key == hit.form.key and 0 < hit.start - last.end <= 3
+        if beside and last is not None and _is_joined(last, hit, low):
+            yield _Hit(hit.form, last.start, hit.end, counts=True)
+        elif hit.counts:
+            yield hit
+        if last is None or hit.end >= last.end:
+            last = hit
+
+
+def _is_joined(last: _Hit, hit: _Hit, low: str) -> bool:
+    """Two parts of one name with a sign between them; `support team` is none, whoever is called so."""
+    if hit.form.key == low[hit.start : hit.end] or not _JOINED.match(low[last.end : hit.start]):
+        return False
+    are_words = all(h.form.rule is Rule.CONTEXT and h.end - h.start > 2 for h in (last, hit))
+    return last.counts or hit.counts or not are_words
+
+
+def _with_initials(hit: _Hit, low: str) -> tuple[int, int]:
+    """With the initial that stands before or behind: `A. Lovelace`, `a.lovelace`, `Lovelace, A.`."""
+    start, end = hit.start, hit.end
+    if hit.form.label is not Label.PERSON or hit.form.rule is Rule.INNER:
+        return start, end
+    initials = {w[0] for w in hit.form.key.split()}
+    before = _INITIAL_BEFORE.search(low, max(0, start - 4), start)
+    if before and before[1] in initials:
+        start = before.start()
+    after = _INITIAL_AFTER.match(low, end)
+    if after and after[1] in initials and after[1] not in ("a", "i"):
+        end = after.end()
+    return start, end
+
+
+def _is_telling(form: Form, found: str) -> bool:
     return (
-        term.rule is _Rule.WHOLE
-        and term.label is not Label.ADDRESS
+        form.rule is Rule.WHOLE
+        and form.label is not Label.ADDRESS
         and len(found) >= _INSIDE
         and not found.isdigit()
-        and found not in NAMES_THAT_ARE_WORDS
+        and found not in words("name_words")
+        and found not in words("tech_words")
     )
 
 
-def _whole_word(text: str, start: int, end: int, floor: int) -> tuple[int, int]:
+def _whole_word(low: str, start: int, end: int, floor: int) -> tuple[int, int]:
     """A whole identity value inside a longer word (`lovelace` in `lovelace42`) gives that word away."""
-    while start > floor and text[start - 1].isalnum():
+    while start > floor and low[start - 1].isalnum():
         start -= 1
-    while end < len(text) and text[end].isalnum():
+    while end < len(low) and low[end].isalnum():
         end += 1
     return start, end
 
@@ -155,9 +248,7 @@ def _whole_word(text: str, start: int, end: int, floor: int) -> tuple[int, int]:
 def identities(case: JoinedCase, catalogue: Catalogue) -> Iterator[tuple[IdentityKind, str]]:
     """Each identity value of the case and its children once, as the column has it."""
     seen: set[tuple[IdentityKind, str]] = set()
-    kinds: Mapping[str, Mapping[str, IdentityKind]] = {
-        o.name: {c.name: c.kind for c in o.identity} for o in catalogue.objects
-    }
+    kinds: Mapping[str, Mapping[str, IdentityKind]] = _identity_kinds(catalogue)
     for record in case.records():
         for column, value in record.identity.items():
             found = (kinds[record.object].get(column, IdentityKind.PERSON), value)
@@ -166,149 +257,10 @@ def identities(case: JoinedCase, catalogue: Catalogue) -> Iterator[tuple[Identit
                 yield found
 
 
-@lru_cache(maxsize=20_000)
-def _terms_of(kind: IdentityKind, value: str) -> tuple[tuple[str, _Term], ...]:
-    """People come again from case to case."""
-    pieces = (p.strip(" \t,") for p in _PIECES.split(sanitise(value)))
-    return tuple(t for piece in pieces if piece for t in _terms(kind, piece) if t[0])
+def _identity_kinds(catalogue: Catalogue) -> Mapping[str, Mapping[str, IdentityKind]]:
+    return {o.name: {c.name: c.kind for c in o.identity} for o in catalogue.objects}
 
 
-def _terms(kind: IdentityKind, value: str) -> Iterator[tuple[str, _Term]]:
-    """The folded forms of one identity value, which may be a list of addresses."""
-    last = 0
-    for mail in _ADDRESS.finditer(value):
-        yield from _mail_terms(mail[0])
-        yield from _people(value[last : mail.start()])
-        last = mail.end()
-    rest = value[last:]
-    if last or kind in (IdentityKind.PERSON, IdentityKind.EMAIL):
-        yield from _people(rest)
-    elif kind is IdentityKind.COMPANY:
-        yield from _company_terms(rest)
-    elif kind is IdentityKind.ADDRESS:
-        yield from _address_terms(rest)
-    else:
-        digits = "".join(_phone_digits(rest))
-        yield from _whole(rest, Label.PHONE, digits or None)
-
-
-def _folded(value: str) -> str:
-    return _SPACE.sub(" ", fold(value)).strip()
-
-
-def _whole(value: str, label: Label, key: str | None = None) -> Iterator[tuple[str, _Term]]:
-    """The value as it stands. One or two letters are too few to go wherever they stand."""
-    folded = _folded(value)
-    if folded in NOBODY or not any(c.isalnum() for c in folded):
-        return
-    few = 4 if folded.isdigit() else 3
-    if len(folded) >= few:
-        yield folded, _Term(label, key or folded, _Rule.WHOLE, value)
-    elif label is Label.PERSON and len(folded) == 2:
-        yield folded, _Term(label, folded, _Rule.CONTEXT)
-
-
-def _people(value: str) -> Iterator[tuple[str, _Term]]:
-    """One person, or several between commas; `Lovelace, Ada` is one."""
-    name = _SPACE.sub(" ", value).strip(" \"'<>()[],")
-    if not name:
-        return
-    parts = [p for p in (p.strip(" \"'<>()[]") for p in name.split(",")) if p]
-    yield from _whole(name, Label.PERSON)
-    if len(parts) > 2 or (len(parts) == 2 and all(" " in p for p in parts)):
-        for part in parts:
-            yield from _person_terms(part)
-    elif len(parts) == 2:
-        yield from _forms(f"{parts[1]} {parts[0]}", _folded(name))
-    else:
-        yield from _person_terms(name)
-
-
-def _person_terms(name: str) -> Iterator[tuple[str, _Term]]:
-    key = _folded(name)
-    if key in NOBODY:
-        return
-    yield from _whole(name, Label.PERSON)
-    yield from _forms(name, key)
-    plain = name.translate(_UMLAUTS)
-    if plain != name:
-        yield from _forms(plain, key)
-
-
-def _forms(name: str, key: str) -> Iterator[tuple[str, _Term]]:
-    """`Ada Lovelace`: "Lovelace, Ada", "A. Lovelace", alovelace, ada.lovelace, and either on its own."""
-    words = _WORD.findall(name)
-    if len(words) < 2:
-        return
-    person = _Term(Label.PERSON, key, _Rule.ANY)
-    folded = [fold(w) for w in words]
-    first, last = folded[0], folded[-1]
-    yield " ".join(folded), _Term(Label.PERSON, key, _Rule.WHOLE, " ".join(words))
-    pairs = [(first, last), (first, " ".join(folded[1:])), (" ".join(folded[:-1]), last)]
-    for a, b in dict.fromkeys(pairs):
-        yield from ((f, person) for f in (f"{a} {b}", f"{b}, {a}", f"{b} {a}"))
-    for glue in ("", ".", "_", "-"):
-        yield first + glue + last, person
-    for initial in (first[0] + ". ", first[0] + " ", first[0] + ".", first[0]):
-        if len(last) >= 3 and not (initial == first[0] and len(last) < 4):
-            yield initial + last, person
-    if len(first) >= 3:
-        yield first + last[0], person
-    for low in folded:
-        yield from _token(low, Label.PERSON, key)
-
-
-def _token(low: str, label: Label, key: str) -> Iterator[tuple[str, _Term]]:
-    """One word of a name on its own: a name where it is written like one."""
-    if len(low) >= 3:
-        yield low, _Term(label, key, _Rule.CONTEXT if low in NAMES_THAT_ARE_WORDS else _Rule.NAME)
-
-
-def _mail_terms(mail: str) -> Iterator[tuple[str, _Term]]:
-    mail = mail.strip(".'\"")
-    folded = _folded(mail)
-    name, _, domain = folded.partition("@")
-    yield folded, _Term(Label.EMAIL, folded, _Rule.WHOLE, mail)
-    if len(name) >= 3 and name not in ROLES and not name.isdigit():
-        is_word = name in NAMES_THAT_ARE_WORDS
-        yield name, _Term(Label.PERSON, name, _Rule.CONTEXT if is_word else _Rule.ANY)
-        words = name.replace("_", ".").replace("-", ".").split(".")
-        if len(words) == 2 and all(w.isalpha() and len(w) >= 3 and w not in ROLES for w in words):
-            for low in words:
-                yield from _token(low, Label.PERSON, name)
-            yield " ".join(words), _Term(Label.PERSON, name, _Rule.ANY)
-    if "." in domain and domain not in PUBLIC_DOMAINS:
-        yield domain, _Term(Label.COMPANY, domain, _Rule.ANY)
-
-
-def _company_terms(value: str) -> Iterator[tuple[str, _Term]]:
-    folded = _folded(value)
-    if folded in NOBODY:
-        return
-    yield from _whole(value, Label.COMPANY)
-    words = _WORD.findall(value)
-    bare = list(words)
-    while len(bare) > 1 and fold(bare[-1]) in LEGAL_FORMS:
-        bare.pop()
-    if len(bare) == 1:
-        yield from _token(fold(bare[0]), Label.COMPANY, folded)
-    elif len(bare) > 1:
-        end = value.rindex(bare[-1]) + len(bare[-1])
-        yield _folded(value[:end]), _Term(Label.COMPANY, folded, _Rule.ANY)
-
-
-def _address_terms(value: str) -> Iterator[tuple[str, _Term]]:
-    folded = _folded(value)
-    yield from _whole(value, Label.ADDRESS)
-    parts = [p.strip() for p in value.split(",")]
-    if len(parts) > 1:
-        for part in parts:
-            if len(part) >= 5:
-                rule = _Rule.NAME if part.isalpha() else _Rule.ANY
-                yield _folded(part), _Term(Label.ADDRESS, folded, rule)
-
-
-def _phone_digits(value: str) -> Iterable[str]:
-    """The significant digits of a number, without country code and trunk zero where it has them."""
-    digits = "".join(c for c in value.split("x")[0] if c.isdigit())
-    return (digits[-9:],) if len(digits) >= 7 else ()
+def _automaton(texts: Sequence[str]) -> AhoCorasick:
+    """It searches the texts of one case and is thrown away: what is quick to build beats what is quick to run."""
+    return AhoCorasick(texts, matchkind=MatchKind.Standard, implementation=Implementation.NoncontiguousNFA)

@@ -1,4 +1,4 @@
-"""RE2 on bytes, with the offsets given in characters: linear in the text, whatever the pattern."""
+"""RE2 on bytes, with the places given in characters: linear in the text, whatever the pattern."""
 
 from __future__ import annotations
 
@@ -14,9 +14,38 @@ _OPTIONS.log_errors = False
 _OPTIONS.max_mem = 64 << 20
 
 
+_UPPER = r"A-Z\x{C0}-\x{DE}\x{100}-\x{24F}\x{386}-\x{3AB}\x{400}-\x{42F}\x{1E00}-\x{1EFF}"
+_LETTERS = (
+    r"A-Za-z\x{C0}-\x{24F}\x{370}-\x{52F}\x{531}-\x{587}\x{5D0}-\x{6FF}\x{900}-\x{EFF}\x{10A0}-\x{11FF}\x{1E00}-\x{1FFF}"
+    r"\x{3040}-\x{30FF}\x{3400}-\x{9FFF}\x{AC00}-\x{D7AF}\x{F900}-\x{FAFF}"
+)
+"""Letters by blocks: RE2's own classes have hundreds of ranges, which makes large automata. Python looks closer."""
+
+
+def _expanded(pattern: str) -> str:
+    """`\\p{Lu}` and, within brackets, `\\pL` as blocks of letters."""
+    return pattern.replace(r"\p{Lu}", f"[{_UPPER}]").replace(r"\pL", _LETTERS)
+
+
+@dataclass(frozen=True, slots=True)
+class Scanned:
+    """A text and its bytes, encoded once for all rules."""
+
+    text: str
+    raw: bytes
+
+    @staticmethod
+    def of(text: str) -> Scanned:
+        return Scanned(text, text.encode())
+
+    def part(self, start: int, end: int) -> Scanned:
+        """The text of `[start, end)`, in characters."""
+        return self if (start, end) == (0, len(self.text)) else Scanned.of(self.text[start:end])
+
+
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A hit of one named alternative. `start` and `end` in characters of the text."""
+    """A hit. `start` and `end` in characters of the text."""
 
     name: str
     start: int
@@ -27,42 +56,59 @@ class Match:
 class Alternatives:
     """Named patterns, found in one pass; where two begin at one place, the earlier one wins.
 
-    Compiled when first used: commands that redact nothing start at once.
+    The search has no groups, so that RE2 need not leave its automaton (more than half of the time,
+    facts/redaction.md); only a hit is asked for its name. Compiled when first used.
     """
 
     def __init__(self, patterns: dict[str, str]) -> None:
-        self._patterns = patterns
+        self.patterns = {name: _expanded(pattern) for name, pattern in patterns.items()}
 
     @cached_property
-    def _compiled(self) -> Any:
-        joined = "|".join(f"(?P<{name}>{pattern})" for name, pattern in self._patterns.items())
+    def _search(self) -> Any:
+        return re2.compile("|".join(f"(?:{p})" for p in self.patterns.values()).encode(), _OPTIONS)
+
+    @cached_property
+    def _naming(self) -> Any:
+        joined = "|".join(f"(?P<{name}>{pattern})" for name, pattern in self.patterns.items())
         return re2.compile(joined.encode(), _OPTIONS)
 
     @cached_property
     def _names(self) -> dict[int, str]:
-        index = self._compiled.groupindex
+        index = self._naming.groupindex
         return {i: n.decode() if isinstance(n, bytes) else n for n, i in index.items()}
 
-    def find(self, text: str, raw: bytes) -> Iterator[Match]:
-        """Every hit, in order. `raw` is `text` in UTF-8."""
-        is_ascii = len(raw) == len(text)
+    def find(self, scanned: Scanned) -> Iterator[Match]:
+        """Every hit with its name, in order."""
+        for first, last, start, end in self._spans(scanned):
+            found = self._naming.fullmatch(scanned.raw, first, last)
+            name = self._names.get(found.lastindex or 0, "") if found else ""
+            yield Match(name, start, end, scanned.text[start:end])
+
+    def places(self, scanned: Scanned) -> Iterator[tuple[int, int]]:
+        """Every hit without its name, in order: its start and end in characters."""
+        for _, _, start, end in self._spans(scanned):
+            yield start, end
+
+    def _spans(self, scanned: Scanned) -> Iterator[tuple[int, int, int, int]]:
+        """Start and end of every hit in bytes, then in characters."""
+        raw = scanned.raw
+        is_ascii = len(raw) == len(scanned.text)
         at_byte = at_char = 0
-        for found in self._compiled.finditer(raw):
-            start, end = found.span()
-            if start == end:
+        for found in self._search.finditer(raw):
+            first, last = found.span()
+            if first == last:
                 continue
-            name = self._names.get(found.lastindex or 0, "")
             if is_ascii:
-                yield Match(name, start, end, text[start:end])
+                yield first, last, first, last
                 continue
-            at_char += len(raw[at_byte:start].decode("utf-8", "replace"))
-            width = len(raw[start:end].decode("utf-8", "replace"))
-            yield Match(name, at_char, at_char + width, text[at_char : at_char + width])
-            at_byte, at_char = end, at_char + width
+            start = at_char + len(raw[at_byte:first].decode("utf-8", "replace"))
+            end = start + len(raw[first:last].decode("utf-8", "replace"))
+            yield first, last, start, end
+            at_byte, at_char = last, end
 
 
 def is_bounded(text: str, start: int, end: int) -> bool:
-    """Whether `[start, end)` stands alone: no letter or digit of the same kind touches it."""
+    """Whether `[start, end)` stands alone: no letter or digit touches its first or last letter or digit."""
     before = text[start - 1] if start else " "
     after = text[end] if end < len(text) else " "
     return not (before.isalnum() and text[start].isalnum()) and not (

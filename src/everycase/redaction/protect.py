@@ -5,35 +5,37 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from everycase.redaction.matching import Alternatives, is_bounded
+from everycase.redaction.matching import Alternatives, Scanned, is_bounded
 from everycase.redaction.spans import Kept
-
-VERSION_WORDS = (
-    "version|versions|ver|v|firmware|fw|release|rel|rev|revision|build|bios|rom|driver|drivers|patch|"
-    "hotfix|kernel|jdk|jre|java|python|ilo|oneview|spp|esxi|vcenter|vmware|windows|rhel|sles|ubuntu|debian|"
-    "centos|apache|nginx|tomcat|openssl|zookeeper|storm|kafka|hadoop|netty|log4j|jetty|curator|maven|npm|"
-    "node|agent|client|package|rpm|library|os|image|bundle|upgrade|upgraded|update|updated|oid|mib"
-)
+from everycase.redaction.versions import is_version
 
 _HEX = "[0-9a-fA-F]"
-_PATTERNS = {
+_CLOCK = r"\d{1,2}:\d{2}:\d{2}(?:[.,:]\d{1,9})?"
+_DATE = r"(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}/\d{1,2}/\d{2,4}|\d{1,2}-[A-Za-z]{3}-\d{2,4})"
+PATTERNS = {
     "uuid": rf"\b{_HEX}{{8}}-(?:{_HEX}{{4}}-){{3}}{_HEX}{{12}}\b",
     "wwn": rf"\b(?:{_HEX}{{2}}[:-]){{7}}{_HEX}{{2}}\b",
     "mac": rf"\b(?:{_HEX}{{2}}[:-]){{5}}{_HEX}{{2}}\b|\b(?:{_HEX}{{4}}\.){{2}}{_HEX}{{4}}\b",
-    "pci": rf"\b(?:{_HEX}{{4}}:)?{_HEX}{{2}}:{_HEX}{{2}}\.[0-7]\b",
+    "pci": rf"\b(?:{_HEX}{{4,8}}:)?{_HEX}{{2}}:{_HEX}{{2}}\.[0-7]\b",
     "cve": r"\b(?i:CVE)-\d{4}-\d{4,7}\b",
-    "oid": r"(?:\b|\.)[0-2](?:\.\d{1,10}){4,30}\b",
+    "dump": rf"(?m:^[ \t>]*(?:0x)?{_HEX}{{4,16}}[:.]?[ \t]{{1,4}}(?:{_HEX}{{2,8}}[ \t]{{1,3}}){{3,32}}{_HEX}{{2,8}}\b)"
+    rf"|\b(?:(?:0[xX])?{_HEX}{{2}}[ ,]{{1,2}}){{5,64}}(?:0[xX])?{_HEX}{{2}}\b"
+    rf"|\b(?:(?:0[xX])?{_HEX}{{4}}[ ,]{{1,2}}){{4,32}}(?:0[xX])?{_HEX}{{4}}\b"
+    rf"|\b(?:(?:0[xX])?{_HEX}{{8}}[ ,]{{1,2}}){{2,32}}(?:0[xX])?{_HEX}{{8}}\b",
     "time": (
-        r"\b\d{4}[-/]\d{1,2}[-/]\d{1,2}(?:[T ,_]\d{1,2}[:.]\d{2}(?:[:.]\d{2})?(?:[.,:]\d{1,9})?)?"
+        rf"\b\d{{6}} \d{{6}} \d{{1,7}}\b|\b\d{{8}}[-_ T]\d{{2}}[:-]?\d{{2}}[:-]?\d{{2}}(?:[:.,]\d{{1,9}})?(?:\|\w+\|\d+)?"
+        rf"|\b{_DATE}(?:[T ,_-]{{1,2}}\d{{1,2}}[:.]\d{{2}}(?:[:.]\d{{2}})?(?:[.,:]\d{{1,9}})?)?"
         r"(?:Z|[+-]\d{2}:?\d{2})?\b"
-        r"|\b\d{1,2}/\d{1,2}/\d{2,4}\b(?: \d{1,2}:\d{2}(?::\d{2})?)?"
-        r"|\b\d{1,2}:\d{2}:\d{2}(?:[.,]\d{1,9})?\b"
+        rf"|\b(?:\d{{1,2}}[-/.]\d{{1,2}}(?:[-/.]\d{{2,4}})?[T ,]{{1,2}})?{_CLOCK}(?:[ \t]{{1,4}}\d{{1,7}}){{0,3}}\b"
+    ),
+    "oid": r"(?:\b|\.)[0-2](?:\.\d{1,10}){4,30}\b",
+    "number": (
+        r"\b[A-Za-z][A-Za-z]{0,30}(?:_-?\d{5,24})(?:[_-]\w{1,24}){0,8}\b|\b[A-Za-z_]\w{0,30}\[\d{1,12}\]"
+        r"|\b[A-Za-z_]\w{0,30}(?:#|=)\d{7,20}\b"
     ),
     "version": (
-        rf"(?i:\b(?:{VERSION_WORDS})[ \t]{{0,3}}(?:\d{{1,4}}[ \t]{{1,2}})?(?:is|was|to|from|=|:|#|-|_|@)?"
-        rf"[ \t]{{0,3}}v?\d{{1,6}}(?:[._]\d{{1,6}}){{1,6}}[\w.+-]{{0,40}})"
-        r"|\bv\d{1,5}(?:\.\d{1,6}){1,6}\b"
-        r"|\b[A-Za-z][\w+]{1,40}[-_]\d{1,5}(?:\.\d{1,6}){1,5}[\w.-]{0,40}"
+        r"\bv\d{1,5}(?:\.\d{1,6}){1,6}\b|[~A-Za-z][\w+~.]{0,40}[-_~]{1,2}\d{1,5}(?:\.\d{1,6}){1,5}[\w.~-]{0,40}"
+        r"|\b\d{1,5}(?:\.\d{1,6}){1,5}[-~+]\d{0,9}[A-Za-z.][\w.~+-]{0,40}|\b\d{1,3}(?:\.\d{1,6}){3}\b"
     ),
     "hex": rf"\b0[xX]{_HEX}{{1,64}}\b|\b{_HEX}{{16,128}}\b",
     "part": (
@@ -42,73 +44,48 @@ _PATTERNS = {
     ),
     "record": r"\b(?:500|00T|0WO|00a|02s|0D5|005|001|003)[A-Za-z0-9]{12}(?:[A-Za-z0-9]{3})?\b",
 }
-_HARDWARE = frozenset({"mac", "wwn"})
-
-
+HARDWARE = frozenset({"mac", "wwn"})
+SERIALS = frozenset({"part"})
 _QUAD = re.compile(r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![\d]|\.\d)")
-_LEFT = re.compile(
-    r"(?<![A-Za-z0-9])([A-Za-z][A-Za-z0-9+]{0,30})"
-    r"([ \t]{0,3})(?:is|was|to|from|[=:#_@(-])?[ \t]{0,3}v?\Z"
-)
-_SURE = frozenset(
-    "version versions ver v firmware fw release rel rev revision build bios rom driver drivers patch "
-    "hotfix kernel jdk jre spp rpm package oid mib".split()
-)
-"""Words that a version follows and an address does not."""
-_HOSTS = frozenset("ip host server srv node addr address client vm".split())
-"""Words glued to an address, as in `ip-…`, that make it none the less one."""
-_WORDS = frozenset(VERSION_WORDS.split("|"))
-_HOST_OCTET = 100
-"""A version seldom has a part as large as this; every second address has."""
-
-
-def is_version(text: str, start: int, end: int) -> bool:
-    """Whether the four numbers at `[start, end)` are a version: by the word to the left, and by themselves.
-
-    A word that versions and hosts may both follow (`iLO`, `node`, `client`) leaves it to the numbers:
-    private networks and large parts are addresses.
-    """
-    octets = [int(o) for o in text[start:end].split(".")]
-    if octets[:2] in ([192, 168], [169, 254], [127, 0]) or (octets[0] == 172 and 16 <= octets[1] < 32):
-        return False
-    before = _LEFT.search(text[max(0, start - 40) : start])
-    if before is None:
-        return False
-    word = before[1].lower()
-    if word in _SURE:
-        return True
-    is_glued = not before[2] and text[start - 1] in "-_"
-    if not (word in _WORDS or (is_glued and word not in _HOSTS)):
-        return False
-    return octets[0] != 10 and max(octets) < _HOST_OCTET
 
 
 class Protector:
-    """Finds the technical tokens of a text in one pass."""
+    """Finds the technical tokens of a text in one pass. `left_out`: names of patterns that are not kept."""
 
-    def __init__(self, *, keep_hardware_addresses: bool) -> None:
-        left_out = frozenset() if keep_hardware_addresses else _HARDWARE
-        self._patterns = Alternatives({n: p for n, p in _PATTERNS.items() if n not in left_out})
+    def __init__(self, left_out: frozenset[str] = frozenset()) -> None:
+        self._patterns = Alternatives({n: p for n, p in PATTERNS.items() if n not in left_out})
 
-    def find(self, text: str, raw: bytes, own: Iterable[str] = ()) -> list[Kept]:
+    def find(self, scanned: Scanned, own: Iterable[str] = ()) -> list[Kept]:
         """Where they stand, in order and without overlap. `own`: this case's numbers, kept in any form.
 
-        A run of digits alone is not protected by being hexadecimal, nor an address by a word before it.
+        A run of digits alone is not protected by being hexadecimal, nor an address by its four numbers.
         """
+        text = scanned.text
         kept = [
-            Kept(m.start, m.end)
-            for m in self._patterns.find(text, raw)
-            if is_bounded(text, m.start, m.end)
-            and not (m.name == "hex" and m.text.isdigit())
-            and not (m.name == "version" and _is_host(text, m.start, m.end))
+            Kept(start, end)
+            for start, end in self._patterns.places(scanned)
+            if is_bounded(text, start, end)
+            and not (end - start < 30 and text[start:end].isdigit())
+            and not _is_cut_off(text, start, end)
+            and not _has_address(text, start, end)
         ]
         more = [k for word in own for k in _places(text, word)]
         return _merge(kept + more) if more else kept
 
 
-def _is_host(text: str, start: int, end: int) -> bool:
+def _is_cut_off(text: str, start: int, end: int) -> bool:
+    """Whether numbers with dots go on before or behind a token: `03.93.92.16` of a telephone number."""
+    if text[end : end + 1] == "." and text[end + 1 : end + 2].isdigit() and text[start:end].count(".") == 3:
+        return text[start:end].replace(".", "").isdigit()
+    return text[start - 1 : start] == "." and text[start - 2 : start - 1].isdigit() and text[start].isdigit()
+
+
+def _has_address(text: str, start: int, end: int) -> bool:
+    """Whether the four numbers with dots in a token are a host's."""
+    if text.count(".", start, end) < 3:
+        return False
     quad = _QUAD.search(text, start, end)
-    return quad is not None and not is_version(text, quad.start(), quad.end())
+    return quad is not None and max(map(int, quad[0].split("."))) < 256 and not is_version(text, *quad.span())
 
 
 def _places(text: str, word: str) -> list[Kept]:

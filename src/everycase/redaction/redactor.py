@@ -5,48 +5,43 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from enum import Enum, auto
-from functools import partial
-from typing import Protocol
 
 from everycase.domain.cases import JoinedCase, Record, RedactedCase, RedactedRecord
 from everycase.domain.catalogue import Catalogue, Kind
 from everycase.domain.failures import ErrorType, RedactionFailure
-from everycase.redaction import email, names
-from everycase.redaction.denylist import DenyList
-from everycase.redaction.matching import Alternatives
+from everycase.redaction import blocks, patterns, places, protect, residual, secrets, talk, words
+from everycase.redaction.denylist import DenyList, identities
+from everycase.redaction.fields import BETWEEN, MARK, CaseText, is_no_text, own_numbers, stretches, texts_of
+from everycase.redaction.matching import Scanned
+from everycase.redaction.numbering import Numbering
+from everycase.redaction.options import Detector, Keep, Options
 from everycase.redaction.patterns import PatternFinder
+from everycase.redaction.phones import phone_spans
 from everycase.redaction.protect import Protector
-from everycase.redaction.residual import ResidualScan
-from everycase.redaction.sanitise import sanitise
-from everycase.redaction.shadow import fold
-from everycase.redaction.spans import Label, Span, resolve
+from everycase.redaction.shadow import fold, folded, plain
+from everycase.redaction.spans import Cover, Kept, Label, Span, resolve
 
-RULES_VERSION = "2"
-"""Raised with every change of a rule: part of every case's recipe, so that old cases are redone."""
-
-_UNTOUCHED = frozenset({Kind.MOMENT, Kind.FLAG})
-_IDS = frozenset({"Id", "CaseNumber", "ParentId", "CreatedById"})
-_OWN = ("Id", "CaseNumber", "ParentId", "WorkOrderNumber", "Product_Number__c")
-"""Fields that number a case, its orders and its product: the same numbers are kept in its texts."""
-
-_SITES = frozenset({"WorkOrder", "WorkOrderFeed", "EmailMessage"})
-"""Tables whose texts have address and contact blocks."""
-
-_MARK = "\x1e"
-_BETWEEN = f"\n{_MARK}\n"
-"""Between the texts of a case: a control character that no sanitised text has."""
+RULES_VERSION = "3"
+"""Raised when the code of a rule changes; patterns and word lists count by themselves (`rules_digest`)."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Field:
-    """One text of a case. `record`: its place among the case's records."""
-
-    record: int
-    table: str
-    name: str
-    text: str
+def rules_digest() -> str:
+    """Over the rules that are data: patterns and word lists. A changed one makes old cases stale."""
+    data = (
+        patterns.PATTERNS,
+        patterns.MAIL,
+        protect.PATTERNS,
+        places.PATTERNS,
+        blocks.PATTERNS,
+        talk.EVERYWHERE,
+        talk.IN_TALK,
+        secrets.PATTERNS,
+        words.digest(),
+    )
+    return hashlib.sha256(repr(data).encode()).hexdigest()
 
 
 class Strictness(Enum):
@@ -59,71 +54,58 @@ class Strictness(Enum):
     """Every candidate of a pattern is masked, confirmed or not, and nothing is protected."""
 
 
-_PLACEHOLDERS = Alternatives({label.name: rf"<{label.value}_\d{{1,4}}>" for label in Label})
-"""Four digits: what is longer may be a number that somebody dressed up."""
-
-
-class Detector(Protocol):
-    """A model that a user adds: finds what no pattern does, such as unknown names in running text."""
-
-    version: str
-
-    def find(self, text: str) -> Sequence[tuple[int, int, str]]:
-        """`(start, end, label)` in characters; the label is one of `Label`."""
-
-
-@dataclass
-class _Numbers:
-    """Placeholders of one case: one value, one number, in all its texts."""
-
-    known: dict[tuple[Label, str], str] = field(default_factory=dict)
-    counts: Counter[Label] = field(default_factory=Counter)
-    removed: Counter[str] = field(default_factory=Counter)
-
-    def start_after(self, placeholder: Span, text: str) -> None:
-        """New numbers go on after those of placeholders that a text has already."""
-        number = int(text[placeholder.start : placeholder.end].rstrip(">").rpartition("_")[2])
-        self.counts[placeholder.label] = max(self.counts[placeholder.label], number)
-
-    def placeholder(self, span: Span) -> str:
-        self.removed[span.label.value] += 1
-        key = (span.label, span.key)
-        if key not in self.known:
-            self.counts[span.label] += 1
-            self.known[key] = f"<{span.label}_{self.counts[span.label]}>"
-        return self.known[key]
+class ModelTooSlow(Exception):
+    """A model did not answer in its time: no other attempt would help."""
 
 
 @dataclass
 class _Work:
     """One case under redaction."""
 
+    case: JoinedCase
     deny: DenyList
-    scan: ResidualScan
+    scan: residual.ResidualScan
     own: frozenset[str]
     strict: bool
-    numbers: _Numbers = field(default_factory=_Numbers)
+    numbers: Numbering = field(default_factory=Numbering)
+    residues: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """All texts of a case as one, and what is to go from it."""
+
+    joined: str
+    spans: list[Span]
+    """In order, without overlap, in places of `joined`."""
+    kept: list[Kept]
+    """Technical tokens, in places of the plain shadow."""
 
 
 class TableRedactor:
-    """Implements `ports.Redactor`: rules by table, a deny-list by case, a residual scan at the end."""
+    """Implements `ports.Redactor`: rules by table, a deny list by case, a residual scan at the end."""
 
     def __init__(
         self,
         *,
         catalogue: Catalogue,
+        options: Options | None = None,
         keep_hardware_addresses: bool = True,
         detectors: Sequence[Detector] = (),
     ) -> None:
+        options = options or Options(detectors=tuple(detectors))
+        if not keep_hardware_addresses:
+            options = replace(options, keep=options.keep - {Keep.MAC, Keep.WWN})
         self._catalogue = catalogue
+        self._options = options
         self._kinds: Mapping[str, Mapping[str, Kind]] = {
             o.name: {f.name: f.kind for f in o.fields} for o in catalogue.objects
         }
-        self._protector = Protector(keep_hardware_addresses=keep_hardware_addresses)
-        self._patterns = PatternFinder(keep_hardware_addresses=keep_hardware_addresses)
-        self._detectors = tuple(detectors)
+        self._protector = Protector(_not_protected(options))
+        self._patterns = PatternFinder(more=_more_patterns(options), keep_masks=Keep.MASKS in options.keep)
+        self._allowed = options.allow | {fold(d) for d in options.own_domains}
         identity = [(o.name, c.name, c.kind.value) for o in catalogue.objects for c in o.identity]
-        meaning = repr((keep_hardware_addresses, [d.version for d in detectors], identity))
+        meaning = repr((options.meaning, identity, rules_digest()))
         self.version = f"{RULES_VERSION}.{hashlib.sha256(meaning.encode()).hexdigest()[:6]}"
 
     def redact(self, case: JoinedCase) -> RedactedCase:
@@ -132,128 +114,168 @@ class TableRedactor:
         A fault of a rule is answered by stricter rules, twice; then the case is quarantined. Raises
         `RedactionFailure`, whose message has types, counts and field names and never a value.
         """
-        if not case.case_number:
+        number = case.case_number
+        if not number:
             raise RedactionFailure(ErrorType.PII_REMOVAL_FAILURE, "the case has no case number")
         reason = ""
         for strictness in Strictness:
             try:
-                return self._redact(case, case.case_number, strictness)
+                return self._redact(case, number, strictness)
             except RedactionFailure:
                 raise
+            except ModelTooSlow:
+                reason = f"a model took longer than {self._options.detector_seconds:g} s"
+                break
             except UnicodeError:
                 reason = "UnicodeError"
             except Exception as e:
-                reason = type(e).__name__
+                reason = f"the redaction rules failed at every strictness ({type(e).__name__})"
         if reason == "UnicodeError":
             raise RedactionFailure(ErrorType.ENCODING_ERROR, "a text of the case cannot be encoded as UTF-8")
-        raise RedactionFailure(
-            ErrorType.PII_REMOVAL_FAILURE, f"the redaction rules failed at every strictness ({reason})"
-        )
+        raise RedactionFailure(ErrorType.PII_REMOVAL_FAILURE, reason)
+
+    def find(self, case: JoinedCase) -> Found:
+        """What would go from the texts of a case, and why; nothing is replaced."""
+        records = case.records()
+        work = self._work(case, records, strict=False)
+        return self._find(texts_of(records, self._kinds), work)
+
+    def residues(self, case: JoinedCase, texts: Sequence[str]) -> Counter[str]:
+        """What the residual scan sees in texts that were made of a case earlier, by shape."""
+        scan = residual.ResidualScan(identities(case, self._catalogue), self._is_allowed)
+        return Counter(r.shape for text in texts for r in scan.find(text))
+
+    def _work(self, case: JoinedCase, records: Sequence[Record], *, strict: bool) -> _Work:
+        deny = DenyList(case, self._catalogue, self._options.deny, self._allowed)
+        scan = residual.ResidualScan(identities(case, self._catalogue), self._is_allowed)
+        return _Work(case, deny, scan, own_numbers(records), strict)
+
+    def _is_allowed(self, letters: str) -> bool:
+        return letters in {"".join(filter(str.isalnum, a)) for a in self._allowed}
 
     def _redact(self, case: JoinedCase, number: str, strictness: Strictness) -> RedactedCase:
         """All texts of a case as one, so that every rule passes over them once."""
         records = case.records()
-        deny = DenyList(case, self._catalogue)
-        own = frozenset(v for r in records for n in _OWN if len(v := r.values.get(n, "")) >= 5)
-        scan = ResidualScan(deny.whole, partial(self._protector.find, own=own))
-        work = _Work(deny, scan, own, strictness is Strictness.STRICT)
-        fields = sorted(self._fields(records, strictness), key=lambda f: f.table not in _SITES)
-        on_site = sum(len(f.text) + len(_BETWEEN) for f in fields if f.table in _SITES)
-        masked = self._mask(_BETWEEN.join(f.text for f in fields), on_site, work)
-        texts = masked.split(_BETWEEN)
+        work = self._work(case, records, strict=strictness is Strictness.STRICT)
+        fields = texts_of(records, self._kinds, again=strictness is not Strictness.NORMAL)
+        found = self._find(fields, work)
+        masked = work.numbers.replace(found.joined, found.spans)
+        texts = masked.split(BETWEEN)
         if len(texts) != len(fields) and fields:
             raise RedactionFailure(ErrorType.PII_REMOVAL_FAILURE, "a mask reached over the end of a field")
-        if work.scan.labels(masked):
+        if residues := work.scan.find(masked):
+            work.residues.update(r.shape for r in residues)
             self._mask_again(fields, texts, work)
         clean = {(f.record, f.name): t for f, t in zip(fields, texts, strict=False)}
         redacted = [self._record(i, r, clean) for i, r in enumerate(records)]
-        rest = iter(redacted[1:])
-        return RedactedCase(
-            record_id=case.record_id,
-            case_number=number,
-            generation=case.generation,
-            case=redacted[0],
-            children={name: tuple(next(rest) for _ in rows) for name, rows in case.children.items()},
-            redactions=dict(work.numbers.removed),
-        )
-
-    def _fields(self, records: Sequence[Record], strictness: Strictness) -> Iterator[_Field]:
-        """Every text that is to be looked at, sanitised, e-mails without quotes and signatures."""
-        for i, record in enumerate(records):
-            kinds = self._kinds[record.object]
-            for name, value in record.values.items():
-                kind = kinds.get(name, Kind.TEXT)
-                if kind in _UNTOUCHED or name in _IDS:
-                    continue
-                text = sanitise(value, kind)
-                if strictness is not Strictness.NORMAL:
-                    text = sanitise(text.encode("utf-8", "replace").decode())
-                text = text.replace(_MARK, "")
-                if record.object == "EmailMessage" and name == "TextBody":
-                    text = email.clean_body(text, _senders(record))
-                yield _Field(i, record.object, name, text)
+        if redacted[0].values.get("CaseNumber") != number:
+            raise RedactionFailure(ErrorType.PII_REMOVAL_FAILURE, "Case.CaseNumber holds no case number")
+        return _as_case(case, number, redacted, work)
 
     def _record(self, place: int, record: Record, clean: Mapping[tuple[int, str], str]) -> RedactedRecord:
+        """Of cleaned texts, and of values that are an id, a date or a flag; nothing else gets in."""
+        kinds = self._kinds[record.object]
         values = {}
         for name, value in record.values.items():
-            text = clean.get((place, name), value)
+            text = value if is_no_text(name, kinds.get(name, Kind.TEXT), value) else clean[place, name]
             if text.strip():
                 values[name] = text
         return RedactedRecord(object=record.object, id=record.id, when=record.when, values=values)
 
-    def _mask(self, text: str, on_site: int, work: _Work) -> str:
-        raw = text.encode()
-        kept = [] if work.strict else self._protector.find(text, raw, work.own)
-        spans = [s for s in self._spans(text, raw, on_site, work) if text.find(_MARK, s.start, s.end) == -1]
-        if b"<" in raw:
-            for m in _PLACEHOLDERS.find(text, raw):
-                spans.append(Span(m.start, m.end, Label[m.name], "", is_fixed=True))
-                work.numbers.start_after(spans[-1], text)
-        return _replace(text, resolve(spans, kept), work.numbers)
+    def _find(self, fields: Sequence[CaseText], work: _Work) -> Found:
+        joined = BETWEEN.join(f.text for f in fields)
+        shadow = plain(joined)
+        scanned = Scanned.of(shadow.text)
+        kept = [] if work.strict else self._protector.find(scanned, work.own)
+        spans = [
+            s
+            for s in self._spans(fields, scanned, Cover(kept), work)
+            if scanned.text.find(MARK, s.start, s.end) == -1
+        ]
+        spans = (
+            [s for s in spans if s.is_known or fold(scanned.text[s.start : s.end]) not in self._allowed]
+            if self._allowed
+            else spans
+        )
+        chosen = resolve(spans + work.numbers.fixed(scanned), kept)
+        return Found(
+            joined,
+            [replace(s, start=shadow.start(s.start), end=shadow.end(s.end)) for s in chosen]
+            if shadow.places
+            else chosen,
+            kept,
+        )
 
-    def _spans(self, text: str, raw: bytes, on_site: int, work: _Work) -> Iterator[Span]:
-        yield from work.deny.find(text)
-        yield from self._patterns.find(text, raw, known_phones=work.deny.phones, strict=work.strict)
-        yield from names.salutations(text, raw)
-        if on_site:
-            front = text[:on_site]
-            raw = front.encode()
-            yield from names.places(front, raw)
-            yield from names.labelled(front, raw)
-        for detector in self._detectors:
-            for start, end, label in detector.find(text):
-                yield Span(start, end, Label(label), fold(text[start:end]))
+    def _spans(
+        self, fields: Sequence[CaseText], scanned: Scanned, kept: Cover, work: _Work
+    ) -> Iterator[Span]:
+        yield from work.deny.find(scanned.text, folded(scanned.text))
+        yield from self._patterns.find(scanned, strict=work.strict)
+        yield from phone_spans(scanned, kept, strict=work.strict)
+        yield from talk.everywhere_spans(scanned)
+        where = stretches(fields, scanned.text)
+        if where.talk_end > where.talk_start:
+            for span in talk.talk_spans(scanned.part(where.talk_start, where.talk_end)):
+                yield replace(span, start=span.start + where.talk_start, end=span.end + where.talk_start)
+        if where.sites_end:
+            sites = scanned.part(0, where.sites_end)
+            yield from places.place_spans(sites)
+            yield from blocks.block_spans(sites)
+        for detector in self._options.detectors:
+            for start, end, label in self._asked(detector, scanned.text):
+                yield Span(
+                    start, end, Label(label), fold(scanned.text[start:end]), f"model {detector.version}"
+                )
 
-    def _mask_again(self, fields: Sequence[_Field], texts: list[str], work: _Work) -> None:
+    def _asked(self, detector: Detector, text: str) -> Sequence[tuple[int, int, str]]:
+        """What a model finds, within its time; a thread that is still at it is left to itself."""
+        pool = ThreadPoolExecutor(1, thread_name_prefix="redaction-model")
+        try:
+            return pool.submit(detector.find, text).result(timeout=self._options.detector_seconds)
+        except TimeoutError:
+            raise ModelTooSlow from None
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def _mask_again(self, fields: Sequence[CaseText], texts: list[str], work: _Work) -> None:
         """The post-condition did not hold: mask what it found, once; what is left is quarantined."""
         for i, field_ in enumerate(fields):
-            if work.scan.labels(texts[i]):
-                texts[i] = _replace(texts[i], resolve(list(work.scan.spans(texts[i])), []), work.numbers)
-                if left := work.scan.labels(texts[i]):
+            if residues := work.scan.find(texts[i]):
+                texts[i] = work.numbers.replace(texts[i], resolve(residual.spans(texts[i], residues), []))
+                if left := {r.label for r in work.scan.find(texts[i])}:
                     raise RedactionFailure(
                         ErrorType.PII_RESIDUAL,
                         f"{', '.join(sorted(left))} left in {field_.table}.{field_.name} after two masks",
                     )
 
 
-def _replace(text: str, spans: Sequence[Span], numbers: _Numbers) -> str:
-    """The text with a placeholder for each span; what has no letter and no digit needs none."""
-    parts: list[str] = []
-    last = 0
-    for span in spans:
-        found = text[span.start : span.end]
-        if span.is_fixed or not any(map(str.isalnum, found)):
-            continue
-        start = span.start + len(found) - len(found.lstrip())
-        parts += (text[last:start], numbers.placeholder(span))
-        last = span.end - len(found) + len(found.rstrip())
-    return "".join(parts) + text[last:] if parts else text
+def _as_case(case: JoinedCase, number: str, redacted: Sequence[RedactedRecord], work: _Work) -> RedactedCase:
+    rest = iter(redacted[1:])
+    return RedactedCase(
+        record_id=case.record_id,
+        case_number=number,
+        generation=case.generation,
+        case=redacted[0],
+        children={name: tuple(next(rest) for _ in rows) for name, rows in case.children.items()},
+        redactions=dict(work.numbers.removed),
+        residues=dict(work.residues),
+    )
 
 
-def _senders(record: Record) -> list[str]:
-    """The folded names of who wrote an e-mail, and the parts of them."""
-    found = []
-    for column in ("FromName", "CreatedByName", "FromAddress"):
-        name = fold(record.identity.get(column, "")).partition("@")[0]
-        found += [name, *name.replace(".", " ").split()]
-    return [n for n in found if n]
+def _not_protected(options: Options) -> frozenset[str]:
+    left_out = {"mac", "wwn"} - {k.value for k in options.keep}
+    return frozenset(left_out | (set() if Keep.SERIALS in options.keep else protect.SERIALS))
+
+
+def _more_patterns(options: Options) -> dict[str, tuple[Label, str]]:
+    """The patterns of what a setting does not keep."""
+    more: dict[str, tuple[Label, str]] = {}
+    if Keep.WWN not in options.keep:
+        more["wwn"] = (Label.HARDWARE, patterns.WWN)
+    if Keep.MAC not in options.keep:
+        more["mac"] = (Label.HARDWARE, patterns.MAC)
+    if Keep.SERIALS not in options.keep:
+        more["serial"] = (Label.SERIAL, patterns.SERIAL)
+    if Keep.HOSTS not in options.keep:
+        more["host"] = (Label.HOST, patterns.HOST)
+    return more

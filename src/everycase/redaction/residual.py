@@ -1,9 +1,8 @@
 """The post-condition: an independent look at what is left (contract §6). Fails closed.
 
-It shares no pattern and no search with the masks: identity values are looked for as they stand, in
-compatibility form, one by one; addresses by splitting and by `ipaddress`; cards, accounts and social
-security numbers by taking the words apart. So a fault in a rule shows here. What is a technical token
-and not an address it asks of the protector, as the masks do.
+It shares no pattern, no word form and no search with the masks: it makes its own shadow, takes identity
+values apart by itself, and looks for them with nothing but letters or nothing but digits left of the text.
+Shapes are those that leave no doubt. What it finds is a fault of a rule, and is counted by shape.
 """
 
 from __future__ import annotations
@@ -11,130 +10,365 @@ from __future__ import annotations
 import ipaddress
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from itertools import pairwise
+from typing import Any
+from urllib.parse import unquote
 
-from everycase.redaction.matching import Alternatives, Match
-from everycase.redaction.protect import is_version
-from everycase.redaction.spans import Cover, Kept, Label, Span
+import re2
 
-_NUMBERS = Alternatives(
-    {
-        Label.IP.value: r"\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}",
-        Label.SSN.value: r"\d{3}-\d{2}-\d{4}",
-        Label.CARD.value: r"[3-6]\d{3}[ -]?\d{4}[ -]?\d{4}[ -]?\d{4}",
-    }
-)
-_MAIL_NAME = re.compile(r"[\w.%+'-]+\Z")
-_MAIL_HOST = re.compile(r"[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,}")
+from everycase.domain.catalogue import IdentityKind
+from everycase.redaction.spans import Label, Span
+
 _PLACEHOLDER = re.compile(r"<[A-Z]{2,10}_\d{1,4}>")
-_FEW_DIGITS = 5
+_BLANK = "\x00"
+_GAP = 3
+"""Signs between two digits of one number."""
+_LONGEST = 300
+"""Characters of an identity value that are looked for."""
 
-Protect = Callable[[str, bytes], Sequence[Kept]]
+
+@dataclass(frozen=True, slots=True)
+class Residue:
+    """Something personal that is left, by the shape that gave it away; never its text."""
+
+    shape: str
+    label: Label
+    start: int
+    end: int
+
+
+class _View(dict[int, str]):
+    """Code point → one folded letter or digit, a sign as it is, nothing personal lost: one for one."""
+
+    def __missing__(self, point: int) -> str:
+        c = chr(point)
+        digit = unicodedata.decimal(c, -1)
+        bare = str(digit) if digit >= 0 else unicodedata.normalize("NFKD", c).casefold()[:1] or c
+        self[point] = "-" if unicodedata.category(c) == "Pd" or c == "\u2212" else bare
+        return self[point]
+
+
+class _Letters(dict[int, str | None]):
+    """Keeps letters and digits only."""
+
+    def __missing__(self, point: int) -> str | None:
+        self[point] = chr(point) if chr(point).isalnum() else None
+        return self[point]
+
+
+_VIEW, _LETTERS = _View(), _Letters()
+_NOT_LETTERS = bytes(b for b in range(128) if not chr(b).isalnum())
+_NOT_DIGITS = bytes(b for b in range(256) if not chr(b).isdigit() or b > 127)
+
+
+def _seen(text: str) -> str:
+    """The text as this scan looks at it, of the same length: placeholders blanked, letters and digits plain."""
+    if "<" in text:
+        text = _PLACEHOLDER.sub(lambda m: _BLANK * len(m[0]), text)
+    return text.lower() if text.isascii() else text.translate(_VIEW)
+
+
+def _only_letters(seen: str) -> str:
+    if seen.isascii():
+        return seen.encode().translate(None, _NOT_LETTERS).decode()
+    return seen.translate(_LETTERS)
+
+
+@dataclass(frozen=True, slots=True)
+class _Needle:
+    """Letters and digits that must not stand together. `is_word`: asked to stand as one word or words."""
+
+    text: str
+    label: Label
+    shape: str
 
 
 class ResidualScan:
-    """Looks for what must not be left of one case.
+    """Looks for what must not be left of one case. `allowed`: folded texts that may stay, whoever has them."""
 
-    `values`: its identity values as its columns have them. `protect`: where technical tokens stand in a
-    text, asked only when something looks like an address.
-    """
+    def __init__(
+        self, identities: Iterable[tuple[IdentityKind, str]], allowed: Callable[[str], bool] = lambda _: False
+    ) -> None:
+        self._needles: dict[str, _Needle] = {}
+        self._numbers: set[str] = set()
+        for kind, value in identities:
+            for needle in _needles(kind, value[:_LONGEST]):
+                if not allowed(needle.text):
+                    self._needles[needle.text] = needle
+            if kind is IdentityKind.PHONE:
+                self._numbers |= _numbers(value[:_LONGEST])
 
-    def __init__(self, values: Mapping[str, Label], protect: Protect) -> None:
-        self._protect = protect
-        self._values = {form: label for v, label in values.items() if len(form := _form(v)) >= 3}
+    def find(self, text: str) -> list[Residue]:
+        """Everything that is left in a text; empty is what is wanted."""
+        seen = _seen(text)
+        found = [*self._own(seen), *_shapes(text, seen)]
+        if "%" in text or "=" in text:
+            found += self._escaped(text)
+        return found
 
-    def labels(self, text: str) -> set[Label]:
-        """What kinds of personal data are left in a text; empty is what is wanted."""
-        text = _PLACEHOLDER.sub("<>", text)
-        return {s.label for s in self._shapes(text)} | {s.label for s in self._names(text, _form(text))}
+    def _own(self, seen: str) -> Iterator[Residue]:
+        letters = _only_letters(seen)
+        for needle in self._needles.values():
+            if needle.text in letters:
+                yield from _located(seen, needle.text, str.isalnum, needle)
+        if self._numbers:
+            digits = seen.encode("utf-8", "replace").translate(None, _NOT_DIGITS).decode()
+            for number in self._numbers:
+                if number in digits:
+                    yield from _located(seen, number, str.isdigit, _Needle(number, Label.PHONE, "own number"))
 
-    def spans(self, text: str) -> Iterator[Span]:
-        """Where it is, for one more mask."""
-        yield from (
-            Span(m.start(), m.end(), Label.PERSON, "", is_fixed=True) for m in _PLACEHOLDER.finditer(text)
-        )
-        yield from self._shapes(text)
-        folded = unicodedata.normalize("NFC", text).casefold()
-        if len(folded) == len(text):
-            yield from self._names(text, folded)
-
-    def _names(self, text: str, folded: str) -> Iterator[Span]:
-        kept: Cover | None = None
-        for value, label in self._values.items():
-            is_few_digits = value.isdigit() and len(value) <= _FEW_DIGITS
-            for start in _places(text if is_few_digits else folded, value):
-                end = start + len(value)
-                if is_few_digits:
-                    kept = kept or Cover(self._protect(text, text.encode()))
-                    if kept.touches(start, end):
-                        continue
-                yield Span(start, end, label, value, is_known=True)
-
-    def _shapes(self, text: str) -> Iterator[Span]:
-        yield from _mails(text)
-        raw = text.encode()
-        found = [m for m in _NUMBERS.find(text, raw) if _stands_alone(text, m) and _CHECKS[m.name](text, m)]
-        kept = Cover(self._protect(text, raw) if found else ())
-        for m in found:
-            if not kept.touches(m.start, m.end):
-                yield Span(m.start, m.end, Label(m.name), m.text, is_known=True)
+    def _escaped(self, text: str) -> Iterator[Residue]:
+        """Words with escapes, decoded, that hold a mail address or something of the case's own."""
+        for start, end in _words_with_escapes(text):
+            escaped = text[start:end].replace("=", "%")
+            meant = unquote(escaped, errors="replace")
+            if meant == escaped:
+                continue
+            seen = _seen(meant)
+            is_mail = any(r.shape == "mail" for r in _shapes(meant, seen))
+            if is_mail or next(iter(self._own(seen)), None):
+                yield Residue("escaped", Label.EMAIL if is_mail else Label.PERSON, start, end)
 
 
-def _mails(text: str) -> Iterator[Span]:
-    at = text.find("@")
+_ESCAPE = re.compile(r"[%=][0-9A-Fa-f]{2}")
+_ENDS_WORD = frozenset(" \t\n<>\x1e")
+_LONGEST_WORD = 200
+
+
+def _words_with_escapes(text: str) -> Iterator[tuple[int, int]]:
+    reach = 0
+    for escape in _ESCAPE.finditer(text):
+        if escape.start() < reach:
+            continue
+        start, end = escape.span()
+        while start > max(reach, escape.start() - _LONGEST_WORD) and text[start - 1] not in _ENDS_WORD:
+            start -= 1
+        while end < min(len(text), escape.end() + _LONGEST_WORD) and text[end] not in _ENDS_WORD:
+            end += 1
+        reach = end
+        yield start, end
+
+
+def _located(seen: str, wanted: str, counts: Callable[[str], bool], needle: _Needle) -> Iterator[Residue]:
+    """Where `wanted` stands when only characters that count are read, with short gaps, as whole words."""
+    places = [i for i, c in enumerate(seen) if counts(c)]
+    read = "".join(seen[i] for i in places)
+    at = read.find(wanted)
     while at != -1:
-        name, host = _MAIL_NAME.search(text[max(0, at - 64) : at]), _MAIL_HOST.match(text, at + 1)
-        if name and host:
-            start, end = at - len(name[0]), host.end()
-            yield Span(start, end, Label.EMAIL, text[start:end].lower(), is_known=True)
-        at = text.find("@", at + 1)
+        start, end = places[at], places[at + len(wanted) - 1] + 1
+        touches = (start and counts(seen[start - 1])) or (end < len(seen) and counts(seen[end]))
+        touches = touches and not (counts is str.isdigit and len(wanted) >= 9)
+        inside = places[at : at + len(wanted)]
+        is_close = all(b - a <= _GAP + 1 for a, b in pairwise(inside))
+        if (
+            is_close
+            and not touches
+            and not (counts is str.isdigit and any(map(str.isalpha, seen[start:end])))
+            and _is_plain(seen, start, end)
+        ):
+            yield Residue(needle.shape, needle.label, start, end)
+        at = read.find(wanted, at + 1)
 
 
-def _places(text: str, value: str) -> Iterator[int]:
-    """Where `value` stands in `text` as a word or words of its own."""
-    start = text.find(value)
-    while start != -1:
-        end = start + len(value)
-        if not (start and text[start - 1].isalnum()) and not text[end : end + 1].isalnum():
-            yield start
-        start = text.find(value, end)
+def _is_plain(seen: str, start: int, end: int) -> bool:
+    """No placeholder, and no end of a text, stands in between."""
+    return _BLANK not in seen[start:end] and "\x1e" not in seen[start:end] and "\n\n" not in seen[start:end]
 
 
-def _stands_alone(text: str, m: Match) -> bool:
-    """Whether no further digits, and no letters, go on where the match begins or ends."""
-    before, after = text[max(0, m.start - 2) : m.start], text[m.end : m.end + 2]
-    return not (before[-1:].isalnum() or after[:1].isalnum()) and not (
-        (before[-1:] in ".-" and before[:-1].isalnum()) or (after[:1] in ".-" and after[1:].isalnum())
+# ── what is looked for ──────────────────────────────────────────────────────────────────────────
+
+
+@lru_cache(maxsize=20_000)
+def _needles(kind: IdentityKind, value: str) -> tuple[_Needle, ...]:
+    return tuple(
+        n for n in _made(kind, value) if len(n.text) >= 7 or (not n.text.isascii() and len(n.text) >= 2)
     )
 
 
-def _is_host(text: str, m: Match) -> bool:
-    try:
-        ipaddress.ip_address(m.text)
-    except ValueError:
-        return False
-    return not is_version(text, m.start, m.end)
+def _made(kind: IdentityKind, value: str) -> Iterator[_Needle]:
+    for piece in re.split(r"[;\n]", value)[:32]:
+        mails = re.findall(r"[^\s<>\"',;:()\[\]]+@[^\s<>\"',;:()\[\]]+", piece)
+        for mail in mails:
+            yield _Needle(_letters(mail), Label.EMAIL, "own mail")
+            piece = piece.replace(mail, " ")
+        if kind in (IdentityKind.PERSON, IdentityKind.EMAIL):
+            yield from _named(piece)
+        elif kind is IdentityKind.COMPANY:
+            yield _Needle(_letters(piece), Label.COMPANY, "own company")
+        elif kind is IdentityKind.ADDRESS and any(map(str.isdigit, piece)):
+            parts = (p for p in piece.split(",") if any(map(str.isdigit, p)) and any(map(str.isalpha, p)))
+            yield from (_Needle(_letters(p), Label.ADDRESS, "own address") for p in parts)
 
 
-def _is_issued(_: str, m: Match) -> bool:
-    area, group, serial = (int(part) for part in m.text.split("-"))
-    return 0 < area < 900 and area != 666 and group > 0 and serial > 0
+def _named(piece: str) -> Iterator[_Needle]:
+    for one in [piece] if piece.count(",") < 2 else piece.split(","):
+        parts = [p for p in (_letters(w) for w in re.split(r"[\s,]+", re.sub(r"\([^)]*\)", " ", one))) if p][
+            :6
+        ]
+        if len(parts) == 1 and not parts[0].isascii():
+            yield _Needle(parts[0], Label.PERSON, "own name")
+        if len(parts) > 1:
+            for a, b in ((parts[0], parts[-1]), (parts[-1], parts[0])):
+                yield _Needle(a + b, Label.PERSON, "own name")
 
 
-def _adds_up(_: str, m: Match) -> bool:
-    """Luhn's sum, over the pairs; evenly written."""
-    digits = [int(c) for c in m.text if c.isdigit()][::-1]
-    is_even = len({m.text.count(" ") + m.text.count("-"), 0, 3}) == 2
-    return is_even and sum(digits[0::2] + [d * 2 // 10 + d * 2 % 10 for d in digits[1::2]]) % 10 == 0
+def _letters(value: str) -> str:
+    return _only_letters(_seen(unicodedata.normalize("NFC", value)))
 
 
-_CHECKS: Mapping[str, Callable[[str, Match], bool]] = {
-    Label.IP.value: _is_host,
-    Label.SSN.value: _is_issued,
-    Label.CARD.value: _adds_up,
+def _numbers(value: str) -> set[str]:
+    """The last nine digits, or all of a shorter number without its zeros."""
+    number = re.split(r"(?i)x|ext|durchwahl|/ ", value)[0]
+    digits = "".join(str(unicodedata.decimal(c)) for c in number if c.isdecimal()).lstrip("0")
+    return {digits[-9:]} if len(digits) >= 7 else set()
+
+
+# ── shapes ──────────────────────────────────────────────────────────────────────────────────────
+
+_OPTIONS = re2.Options()
+_OPTIONS.log_errors = False
+_OPTIONS.max_mem = 64 << 20
+_SHAPES: Mapping[str, tuple[Label, str]] = {
+    "user-info": (Label.LOGIN, r"[a-z][a-z0-9+.-]{1,12}://[^\s/@\x00]{1,64}:[^\s/@\x00]{1,64}@"),
+    "mail": (
+        Label.EMAIL,
+        r"[\pL\pN][\pL\pN._+-]{0,63}@(?:[\pL\pN-]{1,63}\.){1,6}(?:com|net|org|edu|gov|info|biz|de|fr|uk|us|it|es|nl|pl|se|eu|jp|cn|in|ch|at|be|br|ru|example|test)\b",
+    ),
+    "phone": (
+        Label.PHONE,
+        r"\+[1-9]\d{0,2}[ .-]?\(?\d{1,4}\)?(?:[ .-]\d{2,5}){2,4}\b|\(\d{3}\) ?\d{3}[ .-]\d{4}\b|\b\d{3}-\d{3}-\d{4}\b",
+    ),
+    "social security": (
+        Label.SSN,
+        r"(?i:ssn|social security(?: number)?)[ :#]{1,4}\d{3}[- ]?\d{2}[- ]?\d{4}\b",
+    ),
+    "account": (Label.IBAN, r"\b[a-z]{2}\d{2}(?:[ -]?[a-z0-9]{4}){3,7}(?:[ -]?[a-z0-9]{1,3})?\b"),
+    "card": (
+        Label.CARD,
+        r"(?:^|[ :,(])[3-6]\d{3}([ .-]?)\d{4}[ .-]?\d{4}[ .-]?\d{4}(?:[ .,;)]|$)".replace(
+            "([ .-]?)", "[ .-]"
+        ),
+    ),
+    "address": (
+        Label.IP,
+        r"(?:ip|host|ping|address|server|gateway)[ :=]{1,3}\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}\b|\b(?:192\.168|172\.(?:1[6-9]|2\d|3[01]))\.\d{1,3}\.\d{1,3}\b",
+    ),
+    "address of version 6": (
+        Label.IP,
+        r"\b(?:fe80|2001|2[0-9a-f]{3}|fd[0-9a-f]{2}):(?:[0-9a-f]{0,4}:){2,6}[0-9a-f]{1,4}\b",
+    ),
+    "host": (Label.IP, r"\b(?:ip|host|node|client|server)-\d{1,3}-\d{1,3}-\d{1,3}-\d{1,3}\b"),
+    "password": (
+        Label.PASSWORD,
+        r"(?:password|passwort|passwd|kennwort)[\"']?[ \t]{0,2}[:=][ \t]{0,2}[\"']?[a-z]{1,40}[0-9!#$%&*]{1,20}",
+    ),
+    "login": (
+        Label.LOGIN,
+        r"\b(?:user|login|account|logged in as)[ :=]{1,3}[a-z][a-z0-9-]{2,14}\\[a-z][a-z0-9._-]{2,40}\b",
+    ),
 }
 
 
-def _form(text: str) -> str:
-    folded = unicodedata.normalize("NFKC", text).casefold().replace("\x1e", "|")  # the mark between two texts
-    return " ".join(folded.split())
+@cache
+def _any_shape() -> Any:
+    return re2.compile("|".join(f"(?:{p})" for _, p in _SHAPES.values()).encode(), _OPTIONS)
+
+
+@cache
+def _each_shape() -> Mapping[str, Any]:
+    return {name: re2.compile(p.encode(), _OPTIONS) for name, (_, p) in _SHAPES.items()}
+
+
+def _shapes(text: str, seen: str) -> Iterator[Residue]:
+    raw = seen.encode("utf-8", "replace")
+    is_ascii = len(raw) == len(seen)
+    at_byte = start = 0
+    for found in _any_shape().finditer(raw):
+        first, last = found.span()
+        start = first if is_ascii else start + len(raw[at_byte:first].decode("utf-8", "replace"))
+        at_byte = first
+        hit = raw[first:last].decode("utf-8", "replace")
+        name = next((n for n, p in _each_shape().items() if p.fullmatch(raw, first, last)), "")
+        if name and _stands(name, hit, text, start):
+            yield Residue(name, _SHAPES[name][0], start, start + len(hit))
+
+
+def _stands(name: str, hit: str, text: str, start: int) -> bool:
+    """Whether a shape means what it says: check sums, octets, issued numbers, parts of longer tokens."""
+    if name == "account":
+        return _adds_up(hit)
+    if name == "card":
+        before, after = text[max(0, start - 4) : start], text[start + len(hit) - 1 : start + len(hit) + 1]
+        is_more = len(before) == 4 and before.isalnum() and any(map(str.isdigit, before))
+        if is_more or (after[:1] == " " and after[1:].isdigit()):
+            return False
+        return _luhn(hit) and len({c for c in hit.strip(" :,(;.)") if not c.isdigit()}) == 1
+    if name == "address":
+        return _is_host(hit, text[start + len(hit) : start + len(hit) + 2], text[max(0, start - 2) : start])
+    if name == "phone":
+        before, after = text[max(0, start - 1) : start], text[start + len(hit) : start + len(hit) + 2]
+        return not (before.isalnum() or before in tuple("-._/=#")) and not (
+            after[:1] in "-._/" and after[1:].isalnum()
+        )
+    if name == "mail":
+        return (
+            not hit.startswith(("git@", "members@", "status@"))
+            and "@odata." not in hit
+            and "@redfish." not in hit
+        )
+    return name != "address of version 6" or _is_v6(hit)
+
+
+def _is_host(hit: str, after: str, before: str) -> bool:
+    quad = hit.split()[-1].rpartition("=")[2].rpartition(":")[2]
+    if (after[:1] in ".-_" and after[1:].isalnum()) or before[-1:] in tuple(".-_"):
+        return False
+    if any(len(p) == 2 and p[0] == "0" for p in quad.split(".")):
+        return False
+    try:
+        address = ipaddress.IPv4Address(quad)
+    except ValueError:
+        return False
+    return (
+        not (address.is_loopback or address.is_unspecified or quad.startswith(("255.", "0.")))
+        and max(map(int, quad.split("."))) >= 100
+    )
+
+
+def _is_v6(hit: str) -> bool:
+    try:
+        ipaddress.IPv6Address(hit)
+    except ValueError:
+        return False
+    return True
+
+
+def _adds_up(hit: str) -> bool:
+    iban = "".join(filter(str.isalnum, hit)).upper()
+    if any(len(g) != 4 for g in re.split(r"[ -]", hit)[:-1]):
+        return False
+    if not iban.isascii() or not 15 <= len(iban) <= 34 or not any(map(str.isdigit, iban[4:])):
+        return False
+    return iban[:2] in _COUNTRIES and int("".join(str(int(c, 36)) for c in iban[4:] + iban[:4])) % 97 == 1
+
+
+_COUNTRIES = frozenset(
+    "AT BE BG CH CY CZ DE DK EE ES FI FR GB GR HR HU IE IT LI LT LU LV MT NL NO PL PT RO SE SI SK TR".split()
+)
+
+
+def _luhn(hit: str) -> bool:
+    digits = [int(c) for c in hit if c.isdigit()][::-1]
+    return sum(digits[0::2] + [d * 2 // 10 + d * 2 % 10 for d in digits[1::2]]) % 10 == 0
+
+
+def spans(text: str, residues: Iterable[Residue]) -> list[Span]:
+    """What was found, for one more mask; placeholders stay."""
+    fixed = [Span(m.start(), m.end(), Label.PERSON, "", is_fixed=True) for m in _PLACEHOLDER.finditer(text)]
+    return fixed + [
+        Span(r.start, r.end, r.label, text[r.start : r.end].lower(), f"residual: {r.shape}", is_known=True)
+        for r in residues
+    ]

@@ -9,9 +9,11 @@ import html
 import re
 import unicodedata
 
+import re2
 from selectolax.lexbor import LexborHTMLParser
 
 from everycase.domain.catalogue import Kind
+from everycase.redaction import mojibake
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _ODD = re.compile(
@@ -23,7 +25,10 @@ _SPACES = frozenset(
 )
 _LINES = frozenset("\x85\u2028\u2029")
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]{2,10});")
-_MOJIBAKE = re.compile("[ÃÂâ][\x80-\xbf€‚ƒ„…†‡ˆ‰Š‹Œ‘’“”•–—˜™š›œžŸ]")
+_MOST_MARKS = 4
+_MARKS = re2.compile(rf"(\pM{{{_MOST_MARKS}}})\pM+")
+"""Runs of combining marks longer than any language has: to put them in order takes quadratic time."""
+
 _TAG = re.compile(
     r"</?(?:p|br|div|span|a|b|i|u|ul|ol|li|table|tbody|thead|tr|td|th|h[1-6]|strong|em|pre|code|font|img|html|body|"
     r"head|hr|blockquote|script|style|sub|sup)(?:\s[^<>]{0,2000})?/?>",
@@ -56,11 +61,8 @@ def sanitise(text: str, kind: Kind = Kind.TEXT) -> str:
         text = _without_odd(plain)
     if text.isascii():
         return text
-    if _MOJIBAKE.search(text):
-        from ftfy import fix_encoding  # a tenth of a second to import, and seldom needed
-
-        text = _without_odd(fix_encoding(text))
-    return unicodedata.normalize("NFC", text)
+    text = _MARKS.sub(r"\1", text)
+    return unicodedata.normalize("NFC", mojibake.repaired(text))
 
 
 def _without_odd(text: str) -> str:

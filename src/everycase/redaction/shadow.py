@@ -1,7 +1,7 @@
-"""A folded shadow of a text, and the way back: names are looked for there, and the text never changes.
+"""Shadows of a text, in which rules look, and the way back: the text itself never changes for them.
 
-NFKC and the loss of accents would damage a text (`½U`, `™`); on a shadow with an offset map they only
-make `ＪＯＳＥ  ＮＵＮＥＺ` and `José Núñez` equal (facts/redaction.md).
+NFKC, decoded escapes and the loss of accents would damage a text (`½U`, `™`, `%d`). On a shadow with a map
+of places they only make `０８９`, `%2B49` and `José` look like what they mean (facts/redaction.md).
 """
 
 from __future__ import annotations
@@ -9,12 +9,126 @@ from __future__ import annotations
 import re
 import unicodedata
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
+
+
+class Edit(NamedTuple):
+    """`[start, end)` of a text reads `text` in its shadow."""
+
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shadow:
+    """A changed text, and where each of its places came from.
+
+    From `places[i]` on, the shadow shows the text from `starts[i]` on; `ends[i]` is -1 there, or the end of
+    an edit, whose characters all stand for the whole edit.
+    """
+
+    text: str
+    places: Sequence[int] = ()
+    starts: Sequence[int] = ()
+    ends: Sequence[int] = ()
+
+    def start(self, place: int) -> int:
+        """Where the character at `place` begins in the original."""
+        i = bisect_right(self.places, place) - 1
+        if i < 0:
+            return place
+        return self.starts[i] if self.ends[i] >= 0 else self.starts[i] + place - self.places[i]
+
+    def end(self, place: int) -> int:
+        """Where the character before `place` ends in the original."""
+        i = bisect_right(self.places, place - 1) - 1
+        if i < 0:
+            return place
+        return self.ends[i] if self.ends[i] >= 0 else self.starts[i] + place - self.places[i]
+
+
+def edited(text: str, edits: Iterable[Edit]) -> Shadow:
+    """The text with all edits, which stand in order and do not overlap. Linear."""
+    parts: list[str] = []
+    places: list[int] = []
+    starts: list[int] = []
+    ends: list[int] = []
+    last = place = 0
+    for edit in edits:
+        parts += (text[last : edit.start], edit.text)
+        place += edit.start - last
+        if edit.text:
+            places.append(place)
+            starts.append(edit.start)
+            ends.append(edit.end)
+            place += len(edit.text)
+        places.append(place)
+        starts.append(edit.end)
+        ends.append(-1)
+        last = edit.end
+    return Shadow("".join(parts) + text[last:], places, starts, ends) if parts else Shadow(text)
+
+
+# ── the plain shadow: digits, dashes and escapes as they are meant ──────────────────────────────
+
+
+class _Plain(dict[int, str]):
+    """Code point → the ASCII digit, dash or sign that it stands for; one character for one."""
+
+    def __missing__(self, point: int) -> str:
+        c = chr(point)
+        digit = unicodedata.decimal(c, -1)
+        if digit >= 0:
+            plain = str(digit)
+        elif unicodedata.category(c) == "Pd" or c == "\u2212":
+            plain = "-"
+        elif 0xFF01 <= point <= 0xFF5E:
+            plain = chr(point - 0xFEE0)
+        else:
+            plain = c
+        self[point] = plain
+        return plain
+
+
+_PLAIN = _Plain()
+_PERCENT = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
+_QUOTED_SIGN = re.compile(r"=(?:3D|20\n|0D\n|C3=[89ABab]|E2=80)|=\n.{0,76}=\n")
+_QUOTED = re.compile(r"=\n|(?:=[0-9A-F]{2})+")
+_QUOTED_AT = re.compile(r"(?<=[A-Za-z0-9])=40(?=[A-Za-z0-9][A-Za-z0-9-]{0,62}\.[A-Za-z])")
+
+
+def plain(text: str) -> Shadow:
+    """Digits of all scripts as ASCII, all dashes as `-`, percent- and quoted-printable escapes decoded."""
+    if not text.isascii():
+        text = text.translate(_PLAIN)
+    escapes: list[Edit] = []
+    if "%" in text:
+        escapes += _decoded(text, _PERCENT, "%")
+    if "=" in text:
+        pattern = _QUOTED if _QUOTED_SIGN.search(text) else _QUOTED_AT
+        escapes += _decoded(text, pattern, "=")
+    return edited(text, sorted(escapes)) if escapes else Shadow(text)
+
+
+def _decoded(text: str, pattern: re.Pattern[str], sign: str) -> Iterator[Edit]:
+    for found in pattern.finditer(text):
+        escape = found[0].replace("=\n", "")
+        try:
+            meant = bytes.fromhex(escape.replace(sign, "")).decode()
+        except ValueError:
+            continue
+        if meant.isprintable():
+            yield Edit(found.start(), found.end(), meant)
+
+
+# ── the folded shadow: letters without case and accents ─────────────────────────────────────────
 
 _SPACES = re.compile(" {2,}")
 _ASCII_SPACES = {ord(c): " " for c in "\t\n\r\x0b\x0c"}
-_PLAIN = {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "æ": "ae", "œ": "oe", "þ": "th", "ı": "i"}
+_LETTERS = {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "æ": "ae", "œ": "oe", "þ": "th", "ı": "i"}
 """Letters that Unicode does not take apart, as people type them who lack the key."""
 
 
@@ -33,7 +147,7 @@ class _Folds(dict[int, str]):
             apart = unicodedata.normalize("NFKD", c)
             bare = "".join(x for x in apart if not unicodedata.combining(x))
             folded = unicodedata.normalize("NFKC", c if bare == apart else bare).casefold()
-            folded = "".join(_PLAIN.get(x, x) for x in folded)
+            folded = "".join(_LETTERS.get(x, x) for x in folded)
         if len(folded) != 1:
             self.odd.add(c)
         self[point] = folded
@@ -50,78 +164,41 @@ def fold(text: str) -> str:
     return text.translate(_FOLDS)
 
 
-@dataclass(frozen=True, slots=True)
-class _Offsets:
-    """From `starts[i]` on, a place of the changed text is `shifts[i]` further on in the one before."""
-
-    starts: list[int]
-    shifts: list[int]
-
-    def before(self, place: int) -> int:
-        i = bisect_right(self.starts, place) - 1
-        return place + self.shifts[i] if i >= 0 else place
+def folded(text: str) -> Shadow:
+    """The folded text with runs of white space as one space. Linear."""
+    low = fold(text)
+    if len(low) == len(text):
+        if "  " not in low:
+            return Shadow(low)
+        return edited(low, (Edit(m.start(), m.end(), " ") for m in _SPACES.finditer(low)))
+    return edited(text.translate(_SAME), _odd_and_runs(text))
 
 
-@dataclass(frozen=True, slots=True)
-class Shadow:
-    """A folded text with runs of white space as one space, and the way back to the original's places."""
+class _Same(dict[int, str]):
+    """Folds that keep the length; the others are edits."""
 
-    text: str
-    steps: tuple[_Offsets, ...]
-
-    def original(self, place: int) -> int:
-        """The place in the original of a character of the shadow."""
-        for step in self.steps:
-            place = step.before(place)
-        return place
+    def __missing__(self, point: int) -> str:
+        found = _FOLDS[point]
+        self[point] = found if len(found) == 1 else chr(point)
+        return self[point]
 
 
-def shadow(text: str) -> Shadow:
-    """Fold a text. Linear; as large as the text and its offsets."""
-    folded = fold(text)
-    steps = []
-    if "  " in folded:
-        steps.append(_of_runs(folded))
-        squeezed = _SPACES.sub(" ", folded)
-    else:
-        squeezed = folded
-    if not text.isascii() and not _FOLDS.odd.isdisjoint(text):
-        steps.append(_of_letters(text))
-    return Shadow(squeezed, tuple(steps))
+_SAME = _Same()
 
 
-def _of_runs(folded: str) -> _Offsets:
-    starts, shifts, shift = [], [], 0
-    for run in _SPACES.finditer(folded):
-        starts.append(run.start() + 1 - shift)
-        shift += run.end() - run.start() - 1
-        shifts.append(shift)
-    return _Offsets(starts, shifts)
-
-
-def _of_letters(text: str) -> _Offsets:
-    starts: list[int] = []
-    shifts: list[int] = []
-    place = shift = 0
-    last = 0
-    for i, width in _odd(text):
-        place += i - last
-        last = i + 1
-        for _ in range(1, width):  # every letter of `ss` is the one `ß`
-            place += 1
-            shift -= 1
-            starts.append(place)
-            shifts.append(shift)
-        if width:
-            place += 1
-        else:
-            shift += 1
-            starts.append(place)
-            shifts.append(shift)
-    return _Offsets(starts, shifts)
-
-
-def _odd(text: str) -> Iterator[tuple[int, int]]:
-    for i, c in enumerate(text):
+def _odd_and_runs(text: str) -> Iterator[Edit]:
+    end = len(text)
+    i = 0
+    while i < end:
+        c = text[i]
         if c in _FOLDS.odd:
-            yield i, len(_FOLDS[ord(c)])
+            yield Edit(i, i + 1, _FOLDS[ord(c)])
+        elif _FOLDS[ord(c)] == " ":
+            j = i + 1
+            while j < end and _FOLDS[ord(text[j])] == " ":
+                j += 1
+            if j - i > 1:
+                yield Edit(i, j, " ")
+            i = j
+            continue
+        i += 1

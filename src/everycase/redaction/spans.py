@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
@@ -23,9 +23,11 @@ class Label(StrEnum):
     PASSWORD = "PASSWORD"  # noqa: S105 - a label
     LOGIN = "LOGIN"
     HARDWARE = "HARDWARE"
+    HOST = "HOST"
+    SERIAL = "SERIAL"
 
 
-WEAK = frozenset({Label.PHONE, Label.IP, Label.ADDRESS, Label.CARD, Label.SSN, Label.IBAN})
+WEAK = frozenset({Label.PHONE, Label.IP, Label.ADDRESS, Label.SSN})
 """Found by their shape alone: technical tokens that look alike are stronger (facts/redaction.md)."""
 
 _WHOLE = frozenset({Label.EMAIL, Label.PASSWORD, Label.LOGIN})
@@ -42,6 +44,8 @@ class Span:
     end: int
     label: Label
     key: str
+    rule: str = ""
+    """Which rule found it: what `everycase redact` names."""
     is_known: bool = False
     """A value of the case's own identity columns: beats protection."""
     is_fixed: bool = False
@@ -111,9 +115,7 @@ def _settle(group: list[Span]) -> list[Span]:
             is_whole = end - start == span.end - span.start
             if is_whole or end - start > 1:
                 taken[start:end] = b"\x01" * (end - start)
-                chosen.append(
-                    span if is_whole else Span(start + base, end + base, span.label, span.key, span.is_known)
-                )
+                chosen.append(span if is_whole else replace(span, start=start + base, end=end + base))
     return sorted(chosen, key=lambda s: s.start)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from everycase.domain.cases import JoinedCase
-from everycase.domain.catalogue import Catalogue
+from everycase.domain.catalogue import Catalogue, IdentityKind
 from everycase.domain.failures import ErrorType, RedactionFailure
 from everycase.redaction.redactor import TableRedactor
 from everycase.redaction.residual import ResidualScan
@@ -113,17 +113,28 @@ def test_a_placeholder_is_no_tag() -> None:
     ("text", "label"),
     [
         ("to odalys  FERRUCCI", Label.PERSON),
+        ("to Ferrucci-Odalys", Label.PERSON),
         ("a@b.example", Label.EMAIL),
-        ("at 10.0.0.1", Label.IP),
+        ("a%40b.example", Label.EMAIL),
+        ("host 10.0.0.200", Label.IP),
         ("card 4111 1111 1111 1111", Label.CARD),
         ("ssn 219-09-9999", Label.SSN),
+        ("0 8 9-2345 678", Label.PHONE),
+        ("０８９ ２３４５６７８", Label.PHONE),
+        ("at Bright Moor-Mills", Label.COMPANY),
+        ("password=Winter99", Label.PASSWORD),
     ],
 )
 def test_the_residual_scan_sees_what_a_rule_would_miss(text: str, label: Label) -> None:
     """By a route of its own, with no mask before it."""
-    scan = ResidualScan({"Odalys Ferrucci": Label.PERSON}, lambda text, raw: [])
-    assert scan.labels(text) == {label}
-    assert scan.labels("the fan of <PERSON_1> at 1.2.3.4.5") == set()
+    people = [
+        (IdentityKind.PERSON, "Odalys Ferrucci"),
+        (IdentityKind.PHONE, "+49 89 2345678"),
+        (IdentityKind.COMPANY, "Brightmoor Mills"),
+    ]
+    scan = ResidualScan(people)
+    assert {r.label for r in scan.find(text)} == {label}
+    assert scan.find("the fan of <PERSON_1> at 1.2.3.4.5, case 8923 x 45678") == []
 
 
 class _Undecodable:

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from everycase.redaction.shadow import fold, shadow
+from everycase.redaction.shadow import fold, folded, plain
 
 
 @pytest.mark.parametrize(
-    ("text", "folded"),
+    ("text", "expected"),
     [
         ("Odalys  FERRUCCI", "odalys ferrucci"),
         ("Odalys\n\t Ferrucci", "odalys ferrucci"),
@@ -23,18 +23,18 @@ from everycase.redaction.shadow import fold, shadow
         ("plain", "plain"),
     ],
 )
-def test_forms_that_a_reader_takes_for_one_are_one(text: str, folded: str) -> None:
+def test_forms_that_a_reader_takes_for_one_are_one(text: str, expected: str) -> None:
     """Letters' case, width, accents, ligatures and white space make no difference."""
-    assert shadow(text).text == folded
+    assert folded(text).text == expected
 
 
 @pytest.mark.parametrize("before", ["", "ß ", "ﬁ\n\n", "  \t x\u0301", "İ  "])
 def test_a_find_leads_back_to_its_place(before: str) -> None:
     """Whatever changed its length before it."""
     text = f"{before}Odalys \n Ferruccí!"
-    folded = shadow(text)
-    start = folded.text.index("odalys ferrucci")
-    first, last = folded.original(start), folded.original(start + len("odalys ferrucci") - 1) + 1
+    low = folded(text)
+    start = low.text.index("odalys ferrucci")
+    first, last = low.start(start), low.end(start + len("odalys ferrucci"))
     assert text[first:last] == "Odalys \n Ferruccí"
 
 
@@ -42,13 +42,41 @@ def test_a_find_leads_back_to_its_place(before: str) -> None:
 def test_every_place_of_the_shadow_is_a_place_of_the_text(text: str) -> None:
     """In order, and never outside."""
     text = unicodedata.normalize("NFC", text)
-    folded = shadow(text)
-    places = [folded.original(i) for i in range(len(folded.text))]
-    assert places == sorted(places)
-    assert all(0 <= p < len(text) for p in places)
+    for shadow in (folded(text), plain(text)):
+        starts = [shadow.start(i) for i in range(len(shadow.text))]
+        ends = [shadow.end(i + 1) for i in range(len(shadow.text))]
+        assert starts == sorted(starts)
+        assert all(0 <= a < b <= len(text) for a, b in zip(starts, ends, strict=True))
 
 
 @given(st.text(alphabet=st.characters(codec="ascii"), max_size=100))
 def test_plain_text_keeps_its_length_when_folded(text: str) -> None:
     """Only other scripts can grow or shrink."""
     assert len(fold(text)) == len(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("０８９", "089"),
+        ("٠٨٩", "089"),
+        ("1\u20112\u22123", "1-2-3"),
+        ("a%40b.example", "a@b.example"),
+        ("J%C3%BCrgen", "Jürgen"),
+        ("a=40b.example", "a@b.example"),
+        ("x=3D1 J=C3=BCrgen", "x=1 Jürgen"),
+        ("timeout=40 and 100%", "timeout=40 and 100%"),
+        ("%GG %0", "%GG %0"),
+        ("½U ™", "½U ™"),
+    ],
+)
+def test_escapes_digits_and_dashes_are_what_they_mean(text: str, expected: str) -> None:
+    """In the shadow alone."""
+    assert plain(text).text == expected
+
+
+def test_an_escape_leads_back_to_the_whole_of_it() -> None:
+    """The decoded sign stands for all characters of its escape."""
+    shadow = plain("mail a%40b now")
+    at = shadow.text.index("a@b")
+    assert "mail a%40b now"[shadow.start(at) : shadow.end(at + 3)] == "a%40b"

@@ -20,19 +20,19 @@ SPANS = st.builds(
 
 def test_the_longest_wins() -> None:
     """A full name before its parts."""
-    name, part = Span(0, 10, Label.PERSON, "a", True), Span(4, 10, Label.PERSON, "b", True)
+    name, part = Span(0, 10, Label.PERSON, "a", is_known=True), Span(4, 10, Label.PERSON, "b", is_known=True)
     assert resolve([part, name], []) == [name]
 
 
 def test_a_mail_address_is_one_placeholder_though_a_name_stands_in_it() -> None:
     """Mails and secrets are whole."""
-    mail, name = Span(0, 20, Label.EMAIL, "a"), Span(0, 8, Label.PERSON, "b", True)
+    mail, name = Span(0, 20, Label.EMAIL, "a"), Span(0, 8, Label.PERSON, "b", is_known=True)
     assert resolve([name, mail], []) == [mail]
 
 
 def test_what_a_beaten_span_covers_on_both_sides_goes_too() -> None:
     """No half of an address is left."""
-    street, name = Span(0, 30, Label.ADDRESS, "a"), Span(10, 20, Label.PERSON, "b", True)
+    street, name = Span(0, 30, Label.ADDRESS, "a"), Span(10, 20, Label.PERSON, "b", is_known=True)
     assert [(s.start, s.end, s.label) for s in resolve([street, name], [])] == [
         (0, 10, Label.ADDRESS),
         (10, 20, Label.PERSON),
@@ -45,7 +45,7 @@ def test_technical_tokens_beat_shapes_and_never_what_is_known() -> None:
     kept = [Kept(0, 12)]
     assert resolve([Span(2, 9, Label.PHONE, "a")], kept) == []
     assert resolve([Span(2, 9, Label.EMAIL, "a")], kept) != []
-    assert resolve([Span(2, 9, Label.PHONE, "a", True)], kept) != []
+    assert resolve([Span(2, 9, Label.PHONE, "a", is_known=True)], kept) != []
 
 
 @given(st.lists(SPANS, max_size=25))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from everycase.redaction.email import clean_body
+from everycase.redaction.mails import clean_body
 
 
 @pytest.mark.parametrize(

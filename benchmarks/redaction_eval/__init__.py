@@ -1,0 +1,1 @@
+"""How well redaction works, on texts that anyone can make or has: `make eval-redaction`."""

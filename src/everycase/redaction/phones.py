@@ -1,0 +1,210 @@
+"""Telephone numbers: by how they are written, by the word before them, by the plans of countries.
+
+A candidate is a run of digits and signs in one of the forms in which people write numbers. Inside a
+technical token it is none. Only forms that leave it open are asked of `phonenumbers`, within a budget.
+"""
+
+from __future__ import annotations
+
+import re
+import string
+from collections.abc import Iterator
+from functools import lru_cache
+
+import phonenumbers
+
+from everycase.redaction.matching import Alternatives, Scanned
+from everycase.redaction.spans import Cover, Label, Span
+from everycase.redaction.words import phrases, words
+
+_REGIONS = (
+    "US",
+    "GB",
+    "DE",
+    "FR",
+    "IN",
+    "AU",
+    "ES",
+    "IT",
+    "NL",
+    "CH",
+    "SE",
+    "JP",
+    "BR",
+    "FI",
+    "BE",
+    "ZA",
+    "DK",
+    "PL",
+)
+_BETWEEN = r"[ \t\x{a0}().\-/\x{b7}\x{2022}]"
+_EXTENSION = r"(?:[ \t]{0,2}[,;]?[ \t]{0,2}(?i:ext|extension|x|durchwahl|dw)\.?[ \t]{0,2}\d{1,6})?"
+_CANDIDATES = Alternatives({"phone": rf"\+?\(?\+?\d(?:{_BETWEEN}{{0,3}}\d){{5,}}{_EXTENSION}"})
+_LOOK_BACK = 40
+_MOST_ASKED = 400
+"""Candidates of one text that are asked of the plans; the others go as if a plan had confirmed them."""
+
+_AFTER = ("office", "fax", "mobile", "cell", "home", "desk", "direct", "work", "phone", "tel", "mob", "(mobile)", "(office)",
+          "(cell)", "(work)", "(home)", "(fax)", "(direct)", "(desk)", "(m)", "(o)", "(w)", "(h)", "(f)", "(c)")  # fmt: skip
+
+
+def phone_spans(scanned: Scanned, kept: Cover, *, strict: bool = False) -> Iterator[Span]:
+    """Every number that is a telephone's. `strict`: every candidate, confirmed or not."""
+    budget = _MOST_ASKED
+    text = scanned.text
+    for first, last in _CANDIDATES.places(scanned):
+        if strict:
+            yield _span(text, first, last)
+        elif not kept.touches(first, last):
+            for start, end in _numbers(text, first, last, is_asked=budget > 0):
+                yield _span(text, start, end)
+            budget -= 1
+        elif last - first > _LONGEST or " " in text[first:last]:
+            for start, end in _numbers(text, first, last, is_asked=budget > 0):
+                if not kept.touches(start, end):
+                    yield _span(text, start, end)
+            budget -= 1
+
+
+def _span(text: str, start: int, end: int) -> Span:
+    digits = "".join(filter(str.isdigit, _number_of(text[start:end])))
+    return Span(start, end, Label.PHONE, digits[-9:], "phone number")
+
+
+def _numbers(text: str, start: int, end: int, *, is_asked: bool) -> Iterator[tuple[int, int]]:
+    """The telephone numbers of a run of digits and signs: all of it, or stretches between its blanks."""
+    if end - start <= _LONGEST and _is_phone(text, start, end, is_asked=is_asked):
+        yield start, end
+        return
+    words_ = [m.span() for m in _WORD.finditer(text, start, end)]
+    at = 0 if len(words_) > 1 else len(words_)
+    while at < len(words_):
+        taken = _longest(text, words_, at, is_asked=is_asked)
+        if taken:
+            yield words_[at][0], words_[at + taken - 1][1]
+        at += taken or 1
+
+
+def _longest(text: str, words_: list[tuple[int, int]], at: int, *, is_asked: bool) -> int:
+    """How many words from `at` on are one number. In long rows only what has the signs of one is looked at."""
+    start, stop = words_[at]
+    if len(words_) > _MOST_WORDS and not any(c in "+(-./" for c in text[start:stop]):
+        return 0
+    for count in range(min(6, len(words_) - at), 0, -1):
+        end = words_[at + count - 1][1]
+        if end - start <= 24 and _is_phone(text, start, end, is_asked=is_asked):
+            return count
+    return 0
+
+
+_WORD = re.compile(r"[^ \t\xa0]+")
+_LONGEST = 40
+_MOST_WORDS = 8
+
+
+def _number_of(shape: str) -> str:
+    """The shape without its extension."""
+    for i, c in enumerate(shape):
+        if c.isalpha():
+            return shape[:i]
+    return shape
+
+
+def _is_phone(text: str, start: int, end: int, *, is_asked: bool) -> bool:
+    """Whether one number in one of the forms stands there. `is_asked`: of the plans too."""
+    shape = text[start:end]
+    number = _number_of(shape)
+    digits = "".join(filter(str.isdigit, number))
+    if not 6 <= len(digits) <= 17 or len(set(digits)) < 3 or "\t\t" in shape or _is_inside(text, start, end):
+        return False
+    if number.lstrip("(")[0] == "+":
+        return 8 <= len(digits) <= 15 and digits[0] != "0"
+    groups = _groups(number)
+    if groups == [3, 2, 4]:
+        return False
+    if is_named(text[max(0, start - _LOOK_BACK) : start], text[end : end + 12]):
+        return (
+            len(digits) >= 6
+            and not _is_series(text, start, end)
+            and "/" not in number[3:-3].replace(" / ", "")
+        )
+    if len(digits) < 9:
+        return False
+    if _is_american(number, groups):
+        return any(c in "-(" for c in number) or not _is_series(text, start, end)
+    if _is_series(text, start, end):
+        return False
+    return _is_european(number, groups) and (not is_asked or _is_dialled(number, _REGIONS))
+
+
+def _is_inside(text: str, start: int, end: int) -> bool:
+    """Whether letters, or signs of a longer number or a path, touch it: `blk_12…`, `1.2…`, `a/12…`."""
+    before, after = text[start - 1 : start], text[end : end + 1]
+    if before.isalnum() and text[start] != "+":
+        return True
+    if before in "._-/:\\=#$%&*<>^|~" and before and text[start - 2 : start - 1].isalnum():
+        return before not in ":=#-/>" or text[start - 2 : start - 1].isdigit()
+    return after.isalnum() or (after in "._:/%" and text[end + 1 : end + 2].isalnum() and after != ".")
+
+
+def is_named(before: str, after: str) -> bool:
+    """Whether a word or phrase in front, or a word behind, says that it is a telephone number."""
+    if after.lower().lstrip(" -,;:\\/").startswith(_AFTER):
+        return True
+    said = before.lower().rstrip(" \t\n.:=(#-+*\"'>[")
+    if len(before) > len(said) + 6:
+        return False
+    word = said[len(said.rstrip(string.ascii_lowercase + "éóíäöüáñçåøłąęіиелфнобмыт電話电手机携帯전화")) :]
+    if len(word) < 2:
+        return (
+            word in words("phone_words")
+            and before.rstrip(" \t").endswith((":", ".", "="))
+            and not (said[-2:-1].isalnum() or said[-2:-1] in ("'", "’"))
+        )
+    return word in words("phone_words") or any(said.endswith(p) for p in phrases("phone_phrases"))
+
+
+def _groups(number: str) -> list[int]:
+    return [len(g) for g in "".join(c if c.isdigit() else " " for c in number).split()]
+
+
+def _is_american(number: str, groups: list[int]) -> bool:
+    """(555) 010-0199, 555-010-0199, 555.010.0199, 1 555 010 0199."""
+    if groups[-3:] == [3, 3, 4] and len(groups) <= 4:
+        signs = {c for c in number if not c.isdigit()}
+        lead = groups[:-3]
+        is_even = "-" in signs or "(" in signs or signs in ({"."}, {" "})
+        return is_even and (not lead or (lead[0] <= 3 and number.lstrip("(")[0] in "01"))
+    return groups in ([3, 7], [1, 3, 7], [6, 4]) and number[0] == "("
+
+
+def _is_european(number: str, groups: list[int]) -> bool:
+    """030 123 45 67, 01.23.45.67.89, 089/2345678: a trunk zero, and groups."""
+    if number.lstrip("(")[0] != "0" or not 2 <= len(groups) <= 6 or not all(2 <= g <= 8 for g in groups):
+        return False
+    if "." in number:
+        return groups == [2, 2, 2, 2, 2] and number[1] != "0"
+    return number.lstrip("(")[1] != "0" or groups[0] >= 3
+
+
+def _is_series(text: str, start: int, end: int) -> bool:
+    """Whether more numbers stand in the same row: columns of a table, registers, sizes."""
+    before, after = text[max(0, start - 16) : start], text[end : end + 16]
+    left = before.rstrip(" \t,|")[-1:].isdigit() and before != before.rstrip(" \t,|")
+    right = after.lstrip(" \t,|")[:1].isdigit() and after != after.lstrip(" \t,|") and "\n" not in after[:2]
+    return left and right
+
+
+@lru_cache(maxsize=8192)
+def _is_dialled(number: str, regions: tuple[str, ...]) -> bool:
+    """Whether the plan of one of the regions has it."""
+    if number.startswith("00"):
+        return _is_valid("+" + number[2:], None)
+    return any(_is_valid(number, region) for region in regions)
+
+
+def _is_valid(number: str, region: str | None) -> bool:
+    try:
+        return phonenumbers.is_valid_number(phonenumbers.parse(number, region))
+    except phonenumbers.NumberParseException:
+        return False

@@ -1,0 +1,296 @@
+"""Names that the form of a mail or a comment gives away: greetings, closings, headers, labels, titles.
+
+RE2 finds the places; Python looks at a bounded stretch behind each (`_REACH` characters).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+from everycase.redaction.matching import Alternatives, Match, Scanned
+from everycase.redaction.namewords import FULL, TITLE, is_name, leading_name, trailing_name
+from everycase.redaction.spans import Label, Span
+from everycase.redaction.words import phrases, words
+
+_REACH = 160
+
+
+def _any_of(name: str) -> str:
+    return "|".join(
+        re.escape(p).replace("\\ ", "[ ]").replace("\\&", "&")
+        for p in sorted(phrases(name), key=len, reverse=True)
+    )
+
+
+_LINE = r"(?:(?m:^)[ \t>*]{0,8})"
+_PERSON_LABELS = _any_of("person_labels")
+_TITLES = r"(?:Mr\.?|Mrs\.?|Ms\.?|Miss|Mister|Dr\.?|Prof\.?|Herrn?|Frau|Señora?|Sra?\.|Monsieur|Madame|Mme|M\.|Dhr\.|Mevr\.|Pani?|Signora?|Sig\.)"
+_POSTS = (
+    r"(?:[Ee]ngineer|[Tt]echnician|Techniker(?:in)?|Servicetechniker|Technicien|Técnico|[Tt]ecnico|Ingeniero|Monteur|Ansprechpartner(?:in)?|Kollegen?|"
+    r"[Cc]olleague|[Cc]ontact|[Cc]ustomer|[Cc]aller|Kunde|техник|инженер)"
+)
+_SPOKE = r"(?i:\b(?:spoke|spoken|talked|chatted|talk|speak|met|working|worked) (?:to|with)|\b(?:called|contacted|requested|reported|confirmed|raised|opened|escalated|assigned|approved|handled|provided|sent|signed) (?:by|to)|\bon behalf of|\bc/o)"
+
+EVERYWHERE = {
+    "greeting": rf"(?:{_LINE}|[.!?:][ ]{{1,2}})(?i:{_any_of('greetings')})\b",
+    "closing": rf"(?:{_LINE}[-–—]{{0,2}}|[.!?,;][ ]{{1,2}})(?i:{_any_of('closings')})(?:\b|[ \t]{{0,2}}[,.!-])",
+    "label": rf"(?:{_LINE}[-•]?[ ]?|[,;|(][ \t]{{0,3}}|\.[ ]{{1,2}})(?i:{_PERSON_LABELS})[ \t]{{0,3}}[:：][ \t*]{{0,4}}[^\n]{{1,120}}",
+    "title": rf"\b{_TITLES}[ ]\p{{Lu}}[\pL'’-]+(?:[ ]\p{{Lu}}[\pL'’-]+)?",
+    "post": rf"\b{_POSTS}[ ]\p{{Lu}}[\pL'’-]+[ ]\p{{Lu}}[\pL'’-]+",
+    "spoke": rf"{_SPOKE}[ ]\p{{Lu}}[\pL'’-]+[ ]\p{{Lu}}[\pL'’-]+",
+}
+IN_TALK = {
+    "header": rf"{_LINE}\*?(?i:from|von|de|to|an|à|para|cc|bcc|kopie|copie|sender|reply-to|da|a|från|till|fra|til|van|aan|od|do|от|кому|копия|发件人|收件人|抄送|差出人|宛先)\*?[ \t]{{0,2}}[:：]\*?[ \t]{{0,4}}[^\n]+(?:\n[ \t]+[^\n:]+)*",
+    "wrote": r"(?:\"[^\"\n]{2,60}\"|(?:\p{Lu}[\pL'’.-]*,?[ ]){0,4}\p{Lu}[\pL'’.-]*)[ ]?(?:[<(\[][^<>()\[\]\n]{3,90}[>)\]])?[ \t]{0,2}\n?[ \t>]{0,4}(?:wrote|writes|schrieb|a écrit|escribió|ha scritto|escreveu|schreef|skrev|napisał|napsal|kirjoitti|пишет|написал)\b",
+    "alone": rf"{_LINE}[-–—~*]{{0,3}}[ ]?{TITLE.replace('?:', '?:')}\p{{Lu}}[\pL'’.-]+(?:[ ]\p{{Lu}}[\pL'’.-]+){{0,3}}[ \t]{{0,2}}[,:!.–-]{{0,2}}[ \t*]{{0,4}}(?m:$)",
+    "first": r"(?:\A|\x1e\n)\s{0,8}\p{Lu}[\pL'’-]+(?:[ ]\p{Lu}[\pL'’-]+)?(?:,[ ]|[ ][-–][ ])",
+}
+WITH_MAIL = {
+    "display": r"(?:\"[^\"\n<>@]{2,60}\"|'[^'\n<>@]{2,60}'|\p{Lu}[\pL'’.-]*,?(?:[ ](?:\p{Lu}[\pL'’.-]*,?|[a-z]{2,4})){0,4})[ ]?[<\[(](?:mailto:)?[^\s<>@\[\]()]{1,64}@",
+}
+_EVERYWHERE, _IN_TALK, _WITH_MAIL = Alternatives(EVERYWHERE), Alternatives(IN_TALK), Alternatives(WITH_MAIL)
+
+_ADDRESSED = re.compile(rf"(?P<comma>[ ]?,)?[ \t]{{1,2}}(?:all[ ]and[ ])?{TITLE}(?P<name>{FULL})")
+_LOW_ADDRESSED = re.compile(r"[ \t]{1,2}(?P<name>[^\W\d_]{3,20})[ \t]?(?:[,!]|\n|\Z)")
+_NEXT_ADDRESSED = re.compile(
+    rf"[ ]?(?:,|&|/|;|(?:,[ ])?(?:and|und|et|y|e|og|och|en|i)\b)[ ]{{0,2}}{TITLE}(?P<name>{FULL})"
+)
+_ENDS = re.compile(r"[ \t]{0,2}(?:[.!,;:)(|/–-]|\n|\Z|[☺😊🙂])")
+_SAME_LINE = re.compile(rf"[ \t]{{0,2}}[,.!–-]{{0,3}}[ \t]{{1,3}}(?:[-–—][ ]?)?{TITLE}(?P<name>{FULL})")
+_NEXT_LINE = re.compile(
+    rf"(?:[ ](?:and|&|und)[ ](?:best[ ]|kind[ ])?(?:regards|gruß))?[ \t]{{0,3}}[,.!:;–-]{{0,4}}[ \t]{{0,4}}(?:\n[ \t>*]{{0,8}}){{1,4}}[-–—~]{{0,2}}[ ]?{TITLE}(?P<name>{FULL})"
+)
+_LOW_NEXT_LINE = re.compile(
+    r"[ \t]{0,3}[,.!-]{0,3}[ \t]{0,4}(?:\n[ \t>*]{0,8}){1,3}[-–—~]{0,2}[ ]?(?P<name>[^\W\d_]{2,20}(?:[ ][^\W\d_]{2,20})?)[ \t]{0,4}(?:\n|\Z)"
+)
+_ALONE_ONLY = frozenset(
+    "best later love br kr ty yours talk soon ciao tak tack dag see you let me know looking forward hope this helps hth wishes good luck merci danke".split()
+)
+_HEADER_NEAR = re.compile(
+    r"(?im)^[ \t>*]{0,8}\*?(?:from|von|de|sent|gesendet|to|an|cc|date|subject|betreff|objet|datum|envoyé|asunto|oggetto|assunto|onderwerp|skickat|ämne|тема|дата)\*?[ \t]{0,2}:"
+)
+_ADDRESS = re.compile(r"[<\[(]?(?:mailto:)?[^\s<>@\[\]();,\"]{1,64}@[^\s<>\[\]();,\"]{1,200}[>\])]?")
+_PIECE = re.compile(r"[^;,<>\[\]()\"\n]+")
+_VAGUE = frozenset(
+    "name full name owner case owner customer client kunde kund klant klient cliente nom nome naam namn navn nimi nombre manager author contact kontakt responsable".split()
+)
+
+
+def everywhere_spans(scanned: Scanned) -> Iterator[Span]:
+    """Greetings, closings, labels and titles, wherever they stand; names before an address."""
+    for m in _EVERYWHERE.find(scanned):
+        yield from _MEANINGS[m.name](scanned.text, m)
+    if b"@" in scanned.raw:
+        for m in _WITH_MAIL.find(scanned):
+            yield from _display(scanned.text, m)
+
+
+def talk_spans(scanned: Scanned) -> Iterator[Span]:
+    """Header lines, attributions and lines that are a name: of mails, comments, tasks and feeds."""
+    for m in _IN_TALK.find(scanned):
+        yield from _MEANINGS[m.name](scanned.text, m)
+
+
+def _person(text: str, start: int, end: int, rule: str) -> Iterator[Span]:
+    found = text[start:end].rstrip(" .,-'’")
+    if len(found) > 1:
+        yield Span(start, start + len(found), Label.PERSON, " ".join(found.lower().split()), rule)
+
+
+def _greeting(text: str, m: Match) -> Iterator[Span]:
+    """`Hi Petra, Jan and Tom,`; `Hi Team`, `Hi, Based on …` and `Dear Dell Community` name nobody."""
+    found = _ADDRESSED.match(text, m.end, m.end + _REACH)
+    if found is None:
+        low = _LOW_ADDRESSED.match(text, m.end, m.end + _REACH)
+        if low and low["name"].islower() and is_name(low["name"]) and low["name"] not in words("name_words"):
+            yield from _person(text, low.start("name"), low.end("name"), "greeting")
+        return
+    start, stop = found.span("name")
+    end = leading_name(text, start, stop)
+    if end == start or (
+        end < stop and text[end + 1 : stop].lower().split()[:1] != [] and _is_group(text[end + 1 : stop])
+    ):
+        return
+    if found["comma"] and not _ENDS.match(text, end):
+        return
+    yield from _person(text, start, end, "greeting")
+    yield from _others(text, end)
+
+
+def _is_group(rest: str) -> bool:
+    return (
+        rest.split()[0].lower().strip(".,") in words("not_names") | words("tech_words") and rest[:1].isupper()
+    )
+
+
+def _others(text: str, end: int) -> Iterator[Span]:
+    for _ in range(6):
+        found = _NEXT_ADDRESSED.match(text, end, end + _REACH)
+        if found is None:
+            return
+        start = found.start("name")
+        end = leading_name(text, start, found.end("name"))
+        if end == start or not (_ENDS.match(text, end) or _NEXT_ADDRESSED.match(text, end, end + _REACH)):
+            return
+        yield from _person(text, start, end, "greeting")
+
+
+def _closing(text: str, m: Match) -> Iterator[Span]:
+    """`Best regards,` and a name under it, or behind it."""
+    phrase = m.text.strip(" \t>*-–—.,!?;\n").lower()
+    at = m.end - (len(m.text) - len(m.text.rstrip(" ,.!-")))
+    is_own_line = m.text[:1] not in ".!?,;"
+    under = _NEXT_LINE.match(text, at, at + _REACH) if is_own_line or phrase not in _ALONE_ONLY else None
+    if under:
+        end = leading_name(text, *under.span("name"))
+        if end > under.start("name") and (_ENDS.match(text, end)):
+            yield from _person(text, under.start("name"), end, "closing")
+        return
+    if phrase not in _ALONE_ONLY:
+        beside = _SAME_LINE.match(text, at, at + _REACH)
+        if (
+            beside
+            and (end := leading_name(text, *beside.span("name"))) > beside.start("name")
+            and _ENDS.match(text, end)
+        ):
+            yield from _person(text, beside.start("name"), end, "closing")
+            return
+    low = _LOW_NEXT_LINE.match(text, at, at + _REACH) if is_own_line else None
+    if low and is_name(low["name"]) and low["name"].lower() not in words("name_words"):
+        yield from _person(text, *low.span("name"), "closing")
+
+
+def _label(text: str, m: Match) -> Iterator[Span]:
+    """Of a labelled line the name alone: `Engineer: replaced the fan` says what was done."""
+    colon = re.search(r"[:：]", m.text)
+    assert colon is not None
+    label = m.text[: colon.start()].strip(" \t>*-•,;|(.\n").lower()
+    found = _LABELLED.match(text, m.start + colon.end(), m.end)
+    if found is None:
+        return
+    start = found.start("name")
+    end = leading_name(text, start, found.end("name"))
+    rest = text[end : m.end].strip()
+    is_full = " " in text[start:end].strip()
+    if (
+        end == start
+        or (label in _VAGUE and not is_full and rest)
+        or (label in _VAGUE and not is_full and text[start:end].isupper())
+    ):
+        return
+    if end < found.end("name") and not is_full:
+        return
+    yield from _person(text, start, end, f"label: {label}")
+    yield from _others(text, end)
+
+
+_LABELLED = re.compile(rf"[ \t*]{{0,4}}{TITLE}(?P<name>{FULL})")
+
+
+def _title(text: str, m: Match) -> Iterator[Span]:
+    start = m.start + m.text.index(" ") + 1
+    end = leading_name(text, start, m.end)
+    yield from _person(text, start, end, "title")
+
+
+def _post(text: str, m: Match) -> Iterator[Span]:
+    """Two capital words behind a post or `spoke to`: a full name."""
+    parts = m.text.split(" ")
+    start = m.end - len(parts[-1]) - 1 - len(parts[-2])
+    if is_name(text[start : m.end], least=2):
+        yield from _person(text, start, m.end, m.name)
+
+
+def _header(text: str, m: Match) -> Iterator[Span]:
+    """The people of a header line; a line with an address, or beside another header."""
+    colon = min(i for i in (m.text.find(":"), m.text.find("：")) if i >= 0)
+    value = m.text[colon + 1 :]
+    near = (
+        text[max(0, m.start - 120) : m.start].rpartition("\n")[0].rpartition("\n")[2]
+        + "\n"
+        + text[m.end : m.end + 60].lstrip("\n")
+    )
+    if "@" not in value and not (";" in value and "," in value) and not _HEADER_NEAR.search(near):
+        return
+    base = m.start + colon + 1
+    blanked = _ADDRESS.sub(lambda a: ";" * len(a[0]), value)
+    for piece in _PIECE.finditer(blanked):
+        found = piece[0].strip(" '*\t")
+        if len(found) > 1 and is_name(found) and not any(map(str.isdigit, found)):
+            start = base + piece.start() + piece[0].index(found)
+            yield from _person(text, start, start + len(found), "mail header")
+
+
+def _wrote(text: str, m: Match) -> Iterator[Span]:
+    """`On 9 Jan, Petra Sommer wrote`: the last capital words before the verb and its address."""
+    head = re.split(
+        r"[<(\[\n]|(?:wrote|writes|schrieb|a écrit|escribió|ha scritto|escreveu|schreef|skrev|napisał|napsal|kirjoitti|пишет|написал)\b",
+        m.text,
+        maxsplit=1,
+    )[0]
+    end = m.start + len(head.rstrip(' "'))
+    start = trailing_name(text, m.start, end)
+    if start < end:
+        yield from _person(text, start, end, "attribution")
+
+
+def _display(text: str, m: Match) -> Iterator[Span]:
+    """The name before an address: `"Novak, Jan" <…>`, `Petra Sommer (…)`."""
+    name = re.split(r"[ ]?[<\[(](?:mailto:)?[^<\[(]*\Z", m.text, maxsplit=1)[0].rstrip()
+    bare = name.strip("\"'")
+    if not bare:
+        return
+    end = m.start + m.text.index(bare) + len(bare)
+    start = end - len(bare) if name[:1] in "\"'" else trailing_name(text, m.start, end)
+    if start < end and (name[:1] not in "\"'" or any(is_name(p) for p in bare.replace(",", " ").split())):
+        yield from _person(text, start, end, "display name")
+
+
+def _alone(text: str, m: Match) -> Iterator[Span]:
+    """A line that is a name: with a comma at the start of a mail, with a dash, or the last one."""
+    said = m.text.strip(" \t>*\n")
+    bare = said.strip("-–—~*,:!. \t")
+    start = m.start + m.text.index(bare)
+    before, after = text[max(0, m.start - 80) : m.start], text[m.end : m.end + 8]
+    if not is_name(bare) or (bare.isupper() and len(bare) > 12):
+        return
+    above = before.rstrip(" \t>\n")
+    is_first = not above.strip() or above.endswith("\x1e")
+    is_after_gap = before.rstrip(" \t>*").endswith("\n\n") or above.endswith((".", "!", "?", ","))
+    is_last = not after.strip() or after.lstrip("\n \t").startswith("\x1e")
+    is_dashed = said[:1] in "-–—~"
+    line_above = above.rpartition("\n")[2].lstrip(" >")
+    if (
+        (said.endswith(",") and (is_first or before.endswith("\n\n")))
+        or (is_last and not is_first and (is_after_gap or is_dashed))
+        or (
+            is_dashed
+            and is_after_gap
+            and line_above[:1] not in "-–—*~"
+            and (is_last or after[:2] == "\n\n" or after[:2].strip(" \n") in (">", "O"))
+        )
+    ):
+        yield from _person(text, start, start + len(bare), "line of its own")
+
+
+def _first(text: str, m: Match) -> Iterator[Span]:
+    """`Petra, please look` at the very start of a mail or a comment."""
+    bare = m.text.strip("\x1e\n \t").rstrip(" ,-–")
+    if is_name(bare) and bare.lower() not in words("name_words") and not bare.isupper():
+        start = m.start + m.text.index(bare)
+        yield from _person(text, start, start + len(bare), "first words")
+
+
+_MEANINGS: dict[str, Callable[[str, Match], Iterator[Span]]] = {
+    "greeting": _greeting,
+    "closing": _closing,
+    "label": _label,
+    "title": _title,
+    "post": _post,
+    "spoke": _post,
+    "header": _header,
+    "wrote": _wrote,
+    "alone": _alone,
+    "first": _first,
+}

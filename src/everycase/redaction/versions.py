@@ -1,0 +1,106 @@
+"""Four numbers with dots: the address of a host, or the version of a product.
+
+Decided by what touches them, by the word to the left, and by the numbers themselves; where nothing
+speaks for a version, they are an address.
+"""
+
+from __future__ import annotations
+
+import re
+
+from everycase.redaction.words import words
+
+_AROUND = 48
+"""Characters to the left and right that are looked at, so that the rules below are bounded."""
+
+_LEFT = re.compile(
+    r"(?<![A-Za-z0-9])([A-Za-z][A-Za-z0-9+_.-]{0,30}?)(?![A-Za-z0-9])"
+    r"([ \t]{0,3})(?:\d{1,4}(?:\.\d{1,3})?[ \t]{1,2})?"
+    r"(?:(?<![A-Za-z0-9])(?:is|was|to|from|on|at|of)(?![A-Za-z0-9])|[=:#@(\"'])?[ \t]{0,3}[\"'(]?v?\Z"
+)
+_MOVED = re.compile(
+    r"(?i:upgrad\w*|updat\w*|downgrad\w*|migrat\w*|flash\w*|patch\w*|roll\w*|went|moved?|bump\w*|level|install\w*)"
+    r"[^\n]{0,30}\b(?i:from|to)[ \t]{1,2}\Z"
+)
+_TWO = re.compile(r"\d{1,4}(?:\.\d{1,5}){2,4}[ \t]{0,2}(?:to|->|=>|→|and|or|,|/|vs\.?)[ \t]{0,2}\Z")
+_TWO_AFTER = re.compile(r"[ \t]{0,2}(?:to|->|=>|→|vs\.?)[ \t]{0,2}\d{1,4}(?:\.\d{1,5}){2,4}")
+_NAMED_AFTER = re.compile(
+    r"[ \t]{1,2}(?i:firmware|release|version|driver|build|bios|patch|hotfix|image|fw|rpm|package|update)\b"
+)
+_PORT = re.compile(r":\d{1,5}(?![\d.])|/\d{1,2}(?![\d.])")
+_GLUED = re.compile(r"[-_~+][A-Za-z0-9]")
+_RANGE = re.compile(r"-\d{1,3}(?:\.\d{1,3}){3}")
+_LARGE = 100
+"""A version seldom has a part as large as this; every second address has."""
+
+
+def is_version(text: str, start: int, end: int) -> bool:
+    """Whether the four numbers at `[start, end)` are a version."""
+    parts = text[start:end].split(".")
+    octets = [int(p) for p in parts]
+    before, after = text[max(0, start - _AROUND) : start], text[end : end + _AROUND]
+    if _is_private(octets) or _PORT.match(after):
+        return False
+    if any(len(p) == 2 and p[0] == "0" for p in parts):
+        return True
+    if before[-1:] in ("-", "_", "~", "+") and before[-2:-1].strip():
+        return not _is_host_prefix(before)
+    if _GLUED.match(after):
+        return not _RANGE.match(after)
+    return _is_named_so(before, after, octets)
+
+
+def _is_private(octets: list[int]) -> bool:
+    first, second = octets[:2]
+    return (
+        (first, second) in ((192, 168), (169, 254))
+        or first == 127
+        or (first == 172 and 16 <= second < 32)
+        or (first == 10 and max(octets) >= _LARGE)
+    )
+
+
+def _is_host_prefix(before: str) -> bool:
+    """`ip-`, `host_`: words glued to an address that make it none the less one; a range of addresses too."""
+    word = re.search(r"([A-Za-z]{1,30})[-_]\Z", before)
+    if word is None:
+        return bool(re.search(r"\d{1,3}(?:\.\d{1,3}){3}-\Z", before))
+    return word[1].lower() in words("address_words") or word[1].lower() in (
+        "vm",
+        "client",
+        "db",
+        "esx",
+        "web",
+    )
+
+
+def _is_named_so(before: str, after: str, octets: list[int]) -> bool:
+    """By the words around, where the numbers leave it open."""
+    is_small = max(octets) < _LARGE
+    found = _LEFT.search(before)
+    word = found[1].lower().strip("._-") if found else ""
+    if word in words("sure_version_words") or _NAMED_AFTER.match(after):
+        return True
+    if _MOVED.search(before):
+        return octets[0] != 10 or is_small
+    if word in words("address_words") or (before[-1:] == "/" and not before[-2:-1].isalnum()):
+        return False
+    if is_small and octets[0] < 32 and (_TWO.search(before) or _TWO_AFTER.match(after)):
+        return octets[0] != 10 or octets[3] == 0
+    return _is_of_product(found, word, octets)
+
+
+def _is_of_product(found: re.Match[str] | None, word: str, octets: list[int]) -> bool:
+    """`iLO 2.44.7.1`, `nmlx5_core 4.23.0.36`, `OMSA 10.2.0.0`: a product's name, and numbers of a version."""
+    large = sum(o >= _LARGE for o in octets)
+    is_round = octets[3] == 0
+    if found is None or large > 1 or (large and octets[0] >= 32) or (octets[0] == 10 and not is_round):
+        return False
+    if word in words("version_words"):
+        return True
+    is_low = octets[0] < 10 or (octets[0] < 32 and octets[2:] == [0, 0])
+    if is_low and len(word) > 2 and word not in words("not_names") and not (large and octets[3] < _LARGE):
+        return True
+    name = found[1]
+    is_made = "_" in name or any(map(str.isdigit, name)) or (len(name) > 2 and name.isupper())
+    return octets[0] < 32 and not large and (is_made or any(map(str.isupper, name[1:])))
