@@ -32,7 +32,7 @@ def main(args: list[str]) -> None:
             profile.enable()
             report = work.sync(app, ProgressLines(quiet=True))
             profile.disable()
-        print(f"{given.cases} cases in {report.duration_s:.2f} s under the profiler")
+        print(f"{given.cases} cases in {report.figures.duration_s:.2f} s under the profiler")
         pstats.Stats(profile, stream=sys.stdout).sort_stats("tottime").print_stats(
             "everycase|re2|psycopg|tokenizers", 15
         )

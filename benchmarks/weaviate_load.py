@@ -40,7 +40,7 @@ def main(argv: Sequence[str]) -> None:
         export = rig.home / "export"
         write_sample(export, cases=chosen.cases, seed=1)
         report = rig.world.sync(export, **given)
-        whole = chosen.cases / report.duration_s
+        whole = chosen.cases / report.figures.duration_s
         with rig.world.app(export, **given) as app:
             ids = [s.object_id for s in app.index.manifest()]
             objects = list(app.index.objects(ids))

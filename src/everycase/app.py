@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache, cached_property, partial
 from pathlib import Path
@@ -20,7 +20,7 @@ from everycase.domain import fingerprint
 from everycase.domain.catalogue import Catalogue
 from everycase.domain.errors import WrongUse
 from everycase.domain.providers import Limits, Prices
-from everycase.domain.runs import BatchResult
+from everycase.domain.runs import BatchResult, RunKind
 from everycase.domain.thresholds import Thresholds
 from everycase.embedders import minilm, nomic, openai_compatible
 from everycase.embedders.chain import EmbedderChain
@@ -33,21 +33,26 @@ from everycase.embedders.wordllama import WordLlamaEmbedder
 from everycase.indexes.embedded.index import EmbeddedIndex
 from everycase.notify import AppriseNotifier
 from everycase.pipeline.build import Builder
+from everycase.pipeline.ending import Ending
 from everycase.pipeline.engine import EngineSpec
 from everycase.pipeline.process import Processor
 from everycase.pipeline.rebuild import Rebuild
+from everycase.pipeline.retry import Retry
+from everycase.pipeline.run import Shell
 from everycase.pipeline.sync import Sync
 from everycase.pipeline.work import Crew, Progress, Work
 from everycase.ports import Collections, Embedder, Notifier, Source, VectorIndex
-from everycase.reconcile.loop import Reconciliation, Retention
+from everycase.reconcile.alerting import Teller
+from everycase.reconcile.loop import Reconciliation
+from everycase.reconcile.retention import Retention
 from everycase.redaction.redactor import TableRedactor
 from everycase.settings import ProviderSettings, Settings
 from everycase.sources.export.source import ExportSource
 from everycase.sources.salesforce import wiring as salesforce
 from everycase.sources.sample.source import SampleSource
-from everycase.store import db, embedded, migrate
+from everycase.store import db, embedded, locks, migrate
 from everycase.store.budget import PostgresGate
-from everycase.store.db import Pool
+from everycase.store.db import Connection, Pool
 from everycase.store.fence import ObjectFence
 from everycase.store.source_state import StoredReadState
 
@@ -98,7 +103,7 @@ class App:
     def pool(self) -> Pool:
         """Connections to a database whose schema is up to date."""
         migrate.upgrade(self.dsn)
-        pool = db.open_pool(self.dsn, size=2 * self.engine.workers + 4)
+        pool = db.open_pool(self.dsn, size=3 * self.engine.workers + 4)
         self._open.callback(pool.close)
         return pool
 
@@ -260,7 +265,7 @@ class App:
             vectors=self.settings.keep_vectors,
         )
 
-    def crew(self, progress: Progress, *, max_cost: float | None = None) -> Crew:
+    def crew(self, progress: Progress, ending: Ending, *, max_cost: float | None = None) -> Crew:
         return Crew(
             processor=self.processor,
             engine=self.engine,
@@ -269,30 +274,54 @@ class App:
             stall_s=self.settings.stall_after.total_seconds(),
             thresholds=self.thresholds,
             progress=progress,
+            ending=ending,
             max_cost=max_cost,
         )
 
-    def new_sync(self, progress: Progress, *, max_cost: float | None = None) -> Sync:
-        return Sync(dsn=self.dsn, source=self.source, crew=self.crew(progress, max_cost=max_cost))
+    @cached_property
+    def teller(self) -> Teller:
+        return Teller(notifier=self.notifier, thresholds=self.thresholds, subject=self.subject)
 
-    def new_reconciliation(self, progress: Progress, *, max_cost: float | None = None) -> Reconciliation:
+    def _shell(self, kind: RunKind, ending: Ending) -> Shell:
+        return Shell(kind=kind, connect=self._connect, clock=now, ending=ending, teller=self.teller)
+
+    def _connect(self) -> Connection:
+        """A connection of its own, to a database whose schema is up to date."""
+        migrate.upgrade(self.dsn)
+        return db.connect(self.dsn)
+
+    def new_sync(self, progress: Progress, ending: Ending, *, max_cost: float | None = None) -> Sync:
+        return Sync(
+            shell=self._shell(RunKind.SYNC, ending),
+            source=lambda: self.source,
+            crew=lambda: self.crew(progress, ending, max_cost=max_cost),
+        )
+
+    def new_reconciliation(
+        self, progress: Progress, ending: Ending, *, max_cost: float | None = None
+    ) -> Reconciliation:
         return Reconciliation(
-            dsn=self.dsn,
-            source=self.source,
-            crew=self.crew(progress, max_cost=max_cost),
-            notifier=self.notifier,
+            shell=self._shell(RunKind.RECONCILE, ending),
+            source=lambda: self.source,
+            crew=lambda: self.crew(progress, ending, max_cost=max_cost),
             thresholds=self.thresholds,
             retention=self.retention,
             sample=self.settings.sample_size,
-            subject=self.subject,
         )
 
-    def new_rebuild(self, progress: Progress, *, max_cost: float | None = None) -> Rebuild:
+    def new_retry(self, progress: Progress, ending: Ending) -> Retry:
+        return Retry(
+            shell=self._shell(RunKind.RETRY, ending),
+            source=lambda: self.source,
+            crew=lambda: self.crew(progress, ending),
+        )
+
+    def new_rebuild(self, progress: Progress, ending: Ending, *, max_cost: float | None = None) -> Rebuild:
         """Builds a new index beside the served one."""
         return Rebuild(
-            dsn=self.dsn,
-            collections=self.collections,
-            crew=self.crew(progress, max_cost=max_cost),
+            shell=replace(self._shell(RunKind.BUILD, ending), held=(locks.BUILD,)),
+            collections=lambda: self.collections,
+            crew=lambda: self.crew(progress, ending, max_cost=max_cost),
             work=self._build_work,
             sample=self.settings.sample_size,
         )

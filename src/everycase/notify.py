@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -17,30 +18,39 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 
-class AppriseNotifier:
-    """Sends to every channel. URLs hold secrets: a channel is known by its position, from 1.
+NOBODY = ""
+"""The key of the one channel where no URL is set: it takes everything."""
 
-    A request waits at most 4 s to connect and 4 s for an answer, unless its URL says otherwise
-    (`?cto=` and `?rto=`, seconds), and is not tried twice here.
+
+class AppriseNotifier:
+    """Sends to channels by their URLs, each for itself: one that refuses is tried again by the next run.
+
+    URLs hold secrets: a channel's key is a digest of its URL, and logs name its position, from 1. A request
+    waits at most 4 s to connect and 4 s for an answer, unless its URL says otherwise (`?cto=` and `?rto=`,
+    seconds), and is not tried twice here.
     """
 
     def __init__(self, urls: Sequence[str]) -> None:
         """Raises `WrongUse` for a URL that Apprise does not know. Apprise is imported only for one (1 s)."""
-        self._channels = [_channel(url, n) for n, url in enumerate(urls, start=1)]
+        self._channels = {_key(url): _channel(url, n) for n, url in enumerate(urls, start=1)}
 
-    def send(self, title: str, body: str, *, severity: Severity | None) -> bool:
-        """Whether the message reached somebody: some channel took it, or there is none to take it.
+    @property
+    def channels(self) -> Sequence[str]:
+        return list(self._channels) or [NOBODY]
 
-        `severity` None is good news. Never raises. A channel that refuses is logged; while another
-        takes the message, nobody is told twice for the sake of the first.
-        """
-        if not self._channels:
+    def send(self, channel: str, title: str, body: str, *, severity: Severity | None) -> bool:
+        """Whether the channel took the message. `severity` None is good news. Never raises."""
+        if channel == NOBODY:
             return True
-        taken = [_deliver(c, title, body, severity) for c in self._channels]
-        for n, is_taken in enumerate(taken, start=1):
-            if not is_taken:
-                log.warning("alert_not_delivered", channel=n, channels=len(taken))
-        return any(taken)
+        is_taken = _deliver(self._channels[channel], title, body, severity)
+        if not is_taken:
+            position = list(self._channels).index(channel) + 1
+            log.warning("alert_not_delivered", channel=position, channels=len(self._channels))
+        return is_taken
+
+
+def _key(url: str) -> str:
+    return hashlib.sha256(url.encode()).hexdigest()[:16]
 
 
 def _channel(url: str, position: int) -> Apprise:

@@ -376,8 +376,12 @@ class VectorIndex(Protocol):
 class Notifier(Protocol):
     """How people are told."""
 
-    def send(self, title: str, body: str, *, severity: Severity | None) -> bool:
-        """Tell people; whether somebody was reached. `severity` None is good news. Never raises."""
+    @property
+    def channels(self) -> Sequence[str]:
+        """The keys of the channels, which say nothing of their addresses. At least one."""
+
+    def send(self, channel: str, title: str, body: str, *, severity: Severity | None) -> bool:
+        """Send to one channel; whether it took the message. `severity` None is good news. Never raises."""
 
 
 # ── collections ──────────────────────────────────────────────────────────────────────────────────

@@ -145,11 +145,11 @@ def test_only_one_run_at_a_time(shell: Shell, world: World) -> None:
 
     with psycopg.connect(world.dsn, autocommit=True) as conn, locks.wait_for(conn, locks.PIPELINE, seconds=1):
         from everycase.domain.errors import AnotherRunAtWork
-        from everycase.pipeline import sync
+        from everycase.pipeline import run
 
-        sync_wait, sync.LOCK_WAIT_S = sync.LOCK_WAIT_S, 0.5
+        wait, run.LOCK_WAIT_S = run.LOCK_WAIT_S, 0.5
         try:
             with pytest.raises(AnotherRunAtWork, match="another everycase run"):
                 world.sync(shell.env["EVERYCASE_SOURCE"])
         finally:
-            sync.LOCK_WAIT_S = sync_wait
+            run.LOCK_WAIT_S = wait

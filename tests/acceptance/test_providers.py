@@ -83,8 +83,8 @@ def test_as_few_calls_as_can_be_and_none_the_second_time(
     assert first.totals.embedding_calls == len(primary.requests) == math.ceil(CASES / BATCH)
     assert fallback.requests == []
     assert planned["to_embed"] == CASES
-    assert planned["estimated_cost"] == pytest.approx(first.cost, rel=0.5)
-    assert first.cost > 0
+    assert planned["estimated_cost"] == pytest.approx(first.figures.cost, rel=0.5)
+    assert first.figures.cost > 0
     assert world.sync(source, **given).totals.embedding_calls == 0
     world.do("delete from vector_index.support_case")
     refilled = world.reconcile(source, **given)
@@ -106,9 +106,9 @@ def test_a_primary_that_hangs_costs_a_few_waits_and_its_debt_is_paid_once(
     primary.tell(fault(Fault.HANG, seconds=3))
     first = world.sync(source, **given)
     assert widths(world) == {NOMIC: CASES}
-    assert (first.totals.failed, first.fallback_share) == (0, 1.0)
+    assert (first.totals.failed, first.figures.fallback_share) == (0, 1.0)
     assert len(primary.requests) <= 5 + 4  # the breaker opens at five; so many threads may be under way then
-    assert [b["event"] for b in first.breakers if b["provider"] == "chathpe"] == ["opened"]
+    assert [b["event"] for b in first.figures.breakers if b["provider"] == "chathpe"] == ["opened"]
     assert {r["note"] for r in world.lineage().values()} == {"nomic_fallback"}
     shown = command(world, source, given, "status").stdout
     assert f"In a fallback space: {CASES}" in shown
@@ -144,7 +144,7 @@ def test_a_primary_that_flaps_loses_nothing_and_mixes_nothing(
     held = widths(world)
     assert sum(held.values()) == CASES
     assert set(held) <= {CHATHPE, NOMIC}
-    assert report.fallback_share == pytest.approx(held.get(NOMIC, 0) / CASES)
+    assert report.figures.fallback_share == pytest.approx(held.get(NOMIC, 0) / CASES)
     assert report.totals.usage["chathpe"].timeouts > 0
     assert {r["space"] for r in world.index()} == set(held)
     assert world.failures() == []

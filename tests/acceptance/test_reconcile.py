@@ -362,8 +362,8 @@ def test_too_many_failures_stop_the_pipeline_within_the_run(world: World, tmp_pa
     source = write_export(tmp_path / "y", Case=[case(n, **bad.get(n, {})) for n in range(1000)])
     report = world.sync(source)
     assert (report.status, report.exit_code) == ("stopped", 3)
-    assert "more than 10%" in report.stop_reason
-    assert "MissingRequiredField" in report.stop_reason
+    assert "more than 10%" in report.figures.stop_reason
+    assert "MissingRequiredField" in report.figures.stop_reason
     done = len(world.index())
     assert done < 833
     for attempt in (world.sync, world.reconcile):

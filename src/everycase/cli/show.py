@@ -52,7 +52,7 @@ def reconciliation(report: Report) -> None:
 def sync(report: SyncReport) -> None:
     totals = report.totals
     console.say(
-        f"Sync from {report.source} in {report.duration_s:.1f} s: "
+        f"Sync from {report.source} in {report.figures.duration_s:.1f} s: "
         f"{totals.created:,} created, {totals.updated:,} updated, {report.unchanged:,} unchanged, "
         f"{report.deleted:,} deleted, {totals.failed:,} failed"
     )
@@ -71,7 +71,7 @@ def sync(report: SyncReport) -> None:
     for problem in report.problems:
         console.say(f"! {problem}")
     for alert in report.alerts:
-        console.say(f"! {alert['severity']} alert ({alert['state']}): {alert['sentence']}")
+        console.say(f"! {alert.severity} alert ({alert.state}): {alert.sentence}")
     if report.unresolved:
         noun = "failure waits" if report.unresolved == 1 else "failures wait"
         console.say(f"! {report.unresolved:,} {noun} for a retry or a person: {me()} failures")
@@ -81,7 +81,7 @@ def build(report: BuildReport) -> None:
     totals = report.totals
     console.say(
         f"{report.collection}: {totals.created:,} built, {totals.failed:,} failed, "
-        f"{report.deleted:,} deleted in {report.duration_s:.1f} s; it holds {report.count:,} objects"
+        f"{report.deleted:,} deleted in {report.figures.duration_s:.1f} s; it holds {report.count:,} objects"
     )
     _embedding(totals)
     for problem in report.problems:
@@ -109,8 +109,8 @@ def retried(found: Retried) -> None:
         f"{found.still_open:,} still open"
     )
     _embedding(found.totals)
-    if found.stop_reason:
-        console.say(f"! the pipeline was stopped: {found.stop_reason}")
+    for problem in found.problems:
+        console.say(f"! {problem}")
 
 
 def plan(found: Plan) -> None:

@@ -6,6 +6,7 @@ A message names what, where and what to do; it never holds a field's value (styl
 from __future__ import annotations
 
 from enum import IntEnum
+from signal import SIGTERM
 
 
 class ExitCode(IntEnum):
@@ -17,6 +18,10 @@ class ExitCode(IntEnum):
     STOPPED = 3
     UNREACHABLE = 4
     BUSY = 5
+    INTERRUPTED = 130
+    """Ended by Ctrl-C, before its work was done."""
+    TERMINATED = 143
+    """Ended by SIGTERM, before its work was done."""
 
 
 class EverycaseError(Exception):
@@ -86,6 +91,24 @@ class DatabaseDamaged(DatabaseFault):
 
 class RowRefused(EverycaseError):
     """PostgreSQL refuses one value: too long, not text of its encoding, or against a rule of its table."""
+
+
+class RunInterrupted(EverycaseError):
+    """The run was told to end before its work was done: nothing is lost, the next run finishes it."""
+
+    exit_code = ExitCode.INTERRUPTED
+
+    @classmethod
+    def by(cls, signal_number: int | None) -> RunInterrupted:
+        """The error for a run that this signal has ended; None: it was no signal."""
+        error = cls()
+        error.exit_code = interrupted_by(signal_number)
+        return error
+
+
+def interrupted_by(signal_number: int | None) -> ExitCode:
+    """The exit code of a run that this signal has ended: 128 + its number. None: it was no signal."""
+    return ExitCode.TERMINATED if signal_number == SIGTERM else ExitCode.INTERRUPTED
 
 
 class SourceCutShort(EverycaseError):

@@ -2,12 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from everycase.domain.failures import ErrorType
-from everycase.domain.providers import Usage, add_usage
+from everycase.domain.providers import Prices, Usage, add_usage, fallback_share, told
+from everycase.domain.providers import cost as cost_of
+
+
+class RunKind(StrEnum):
+    """What a run is for."""
+
+    SYNC = "sync"
+    RECONCILE = "reconcile"
+    RETRY = "retry"
+    BUILD = "build"
+
+
+class RunStatus(StrEnum):
+    """How a run ended, or that it has not."""
+
+    RUNNING = "running"
+    COMPLETED = "completed"
+    INCOMPLETE = "incomplete"
+    """Gaps are left that nothing explains."""
+    DEFERRED = "deferred"
+    """Cases are left to the next run: the budget is spent, or the index is away."""
+    STOPPED = "stopped"
+    """So much failed that the pipeline was stopped."""
+    INTERRUPTED = "interrupted"
+    """It was told to end, or its process died."""
+    FAILED = "failed"
+    """An error ended it."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -38,6 +66,8 @@ class Deferral(StrEnum):
 
     BUDGET = "budget"
     INDEX_AWAY = "index_away"
+    INTERRUPTED = "interrupted"
+    """A person, or the system, told the run to end."""
 
 
 def deferred(cases: int, why: Deferral, cost: float) -> str:
@@ -45,10 +75,18 @@ def deferred(cases: int, why: Deferral, cost: float) -> str:
     reason = {
         Deferral.BUDGET: f"{cost:.2f} spent, and --max-cost allows no more",
         Deferral.INDEX_AWAY: "the index does not answer or takes no writes; see `everycase doctor`",
+        Deferral.INTERRUPTED: "the run was told to end",
     }[why]
     return f"{cases:,} cases are left to the next run: {reason}"
 
 
+_PROVIDER_OUTAGES = frozenset(
+    {
+        ErrorType.EMBEDDING_API_TIMEOUT,
+        ErrorType.EMBEDDING_RATE_LIMITED,
+        ErrorType.EMBEDDING_UNAVAILABLE,
+    }
+)
 INDEX_OUTAGES = frozenset(
     {ErrorType.WEAVIATE_UNAVAILABLE, ErrorType.WEAVIATE_READ_ONLY, ErrorType.WEAVIATE_TIMEOUT}
 )
@@ -86,6 +124,11 @@ class BatchResult:
     @property
     def cases(self) -> int:
         return self.created + self.updated + self.unchanged + self.superseded + self.failed
+
+    @property
+    def outages(self) -> int:
+        """Cases that failed because a provider or the index was down."""
+        return sum(n for t, n in self.failures.items() if t in _PROVIDER_OUTAGES | INDEX_OUTAGES)
 
     @property
     def met_no_index(self) -> bool:
@@ -153,3 +196,98 @@ def slowest(stages: Mapping[str, StageResult]) -> Slowest | None:
         return None
     name = max(stages, key=lambda s: stages[s].seconds)
     return Slowest(stage=name, seconds=stages[name].seconds)
+
+
+@dataclass(slots=True, kw_only=True)
+class Worked:
+    """What has been worked off so far. `stop_reason`: why the pipeline was stopped in the middle of it."""
+
+    totals: BatchResult = field(default_factory=BatchResult)
+    stop_reason: str = ""
+    deferred: int = 0
+    """Cases that are left to the next run."""
+    deferral: Deferral | None = None
+    """Why they are left."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Everything that was due was worked on."""
+        return not (self.stop_reason or self.deferral)
+
+    def add(self, other: Worked) -> None:
+        """Count what was worked off after this."""
+        self.totals.add(other.totals)
+        self.stop_reason, self.deferral = other.stop_reason, other.deferral
+        self.deferred += other.deferred
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFigures:
+    """What a run worked off, and what that cost: the same in the report of every kind of run."""
+
+    totals: BatchResult = field(default_factory=BatchResult)
+    stop_reason: str = ""
+    deferred: int = 0
+    """Cases that are left to the next run."""
+    deferral: Deferral | None = None
+    """Why they are left."""
+    cost: float = 0.0
+    providers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """What each provider did, and what it cost."""
+    fallback_share: float = 0.0
+    """Of the vectors of this run, those that a fallback made."""
+    breakers: Sequence[Mapping[str, Any]] = ()
+    """The circuit breakers that opened and closed meanwhile, in order."""
+    duration_s: float = 0.0
+
+    @classmethod
+    def of(
+        cls,
+        worked: Worked,
+        *,
+        prices: Prices,
+        space: str,
+        breakers: Sequence[Mapping[str, Any]],
+        duration_s: float,
+    ) -> RunFigures:
+        """The figures of what was worked off. `space`: the preferred embedding space."""
+        usage = worked.totals.usage
+        return cls(
+            totals=worked.totals,
+            stop_reason=worked.stop_reason,
+            deferred=worked.deferred,
+            deferral=worked.deferral,
+            cost=round(cost_of(usage, prices), 4),
+            providers=told(usage, prices),
+            fallback_share=fallback_share(usage, space),
+            breakers=breakers,
+            duration_s=duration_s,
+        )
+
+    @property
+    def problems(self) -> list[str]:
+        """Why work is left, in sentences."""
+        found = [f"the pipeline was stopped: {self.stop_reason}"] if self.stop_reason else []
+        if self.deferred:
+            found.append(deferred(self.deferred, self.deferral or Deferral.BUDGET, self.cost))
+        return found
+
+    def as_dict(self) -> dict[str, Any]:
+        totals, slow = self.totals, slowest(self.totals.stages)
+        return {
+            "embedded": totals.embedded,
+            "reused": totals.reused,
+            "embedding_calls": totals.embedding_calls,
+            "tokens": totals.tokens,
+            "cut": totals.cut,
+            "cost": self.cost,
+            "deferred": self.deferred,
+            "deferral": self.deferral,
+            "providers": {name: dict(used) for name, used in self.providers.items()},
+            "fallback_share": self.fallback_share,
+            "breakers": list(self.breakers),
+            "stages": {name: asdict(s) for name, s in totals.stages.items()},
+            "slowest_stage": slow.stage if slow else None,
+            "stop_reason": self.stop_reason,
+            "duration_s": round(self.duration_s, 3),
+        }

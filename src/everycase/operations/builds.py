@@ -7,6 +7,7 @@ from uuid import uuid4
 
 from everycase.app import App
 from everycase.operations.work import Progress
+from everycase.pipeline.ending import Ending
 from everycase.pipeline.rebuild import BuildReport
 from everycase.ports import Collection
 
@@ -19,16 +20,16 @@ def list_collections(app: App) -> Sequence[Collection]:
 
 def build(app: App, progress: Progress, *, max_cost: float | None = None) -> BuildReport:
     """Make a new collection, or continue the one that was begun."""
-    return app.new_rebuild(progress, max_cost=max_cost).build(uuid4())
+    return app.new_rebuild(progress, Ending(), max_cost=max_cost).build(uuid4())
 
 
 def switch(
     app: App, progress: Progress, *, allow_missing: int = 0, max_cost: float | None = None
 ) -> BuildReport:
     """Bring the new collection up to date, compare it with staging, and serve it in one step."""
-    return app.new_rebuild(progress, max_cost=max_cost).switch(uuid4(), allow_missing=allow_missing)
+    return app.new_rebuild(progress, Ending(), max_cost=max_cost).switch(uuid4(), allow_missing=allow_missing)
 
 
 def drop(app: App, progress: Progress, collection: str) -> None:
     """Remove a collection that is not served."""
-    app.new_rebuild(progress).drop(collection)
+    app.new_rebuild(progress, Ending()).drop(collection)

@@ -8,11 +8,13 @@ from typing import Any
 from uuid import uuid4
 
 from everycase.app import App
+from everycase.domain.completeness import unresolved
 from everycase.domain.errors import ExitCode, WrongUse
 from everycase.domain.failures import Disposition, ErrorType, FailureStage
 from everycase.operations.trace import case_keys
 from everycase.operations.work import Progress
-from everycase.pipeline.retry import Choice, Retried, retry_failures
+from everycase.pipeline.ending import Ending
+from everycase.pipeline.retry import Choice, Retried
 from everycase.store import failures
 
 __all__ = ["FailureFilter", "Inbox", "Retried"]
@@ -40,8 +42,7 @@ class Inbox:
 
     @property
     def exit_code(self) -> ExitCode:
-        waiting = any(n for d, n in self.open.items() if d != Disposition.SKIP)
-        return ExitCode.UNRESOLVED if waiting else ExitCode.CLEAN
+        return ExitCode.UNRESOLVED if unresolved(self.open) else ExitCode.CLEAN
 
 
 def list_failures(app: App, wanted: FailureFilter, *, limit: int = 100) -> Inbox:
@@ -78,4 +79,4 @@ def retry(
         raise WrongUse("say what to retry: a failure or case, --type, --stage, or --all")
     records = tuple(case_keys(which)) if which else ()
     choice = Choice(key=which, records=records, error_type=error_type, stage=stage)
-    return retry_failures(app.dsn, app.source, app.crew(progress), choice, run_id=uuid4())
+    return app.new_retry(progress, Ending()).run(uuid4(), choice)

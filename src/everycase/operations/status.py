@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from everycase.app import App
+from everycase.domain import completeness
 from everycase.domain.errors import DependencyUnreachable, ExitCode
-from everycase.domain.failures import Disposition, LoadFailure
+from everycase.domain.failures import LoadFailure
 from everycase.ports import IndexHealth
-from everycase.reconcile.count import coverage
 from everycase.store import (
     alerts,
     budget,
@@ -95,18 +95,18 @@ class Overview:
     @property
     def coverage(self) -> dict[str, float]:
         """The share of cases that have rows of each child table."""
-        return coverage(self.census)
+        return completeness.coverage(self.census)
 
     @property
     def completeness(self) -> float:
         """The share of staged cases that are loaded as they are staged; 1 where there are none."""
-        staged = self.census["staging"]
-        return self.census["completed"] / staged if staged else 1.0
+        c = self.census
+        return completeness.completeness(staged=c["staging"], completed=c["completed"])
 
     @property
     def is_clean(self) -> bool:
         return (
-            not any(n for d, n in self.open_failures.items() if d != Disposition.SKIP)
+            not completeness.unresolved(self.open_failures)
             and self.census["completed"] == self.census["staging"] == self.index_count
             and self.is_index_ready
             and not self.stop_reason
@@ -159,7 +159,7 @@ def read_status(app: App) -> Overview:
             last_sync=runs.last(conn),
             last_reconciliation=last[0] if last else None,
             jobs=schedule.last_runs(conn),
-            alerts=tuple(alerts.standing(conn)),
+            alerts=tuple(alerts.standing_rules(conn)),
             stop_reason=stop.reason if stop else None,
             index_count=count,
             is_index_ready=health.is_ready and health.is_writable,

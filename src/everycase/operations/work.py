@@ -12,14 +12,16 @@ from uuid import uuid4
 from everycase.app import App
 from everycase.domain.errors import ExitCode
 from everycase.domain.gaps import RunType
+from everycase.domain.runs import RunStatus
 from everycase.domain.thresholds import DeletionGuard
+from everycase.pipeline.ending import Ending
 from everycase.pipeline.plan import Plan, make_plan
 from everycase.pipeline.sync import SyncReport
 from everycase.pipeline.work import Progress
-from everycase.reconcile.alerting import tell_of_sync
-from everycase.reconcile.loop import Pruned
-from everycase.reconcile.loop import prune as remove_old
+from everycase.reconcile.loop import Order
 from everycase.reconcile.report import Report
+from everycase.reconcile.retention import Pruned
+from everycase.reconcile.retention import prune as remove_old
 from everycase.store import lineage, state
 
 __all__ = ["MainJob", "Plan", "Progress", "Pruned", "Report", "SyncReport"]
@@ -31,10 +33,7 @@ def sync(
     app: App, progress: Progress, *, allow_deletes: int = 0, max_cost: float | None = None
 ) -> SyncReport:
     """Bring the index up to date, and alert people where a threshold is crossed."""
-    report = app.new_sync(progress, max_cost=max_cost).run(uuid4(), allow_deletes=allow_deletes)
-    with app.pool.connection() as conn:
-        tell_of_sync(conn, app.notifier, report, app.thresholds, now=datetime.now(UTC), subject=app.subject)
-    return report
+    return app.new_sync(progress, Ending(), max_cost=max_cost).run(uuid4(), allow_deletes=allow_deletes)
 
 
 def reconcile(
@@ -48,14 +47,13 @@ def reconcile(
     max_cost: float | None = None,
 ) -> Report:
     """Compare source, staging, lineage and index, and repair what differs."""
-    return app.new_reconciliation(progress, max_cost=max_cost).run(
-        uuid4(), run_type, deep=deep, dry_run=dry_run, allow_deletes=allow_deletes
-    )
+    order = Order(run_type=run_type, deep=deep, dry_run=dry_run, allow_deletes=allow_deletes)
+    return app.new_reconciliation(progress, Ending(), max_cost=max_cost).run(uuid4(), order)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MainJob:
-    """What the main job did. `report` is None where the sync stopped the pipeline."""
+    """What the main job did. `report` is None where the sync stopped the pipeline or was told to end."""
 
     synced: SyncReport
     report: Report | None
@@ -66,7 +64,7 @@ class MainJob:
     def exit_code(self) -> ExitCode:
         if self.report is None:
             return self.synced.exit_code
-        return max(self.synced.exit_code, self.report.exit_code)
+        return self.report.exit_code
 
     def as_dict(self) -> dict[str, Any]:
         if self.report is None:
@@ -80,9 +78,9 @@ def run(
     """Sync, then reconcile with what is left of `max_cost`."""
     with open_progress() as progress:
         synced = sync(app, progress, allow_deletes=allow_deletes, max_cost=max_cost)
-    if synced.exit_code is ExitCode.STOPPED:
+    if synced.status in (RunStatus.STOPPED, RunStatus.INTERRUPTED):
         return MainJob(synced=synced, report=None, example=None)
-    left = None if max_cost is None else max(max_cost - synced.cost, 0.0)
+    left = None if max_cost is None else max(max_cost - synced.figures.cost, 0.0)
     with open_progress() as progress:
         report = reconcile(app, progress, RunType.MANUAL, allow_deletes=allow_deletes, max_cost=left)
     with app.pool.connection() as conn:

@@ -17,7 +17,7 @@ from everycase.pipeline.load import index_object, load
 from everycase.pipeline.process import Processor
 from everycase.pipeline.redact import Redacted, redact
 from everycase.ports import UpsertStatus, VectorIndex
-from everycase.store import ledger, staging
+from everycase.store import ledger, locks, staging
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +29,8 @@ class Builder:
 
     def build(self, run_id: UUID, ids: Sequence[str]) -> BatchResult:
         """Make these cases in the index. Raises only when PostgreSQL cannot be used."""
-        return one_by_one(lambda some: self._batch(run_id, some), ids, given_up)
+        with self.world.pool.connection() as conn, locks.at_work(conn, locks.BUILD):
+            return one_by_one(lambda some: self._batch(run_id, some), ids, given_up)
 
     def _batch(self, run_id: UUID, ids: Sequence[str]) -> BatchResult:
         result = BatchResult()

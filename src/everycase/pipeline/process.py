@@ -31,7 +31,7 @@ from everycase.pipeline.load import index_object, is_doubtful, load
 from everycase.pipeline.redact import Redacted, redact
 from everycase.pipeline.removal import remove_quarantined
 from everycase.ports import Embedder, Redactor, UpsertOutcome, UpsertStatus, VectorIndex
-from everycase.store import ledger, lineage, staging
+from everycase.store import ledger, lineage, locks, staging
 from everycase.store.db import Connection, Pool
 
 log = structlog.get_logger()
@@ -63,11 +63,12 @@ class Processor:
         An error that nobody foresaw takes one case, not its batch: the batch is split until it stands alone.
         """
         joins: dict[str, JoinResult] = {}
-        return one_by_one(
-            lambda some: _Batch(self, self._books(run_id, joins), some).run(),
-            ids,
-            lambda some, error: self._give_up(self._books(run_id, joins), some, error),
-        )
+        with self.pool.connection() as conn, locks.at_work(conn, locks.PIPELINE):
+            return one_by_one(
+                lambda some: _Batch(self, self._books(run_id, joins), some).run(),
+                ids,
+                lambda some, error: self._give_up(self._books(run_id, joins), some, error),
+            )
 
     def give_up(self, run_id: UUID, ids: Sequence[str], error: Exception | None) -> BatchResult:
         """Open a failure for each of these cases; the next run tries again, twice (contract §11)."""

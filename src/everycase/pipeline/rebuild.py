@@ -6,22 +6,21 @@ become old is finished by the next one: it looks at what the collection holds an
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self
 from uuid import UUID
 
-from everycase.domain import fingerprint, providers
+from everycase.domain import fingerprint
+from everycase.domain.alerts import Facts, Told
 from everycase.domain.cases import IndexObject
-from everycase.domain.errors import DependencyUnreachable, ExitCode, WrongUse
-from everycase.domain.failures import LoadFailure
-from everycase.domain.runs import BatchResult, Deferral, deferred
+from everycase.domain.errors import ExitCode, WrongUse, interrupted_by
+from everycase.domain.runs import BatchResult, Deferral, RunFigures
 from everycase.pipeline.build import given_up
-from everycase.pipeline.work import LOCK_WAIT_S, Crew, Work
+from everycase.pipeline.run import LOCK_WAIT_S, OpenRun, RunEnd, Shell, reaching_index
+from everycase.pipeline.work import Crew, Work
 from everycase.ports import Collections
-from everycase.store import builds, db, locks, state
+from everycase.store import budget, builds, locks
 from everycase.store.builds import Listing
 from everycase.store.db import Connection
 
@@ -31,12 +30,12 @@ READ_PAGE = 200
 DELETE_BATCH = 1000
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BuildReport:
     """What a build came to, and whether it is served now."""
 
     collection: str
-    totals: BatchResult = field(default_factory=BatchResult)
+    figures: RunFigures
     deleted: int = 0
     """Objects of cases that are gone."""
     count: int = 0
@@ -46,22 +45,26 @@ class BuildReport:
     """Objects that were read back and probed."""
     unlike: int = 0
     """Those of them that were not as they were written, or that their own vector did not find: removed."""
-    deferred: int = 0
-    deferral: Deferral | None = None
-    cost: float = 0.0
-    stop_reason: str = ""
     is_served: bool = False
     adopted: int = 0
-    duration_s: float = 0.0
+    ended_by: int | None = None
+    """The signal that ended it early."""
+    undelivered: Sequence[str] = ()
+
+    facts = Facts()
+    """A build says nothing of the served index, so it is judged by no rule."""
+    is_fully_clean = False
+
+    @property
+    def totals(self) -> BatchResult:
+        return self.figures.totals
 
     @property
     def problems(self) -> list[str]:
-        found = [self.stop_reason] if self.stop_reason else []
+        found = self.figures.problems
         if self.totals.failed:
             kinds = ", ".join(f"{n:,} {t}" for t, n in sorted(self.totals.failures.items()))
             found.append(f"{self.totals.failed:,} cases could not be built: {kinds}")
-        if self.deferred:
-            found.append(deferred(self.deferred, self.deferral or Deferral.BUDGET, self.cost))
         if self.unlike:
             found.append(f"{self.unlike:,} objects were not as they were written: removed; build again")
         if self.lacking:
@@ -69,34 +72,32 @@ class BuildReport:
                 f"{self.lacking:,} cases of the served collection are not in {self.collection}: build again, "
                 f"or approve it with --allow-missing {self.lacking}"
             )
-        return found
+        return [*found, *Told(undelivered=self.undelivered).problems]
 
     @property
     def exit_code(self) -> ExitCode:
+        if self.figures.deferral is Deferral.INTERRUPTED:
+            return interrupted_by(self.ended_by)
         return ExitCode.UNRESOLVED if self.problems and not self.is_served else ExitCode.CLEAN
 
+    def with_alerts(self, told: Told) -> Self:
+        return replace(self, undelivered=told.undelivered)
+
     def as_dict(self) -> dict[str, Any]:
-        t = self.totals
         return {
             "collection": self.collection,
             "served": self.is_served,
-            "built": t.created,
-            "failed": t.failed,
-            "failures": t.failures,
+            "built": self.totals.created,
+            "failed": self.totals.failed,
+            "failures": self.totals.failures,
             "deleted": self.deleted,
             "count": self.count,
             "lacking": self.lacking,
             "compared": self.compared,
             "unlike": self.unlike,
-            "deferred": self.deferred,
-            "embedded": t.embedded,
-            "reused": t.reused,
-            "embedding_calls": t.embedding_calls,
-            "tokens": t.tokens,
-            "cost": self.cost,
+            **self.figures.as_dict(),
             "adopted": self.adopted,
             "problems": self.problems,
-            "duration_s": round(self.duration_s, 3),
         }
 
 
@@ -107,9 +108,9 @@ class Rebuild:
     `work`: `Builder.build` for a collection and a run, in a form that the engine may hand to other processes.
     """
 
-    dsn: str
-    collections: Collections
-    crew: Crew
+    shell: Shell
+    collections: Callable[[], Collections]
+    crew: Callable[[], Crew]
     work: Callable[[str, UUID], Work]
     sample: int
     """Objects that are read back and probed before a collection is served."""
@@ -117,20 +118,9 @@ class Rebuild:
     def build(self, run_id: UUID) -> BuildReport:
         """Make what the collection under way lacks; begin one where there is none.
 
-        Raises `PipelineStopped`, `WrongUse` when another build is at work, `DependencyUnreachable`.
+        Raises as `Shell.carry_out` does.
         """
-        started = time.perf_counter()
-        with (
-            db.connect(self.dsn) as conn,
-            locks.wait_for(conn, locks.BUILD, seconds=LOCK_WAIT_S),
-            _reaching(),
-        ):
-            state.check(conn)
-            report = BuildReport(collection=self._under_way(conn))
-            self._catch_up(conn, report, run_id)
-            self._look(conn, report)
-        report.duration_s = time.perf_counter() - started
-        return report
+        return self.shell.carry_out(run_id, self._job)
 
     def switch(self, run_id: UUID, *, allow_missing: int = 0) -> BuildReport:
         """Serve the build: brought up to date first, and compared; nothing else runs meanwhile.
@@ -138,98 +128,165 @@ class Rebuild:
         It is not served where it lacks more than `allow_missing` cases of the served one. Raises as
         `build` does, and `WrongUse` where nothing is being built.
         """
-        started = time.perf_counter()
-        with self._alone() as conn, locks.wait_for(conn, locks.PIPELINE, seconds=LOCK_WAIT_S):
-            state.check(conn)
-            name = builds.opened(conn)
-            if name is None:
-                raise WrongUse("no index is being built: begin with `everycase index build`")
-            report = BuildReport(collection=name)
-            if not self._is_served(name):
-                self._catch_up(conn, report, run_id)
-            listing = self._look(conn, report)
-            self._compare(listing, report, seed=run_id.int % 2**31)
-            if not report.unlike and report.lacking <= allow_missing and not report.stop_reason:
-                self._serve(conn, listing, report)
-        report.duration_s = time.perf_counter() - started
-        return report
+        shell = replace(self.shell, held=(locks.BUILD, locks.PIPELINE))
+        return shell.carry_out(
+            run_id, lambda run: _SwitchJob(build=self._job(run), allow_missing=allow_missing)
+        )
+
+    def _job(self, run: OpenRun) -> _BuildJob:
+        return _BuildJob(
+            run=run,
+            collections=self.collections(),
+            crew=self.crew(),
+            make_work=self.work,
+            sample=self.sample,
+        )
 
     def drop(self, name: str) -> None:
         """Remove a collection that is not served; a build that it was is given up. Raises `WrongUse`."""
         with (
-            db.connect(self.dsn) as conn,
+            self.shell.connect() as conn,
             locks.wait_for(conn, locks.BUILD, seconds=LOCK_WAIT_S),
-            _reaching(),
+            reaching_index(),
         ):
-            self.collections.drop(name)
+            self.collections().drop(name)
             if builds.opened(conn) == name:
                 builds.end(conn)
 
-    @contextmanager
-    def _alone(self) -> Iterator[Connection]:
-        with (
-            db.connect(self.dsn) as conn,
-            locks.wait_for(conn, locks.BUILD, seconds=LOCK_WAIT_S),
-            _reaching(),
-        ):
-            yield conn
+
+@dataclass(kw_only=True)
+class _BuildJob:
+    """One build at work, and what it has found so far. Its books are the collections themselves."""
+
+    run: OpenRun
+    collections: Collections
+    crew: Crew
+    make_work: Callable[[str, UUID], Work]
+    sample: int
+    collection: str = ""
+    deleted: int = 0
+    count: int = 0
+    lacking: int = 0
+    compared: int = 0
+    unlike: int = 0
+    is_served: bool = False
+    adopted: int = 0
+
+    def begin(self) -> None:
+        """Open the collection that is under way, or a new one."""
+        spaces = self.crew.processor.embedder.spaces
+        name = builds.opened(self.run.conn)
+        there = {c.name: c for c in self.collections.listed()}
+        if name is None or name not in there or there[name].is_served:
+            name = self.collections.create(spaces)
+            builds.begin(self.run.conn, name)
+        else:
+            self.collections.open(name).prepare(spaces)
+        self.collection = name
+
+    def work(self) -> None:
+        self.catch_up()
+        self.look()
+
+    def summarise(self, conn: Connection, end: RunEnd) -> BuildReport:  # noqa: ARG002 - no books to say it in
+        processor = self.crew.processor
+        breakers = budget.transitions(conn, since=self.run.database_time)
+        return BuildReport(
+            collection=self.collection,
+            figures=self.run.figures(processor.prices, processor.embedder.space, breakers),
+            deleted=self.deleted,
+            count=self.count,
+            lacking=self.lacking,
+            compared=self.compared,
+            unlike=self.unlike,
+            is_served=self.is_served,
+            adopted=self.adopted,
+            ended_by=self.crew.ending.signal,
+        )
+
+    def keep(self, conn: Connection, report: BuildReport) -> None:
+        """Nothing to close."""
 
     # ── steps ────────────────────────────────────────────────────────────────────────────────
 
-    def _under_way(self, conn: Connection) -> str:
-        name = builds.opened(conn)
-        there = {c.name: c for c in self.collections.listed()}
-        if name is None or name not in there or there[name].is_served:
-            name = self.collections.create(self.crew.processor.embedder.spaces)
-            builds.begin(conn, name)
-        else:
-            self.collections.open(name).prepare(self.crew.processor.embedder.spaces)
-        return name
-
-    def _is_served(self, name: str) -> bool:
-        """A switch that was killed has served it already, and only the books are open."""
-        return any(c.name == name and c.is_served for c in self.collections.listed())
-
-    def _catch_up(self, conn: Connection, report: BuildReport, run_id: UUID) -> None:
-        world, index = self.crew.processor, self.collections.open(report.collection)
-        listing = Listing(conn, index.manifest())
+    def catch_up(self) -> None:
+        """Delete what is gone, and make what is missing or old."""
+        recipe, index = self.crew.processor.recipe, self.collections.open(self.collection)
+        listing = Listing(self.run.conn, index.manifest())
         for ids in listing.extra(size=DELETE_BATCH):
-            report.deleted += index.delete(ids)
-        done = self.crew.through(
-            self.work(report.collection, run_id),
-            listing.batches(recipe=world.recipe, size=self.crew.batch_size),
-            due=listing.due(recipe=world.recipe),
+            self.deleted += index.delete(ids)
+        self.crew.through(
+            self.run,
+            self.make_work(self.collection, self.run.run_id),
+            listing.batches(recipe=recipe, size=self.crew.batch_size),
+            due=listing.due(recipe=recipe),
             give_up=given_up,
         )
-        report.totals, report.stop_reason = done.totals, done.stop_reason
-        report.deferred, report.deferral = done.deferred, done.deferral
-        report.cost = round(providers.cost(done.totals.usage, world.prices), 4)
 
-    def _look(self, conn: Connection, report: BuildReport) -> Listing:
+    def look(self) -> Listing:
         """What the collection holds now, by its own word."""
-        index = self.collections.open(report.collection)
-        listing = Listing(conn, index.manifest())
-        report.count, report.lacking = index.count(), listing.lacking()
+        index = self.collections.open(self.collection)
+        listing = Listing(self.run.conn, index.manifest())
+        self.count, self.lacking = index.count(), listing.lacking()
         return listing
 
-    def _compare(self, listing: Listing, report: BuildReport, *, seed: int) -> None:
-        """A sample is read back and probed; what is not as it was written goes, to be built again."""
-        index = self.collections.open(report.collection)
-        sample = listing.sample(size=self.sample, seed=seed)
+    def compare(self, listing: Listing) -> None:
+        """Read back and probe a sample; what is not as it was written is removed, to be built again."""
+        index = self.collections.open(self.collection)
+        sample = listing.sample(size=self.sample, seed=self.run.run_id.int % 2**31)
         for start in range(0, len(sample), READ_PAGE):
             ids = sample[start : start + READ_PAGE]
             good = {o.stamps.object_id for o in index.objects(ids) if _is_as_written(o)} & index.probe(ids)
             bad = [i for i in ids if i not in good]
             index.delete(bad)
-            report.compared, report.unlike = report.compared + len(ids), report.unlike + len(bad)
+            self.compared, self.unlike = self.compared + len(ids), self.unlike + len(bad)
 
-    def _serve(self, conn: Connection, listing: Listing, report: BuildReport) -> None:
+    def serve(self, listing: Listing) -> None:
         """In one transaction with the books: killed in the middle, the next switch does the same."""
+        conn = self.run.conn
         with conn.transaction():
-            report.adopted = listing.adopt()
+            self.adopted = listing.adopt()
             builds.end(conn)
-            self.collections.serve(report.collection)
-        report.is_served = True
+            self.collections.serve(self.collection)
+        self.is_served = True
+
+
+@dataclass(kw_only=True)
+class _SwitchJob:
+    """One switch at work: a build that is brought up to date, compared and served."""
+
+    build: _BuildJob
+    allow_missing: int
+
+    def begin(self) -> None:
+        name = builds.opened(self.build.run.conn)
+        if name is None:
+            raise WrongUse("no index is being built: begin with `everycase index build`")
+        self.build.collection = name
+
+    def work(self) -> None:
+        build = self.build
+        if not self._was_served_before():
+            build.catch_up()
+        listing = build.look()
+        build.compare(listing)
+        if not build.unlike and build.lacking <= self.allow_missing and not self._is_cut_short():
+            build.serve(listing)
+
+    def _is_cut_short(self) -> bool:
+        worked = self.build.run.worked
+        return bool(worked.stop_reason) or worked.deferral is Deferral.INTERRUPTED
+
+    def _was_served_before(self) -> bool:
+        """True if a switch that was killed has served the collection, and only the books are open."""
+        name = self.build.collection
+        return any(c.name == name and c.is_served for c in self.build.collections.listed())
+
+    def summarise(self, conn: Connection, end: RunEnd) -> BuildReport:
+        return self.build.summarise(conn, end)
+
+    def keep(self, conn: Connection, report: BuildReport) -> None:
+        """Nothing to close."""
 
 
 def _is_as_written(o: IndexObject) -> bool:
@@ -237,13 +294,3 @@ def _is_as_written(o: IndexObject) -> bool:
         fingerprint.object_hash(o.properties, o.composite) == o.stamps.object_hash
         and fingerprint.vector_hash(o.vector) == o.stamps.vector_hash
     )
-
-
-@contextmanager
-def _reaching() -> Iterator[None]:
-    try:
-        yield
-    except LoadFailure as e:
-        raise DependencyUnreachable(
-            f"the index cannot be used ({e}): what is served is as it was; do it again when it is back"
-        ) from None

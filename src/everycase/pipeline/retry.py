@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
 from uuid import UUID
 
-from everycase.domain.errors import ExitCode, WrongUse
-from everycase.domain.failures import ErrorType, FailureStage
-from everycase.domain.runs import BatchResult
+from everycase.domain.alerts import Facts, Told, work_facts
+from everycase.domain.errors import ExitCode, WrongUse, interrupted_by
+from everycase.domain.failures import Disposition, ErrorType, FailureStage
+from everycase.domain.runs import BatchResult, Deferral, RunFigures
 from everycase.pipeline.extract import Extraction
-from everycase.pipeline.work import LOCK_WAIT_S, Crew
+from everycase.pipeline.run import OpenRun, RunEnd, Shell
+from everycase.pipeline.work import Crew
 from everycase.ports import Source
-from everycase.store import db, failures, locks, reads, staging, state
+from everycase.store import budget, failures, reads, staging
 from everycase.store.db import Connection
 from everycase.store.failures import Rearmed
 
@@ -35,79 +37,129 @@ class Retried:
 
     retried: int
     still_open: int
-    totals: BatchResult
-    stop_reason: str
+    figures: RunFigures
+    facts: Facts = field(default_factory=Facts)
+    ended_by: int | None = None
+    """The signal that ended it early."""
+    undelivered: Sequence[str] = ()
+
+    is_fully_clean = False
+    """A retry compares nothing, so it sends no heartbeat."""
+
+    @property
+    def totals(self) -> BatchResult:
+        return self.figures.totals
 
     @property
     def recovered(self) -> int:
         return self.retried - self.still_open
 
     @property
+    def problems(self) -> list[str]:
+        return [*self.figures.problems, *Told(undelivered=self.undelivered).problems]
+
+    @property
     def exit_code(self) -> ExitCode:
-        if self.stop_reason:
+        if self.figures.stop_reason:
             return ExitCode.STOPPED
+        if self.figures.deferral is Deferral.INTERRUPTED:
+            return interrupted_by(self.ended_by)
         return ExitCode.UNRESOLVED if self.still_open else ExitCode.CLEAN
+
+    def with_alerts(self, told: Told) -> Self:
+        return replace(self, undelivered=told.undelivered)
 
     def as_dict(self) -> dict[str, Any]:
         return {
             "retried": self.retried,
             "recovered": self.recovered,
             "still_open": self.still_open,
-            "embedded": self.totals.embedded,
-            "reused": self.totals.reused,
-            "embedding_calls": self.totals.embedding_calls,
-            "stop_reason": self.stop_reason,
+            **self.figures.as_dict(),
+            "problems": self.problems,
         }
 
 
-def retry_failures(dsn: str, source: Source, crew: Crew, choice: Choice, *, run_id: UUID) -> Retried:
-    """Make the chosen failures due and work them off, and nothing else.
+@dataclass(frozen=True, kw_only=True)
+class Retry:
+    """A retry that is ready to run."""
 
-    Raises `WrongUse` where the one that is asked for cannot be tried, `PipelineStopped` when nothing may run.
-    """
-    now = crew.processor.clock
-    with db.connect(dsn) as conn, locks.wait_for(conn, locks.PIPELINE, seconds=LOCK_WAIT_S):
-        state.check(conn)
-        reads.bind(conn, source.identity)
-        chosen = failures.rearm(
-            conn,
-            now=now(),
+    shell: Shell
+    source: Callable[[], Source]
+    crew: Callable[[], Crew]
+
+    def run(self, run_id: UUID, choice: Choice) -> Retried:
+        """Make the chosen failures due and work them off, and nothing else.
+
+        Raises as `Shell.carry_out` does, and `WrongUse` where the one that is asked for cannot be tried.
+        """
+        return self.shell.carry_out(
+            run_id, lambda run: _RetryJob(run=run, source=self.source(), crew=self.crew(), choice=choice)
+        )
+
+
+@dataclass(kw_only=True)
+class _RetryJob:
+    """One retry at work. It has no books of its own: the failures say what became of them."""
+
+    run: OpenRun
+    source: Source
+    crew: Crew
+    choice: Choice
+    chosen: Sequence[Rearmed] = ()
+
+    def begin(self) -> None:
+        reads.bind(self.run.conn, self.source.identity)
+
+    def work(self) -> None:
+        run, processor, choice = self.run, self.crew.processor, self.choice
+        self.chosen = failures.rearm(
+            run.conn,
+            now=processor.clock(),
             key=choice.key,
             records=choice.records,
             error_type=choice.error_type,
             stage=choice.stage,
         )
-        if not chosen and choice.key:
+        if not self.chosen and choice.key:
             raise WrongUse(
                 "that has no open failure (what is merely noted is not tried): look with `everycase failures`"
             )
-        _read_again(conn, source, crew, chosen, run_id)
-        crew.processor.index.prepare(crew.processor.embedder.spaces)
-        worked = crew.work_off(conn, run_id, source=source.kind, only=sorted({f.record_id for f in chosen}))
-        left = failures.open_among(conn, [f.failure_id for f in chosen])
-    return Retried(
-        retried=len(chosen), still_open=len(left), totals=worked.totals, stop_reason=worked.stop_reason
-    )
+        self._read_again()
+        processor.index.prepare(processor.embedder.spaces)
+        only = sorted({f.record_id for f in self.chosen})
+        self.crew.work_off(run, source=self.source.kind, only=only)
 
+    def _read_again(self) -> None:
+        """Failures of rows and of missing parents are tried where they arose: at the source."""
+        conn, source, processor = self.run.conn, self.source, self.crew.processor
+        doubtful = {f.source_object for f in self.chosen if f.stage is FailureStage.EXTRACTION}
+        waiting = any(f.error_type is ErrorType.MISSING_CHILD_DATA for f in self.chosen)
+        if not doubtful and not waiting:
+            return
+        for obj in processor.catalogue.objects:
+            if obj.name in doubtful:
+                staging.set_mark(conn, obj, source.identity, "")
+        Extraction(
+            conn=conn,
+            source=source,
+            catalogue=processor.catalogue,
+            guard=self.crew.guard(0),
+            run_id=self.run.run_id,
+            now=processor.clock(),
+            on_rows=self.crew.rows,
+        ).run()
 
-def _read_again(
-    conn: Connection, source: Source, crew: Crew, chosen: Sequence[Rearmed], run_id: UUID
-) -> None:
-    """Failures of rows and of missing parents are tried where they arose: at the source."""
-    catalogue = crew.processor.catalogue
-    doubtful = {f.source_object for f in chosen if f.stage is FailureStage.EXTRACTION}
-    waiting = any(f.error_type is ErrorType.MISSING_CHILD_DATA for f in chosen)
-    if not doubtful and not waiting:
-        return
-    for obj in catalogue.objects:
-        if obj.name in doubtful:
-            staging.set_mark(conn, obj, source.identity, "")
-    Extraction(
-        conn=conn,
-        source=source,
-        catalogue=catalogue,
-        guard=crew.guard(0),
-        run_id=run_id,
-        now=crew.processor.clock(),
-        on_rows=crew.progress.rows,
-    ).run()
+    def summarise(self, conn: Connection, end: RunEnd) -> Retried:  # noqa: ARG002 - no books to say it in
+        run, processor = self.run, self.crew.processor
+        breakers = budget.transitions(conn, since=run.database_time)
+        waiting = failures.tally(conn).get(Disposition.MANUAL_REVIEW, 0)
+        return Retried(
+            retried=len(self.chosen),
+            still_open=len(failures.open_among(conn, [f.failure_id for f in self.chosen])),
+            figures=run.figures(processor.prices, processor.embedder.space, breakers),
+            facts=replace(work_facts(run.worked.totals), manual_review=waiting),
+            ended_by=self.crew.ending.signal,
+        )
+
+    def keep(self, conn: Connection, report: Retried) -> None:
+        """Nothing to close."""

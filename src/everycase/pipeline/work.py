@@ -6,6 +6,7 @@ What sync and reconciliation have in common.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
@@ -15,20 +16,16 @@ import structlog
 
 from everycase.domain.errors import EverycaseError
 from everycase.domain.providers import Purse, cost
-from everycase.domain.runs import BatchResult, Deferral
+from everycase.domain.runs import BatchResult, Deferral, Worked
 from everycase.domain.thresholds import DeletionGuard, Thresholds, must_stop
 from everycase.pipeline import engine, removal
-from everycase.pipeline.engine import EngineSpec
+from everycase.pipeline.ending import Ending
+from everycase.pipeline.engine import EngineSpec, Outcome
 from everycase.pipeline.process import Processor
+from everycase.pipeline.run import OpenRun
 from everycase.store import lineage, state
-from everycase.store.db import Connection
 
 log = structlog.get_logger()
-
-LOCK_WAIT_S = 30.0
-"""How long a run waits for the backend of a killed one to let go of the lock."""
-
-DELETE_BATCH = 1000
 
 MOST_WITHOUT_INDEX = 3
 """Batches in a row that have waited for an index in vain; the others need not."""
@@ -51,29 +48,6 @@ class Progress(Protocol):
     def batch(self, result: BatchResult) -> None: ...
 
 
-@dataclass(slots=True, kw_only=True)
-class Worked:
-    """What working off came to. `stop_reason`: why the pipeline was stopped in the middle of it."""
-
-    totals: BatchResult = field(default_factory=BatchResult)
-    stop_reason: str = ""
-    deferred: int = 0
-    """Cases that are left to the next run."""
-    deferral: Deferral | None = None
-    """Why."""
-
-    @property
-    def is_whole(self) -> bool:
-        """Everything that was due was worked on."""
-        return not (self.stop_reason or self.deferral)
-
-    def add(self, other: Worked) -> None:
-        """What came of working on after this."""
-        self.totals.add(other.totals)
-        self.stop_reason, self.deferral = other.stop_reason, other.deferral
-        self.deferred += other.deferred
-
-
 @dataclass(frozen=True, kw_only=True)
 class Crew:
     """A processor and the engine that its batches run on.
@@ -88,6 +62,7 @@ class Crew:
     stall_s: float
     thresholds: Thresholds
     progress: Progress
+    ending: Ending
     max_cost: float | None = None
     """What this run may spend on embedding, in the money of the prices."""
 
@@ -95,109 +70,167 @@ class Crew:
         """What this run may delete by itself."""
         return DeletionGuard(allowed=allow_deletes, most=self.thresholds.deletions)
 
-    def work_off(
-        self, conn: Connection, run_id: UUID, *, source: str, only: Sequence[str] | None = None
-    ) -> Worked:
-        """Everything that is due (of `only` these cases) through the stages.
+    def rows(self, source_object: str, count: int) -> None:
+        """Pass on how many rows have been read. Raises `RunInterrupted` once the run is told to end."""
+        self.progress.rows(source_object, count)
+        self.ending.check()
+
+    def work_off(self, run: OpenRun, *, source: str, only: Sequence[str] | None = None) -> Worked:
+        """Bring everything that is due (of `only` these cases) through the stages; returns what came of it.
 
         Stops the pipeline, and itself, when more fail than may (contract §13).
         """
-        world = self.processor
+        processor, conn = self.processor, run.conn
         due = lineage.track(
-            conn, run_id=run_id, source=source, recipe=world.recipe, now=world.clock(), only=only
+            conn,
+            run_id=run.run_id,
+            source=source,
+            recipe=processor.recipe,
+            now=processor.clock(),
+            only=only,
         )
-        found = self.through(
-            self.work(run_id),
-            lineage.batches(conn, run_id=run_id, size=self.batch_size),
+        worked = self.through(
+            run,
+            self.work(run.run_id),
+            lineage.batches(conn, run_id=run.run_id, size=self.batch_size),
             due=due,
-            give_up=partial(world.give_up, run_id),
+            give_up=partial(processor.give_up, run.run_id),
         )
-        if found.stop_reason:
-            state.stop(conn, reason=found.stop_reason, run_id=run_id, now=world.clock())
-            log.warning("pipeline_stopped", failed=found.totals.blamed, cases=found.totals.cases)
-        return found
+        if worked.stop_reason:
+            state.stop(conn, reason=worked.stop_reason, run_id=run.run_id, now=processor.clock())
+            log.warning("pipeline_stopped", failed=worked.totals.blamed, cases=worked.totals.cases)
+        return worked
 
-    def through(self, work: Work, batches: Iterable[list[str]], *, due: int, give_up: GiveUp) -> Worked:
-        """Batches of together `due` cases through `work`, on the engine.
+    def through(
+        self, run: OpenRun, work: Work, batches: Iterable[list[str]], *, due: int, give_up: GiveUp
+    ) -> Worked:
+        """Bring batches of together `due` cases through `work`, on the engine; returns what came of it.
 
-        Until the purse is empty or the index is away (`deferral`), or more fail than may (`stop_reason`).
+        Ends early when the purse is empty, the index is away or the run is told to end (`deferral`), and
+        when more fail than may (`stop_reason`). What the workers have begun by then is finished and
+        counted in `run.worked`, also where one of them raises: that error comes out when they are done.
         """
+        shift = _Shift(crew=self, batches=iter(batches), due=due, give_up=give_up)
         self.progress.start(due)
-        found, purse, without_index = Worked(), self._purse(), 0
-        outcomes = engine.run(self.engine, work, _Affordable(batches, purse), stall_s=self.stall_s)
-        for outcome in outcomes:
-            if outcome.value is not None:
-                result = outcome.value
-            else:
-                result = _rescue(outcome.batch, outcome.error, give_up)
-            found.totals.add(result)
-            purse.pay(cost(result.usage, self.processor.prices))
-            self.progress.batch(result)
-            without_index = without_index + 1 if result.met_no_index else 0
-            if without_index == MOST_WITHOUT_INDEX:
-                found.deferral = Deferral.INDEX_AWAY
-            elif self._is_too_much(found.totals, due):
-                found.stop_reason = self._reason(found.totals)
-            if found.deferral or found.stop_reason:
-                outcomes.close()
-                break
-        if not found.stop_reason and not purse.can_afford:
-            found.deferral = Deferral.BUDGET
-        if found.deferral:
-            found.deferred = due - found.totals.cases
-        return found
+        outcomes = engine.run(
+            self.engine, work, shift, stall_s=self.stall_s, should_end=lambda: shift.is_over
+        )
+        try:
+            with closing(outcomes):
+                for outcome in outcomes:
+                    shift.take(outcome)
+        finally:
+            shift.settle()
+            run.worked.add(shift.worked)
+        if shift.error:
+            raise shift.error
+        return shift.worked
 
-    def _purse(self) -> Purse:
-        world = self.processor
-        tokens = world.embedder.estimate_tokens(self.batch_size * CHARACTERS_A_CASE)
-        return Purse(limit=self.max_cost, guess=tokens / 1e6 * world.preferred_price)
+    def purse(self) -> Purse:
+        """What this run may spend, with a guess at the price of a batch."""
+        processor = self.processor
+        tokens = processor.embedder.estimate_tokens(self.batch_size * CHARACTERS_A_CASE)
+        return Purse(limit=self.max_cost, guess=tokens / 1e6 * processor.preferred_price)
 
-    def delete_gone(self, conn: Connection, run_id: UUID, *, absent: bool = False) -> int:
-        """Take what the source has no longer out of the index, then say so in the lineage.
+    def delete_gone(self, run: OpenRun, *, absent: bool = False) -> int:
+        """Delete the objects of cases that the source no longer has, then mark their lineage; how many.
 
         `absent`: also cases that staging does not know at all.
         """
-        world = self.processor
-        removal.remove_quarantined(conn, world.index, run_id=run_id)
-        return removal.delete_gone(conn, world.index, run_id=run_id, now=world.clock(), absent=absent)
-
-    def _is_too_much(self, totals: BatchResult, due: int) -> bool:
-        fresh = totals.cases - totals.retries
-        return must_stop(
-            done=fresh, failed=totals.blamed, planned=due - totals.retries, thresholds=self.thresholds
-        )
-
-    def _reason(self, totals: BatchResult) -> str:
-        worst = max(totals.failures, key=lambda t: totals.failures[t])
-        return (
-            f"{totals.blamed:,} of {totals.cases - totals.retries:,} cases failed, more than "
-            f"{self.thresholds.failure_rate:.0%}; most of them with {worst}"
-        )
+        index, now = self.processor.index, self.processor.clock()
+        removal.remove_quarantined(run.conn, index, run_id=run.run_id)
+        return removal.delete_gone(run.conn, index, run_id=run.run_id, now=now, absent=absent)
 
 
-def _rescue(ids: Sequence[str], error: Exception | None, give_up: GiveUp) -> BatchResult:
-    """A batch that no worker survived is given up here; what is down is said so."""
-    if isinstance(error, EverycaseError):
-        raise error
-    log.warning("batch_failed", cases=len(ids), error=type(error).__name__)
-    return give_up(ids, error)
+@dataclass(kw_only=True)
+class _Shift:
+    """Batches given out while the purse allows and nothing ends the run, and what came of them.
 
-
-class _Affordable:
-    """Batches while the purse allows; the others stay in progress, for the next run.
-
-    The engine asks again whenever a batch is done, and what that has cost may allow another one then.
+    The engine asks for another one whenever a batch is done, and what that has cost may allow one then.
+    Cases that are not given out stay in progress, for the next run.
     """
 
-    def __init__(self, batches: Iterable[list[str]], purse: Purse) -> None:
-        self._batches, self._purse = iter(batches), purse
+    crew: Crew
+    batches: Iterator[list[str]]
+    due: int
+    give_up: GiveUp
+    worked: Worked = field(default_factory=Worked)
+    error: Exception | None = None
+    without_index: int = 0
+    """Batches in a row that met no index."""
+    purse: Purse = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.purse = self.crew.purse()
 
     def __iter__(self) -> Iterator[list[str]]:
         return self
 
     def __next__(self) -> list[str]:
-        if not self._purse.can_afford:
+        if not self.purse.can_afford:
             raise StopIteration
-        batch = next(self._batches)
-        self._purse.give()
+        batch = next(self.batches)
+        self.purse.give()
         return batch
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no further batch may begin."""
+        return bool(self.error or not self.worked.is_whole or self.crew.ending.is_asked)
+
+    def take(self, outcome: Outcome[list[str], BatchResult]) -> None:
+        """Count a batch, and judge whether the run may go on."""
+        try:
+            result = outcome.value or self._rescue(outcome)
+        except EverycaseError as e:
+            self.error = self.error or e
+            return
+        self.worked.totals.add(result)
+        self.purse.pay(cost(result.usage, self.crew.processor.prices))
+        self.crew.progress.batch(result)
+        self._judge(result)
+
+    def _rescue(self, outcome: Outcome[list[str], BatchResult]) -> BatchResult:
+        """Give up a batch that no worker survived. Raises the error of one that could not be worked on."""
+        ids, error = outcome.batch, outcome.error
+        if isinstance(error, EverycaseError):
+            raise error
+        log.warning("batch_failed", cases=len(ids), error=type(error).__name__)
+        return self.give_up(ids, error)
+
+    def _judge(self, result: BatchResult) -> None:
+        self.without_index = self.without_index + 1 if result.met_no_index else 0
+        if not self.worked.is_whole:
+            return
+        if self.without_index == MOST_WITHOUT_INDEX:
+            self.worked.deferral = Deferral.INDEX_AWAY
+        elif self._is_too_much():
+            self.worked.stop_reason = self._reason()
+
+    def settle(self) -> None:
+        """Say what is left, and why, once the last batch is counted."""
+        worked = self.worked
+        left = self.due - worked.totals.cases
+        if worked.is_whole and left and self.crew.ending.is_asked:
+            worked.deferral = Deferral.INTERRUPTED
+        elif worked.is_whole and not self.purse.can_afford:
+            worked.deferral = Deferral.BUDGET
+        if worked.deferral:
+            worked.deferred = left
+
+    def _is_too_much(self) -> bool:
+        totals = self.worked.totals
+        return must_stop(
+            done=totals.cases - totals.retries,
+            failed=totals.blamed,
+            planned=self.due - totals.retries,
+            thresholds=self.crew.thresholds,
+        )
+
+    def _reason(self) -> str:
+        totals = self.worked.totals
+        worst = max(totals.failures, key=lambda t: totals.failures[t])
+        return (
+            f"{totals.blamed:,} of {totals.cases - totals.retries:,} cases failed, more than "
+            f"{self.crew.thresholds.failure_rate:.0%}; most of them with {worst}"
+        )

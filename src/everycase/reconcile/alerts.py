@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Any
 
+from everycase.domain.alerts import Alert, AlertState, Facts
 from everycase.domain.thresholds import Severity, Standing, Thresholds
-from everycase.reconcile.rules import RULES, Facts, Rule
+from everycase.reconcile.rules import RULES, Rule
 
 WORSE_BY = 1.5
 REMIND_AFTER = timedelta(hours=24)
@@ -30,6 +30,8 @@ class Reading:
     rule: Rule
     value: float
     limit: float
+    detail: str = ""
+    """What to add to the sentence while the rule is over its limit."""
 
     @property
     def is_over(self) -> bool:
@@ -43,6 +45,10 @@ class Reading:
     def sentence(self) -> str:
         """`WorkOrder coverage is 65 %, below 70 %`; when it is over: `… 72 %, no longer below 70 %`."""
         said, than = self.rule.say(self.value, self.limit), self.rule.compare(self.limit)
+        if not self.is_over and self.rule.end:
+            return self.rule.end
+        if self.is_over and self.detail:
+            return f"{said}: {self.detail.rstrip('.')}"
         if not than:
             return said
         return f"{said}, {than}" if self.is_over else f"{said}, no longer {than}"
@@ -51,7 +57,7 @@ class Reading:
 def evaluate(facts: Facts, thresholds: Thresholds) -> list[Reading]:
     """A reading of every rule that there is evidence for, in the rules' order."""
     return [
-        Reading(rule=rule, value=value, limit=rule.limit(thresholds))
+        Reading(rule=rule, value=value, limit=rule.limit(thresholds), detail=rule.detail(facts))
         for rule in RULES
         if (value := rule.value(facts, thresholds)) is not None
     ]
@@ -151,38 +157,6 @@ def heartbeat(
 
 
 # ── reporting ────────────────────────────────────────────────────────────────────────────────────
-
-
-class AlertState(StrEnum):
-    STARTED = "started"
-    WORSENED = "worsened"
-    STANDING = "standing"
-    ENDED = "ended"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Alert:
-    """One alert as a run's report has it."""
-
-    rule: str
-    severity: Severity
-    state: AlertState
-    value: float
-    """As people read it: a coverage of 0.65 is 0.65."""
-    threshold: float
-    sentence: str
-    action: str
-
-    def as_dict(self) -> dict[str, Any]:
-        return {
-            "rule": self.rule,
-            "severity": self.severity.value,
-            "state": self.state.value,
-            "value": self.value,
-            "threshold": self.threshold,
-            "sentence": self.sentence,
-            "action": self.action,
-        }
 
 
 def alerts(

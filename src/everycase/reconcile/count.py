@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from everycase.domain import completeness
 from everycase.domain.cases import Record
 from everycase.domain.catalogue import Catalogue, SourceObject
 from everycase.domain.rows import RowVersion, Tombstone, iso
@@ -16,8 +17,6 @@ from everycase.store import lineage, staging
 from everycase.store.db import Connection
 from everycase.store.gaps import GapTables
 from everycase.store.reads import Purpose, Read
-
-COVERAGE = ("Task", "WorkOrder", "CaseComment", "EmailMessage", "WorkOrderFeed")
 
 
 @dataclass(slots=True)
@@ -51,16 +50,11 @@ class Census:
 
     @property
     def coverage(self) -> dict[str, float]:
-        return coverage(self.row)
+        return completeness.coverage(self.row)
 
     @property
     def index_agrees(self) -> bool:
         return self.counts["index"] == self.counts["weaviate_loaded"]
-
-
-def coverage(census: Mapping[str, Any]) -> dict[str, float]:
-    """The share of cases that have rows of each child table; nothing where there are no cases."""
-    return {name: round(share, 6) for name in COVERAGE if (share := census[name]) is not None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,24 +7,22 @@ more. It holds ids of no case: counts, kinds, shares and sentences only.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
+from everycase.domain.alerts import Alert, Facts, Told
 from everycase.domain.errors import ExitCode
 from everycase.domain.failures import Disposition, ErrorType
 from everycase.domain.gaps import GapKind, RunType
-from everycase.domain.runs import BatchResult, Deferral, deferred, slowest
+from everycase.domain.runs import BatchResult, Deferral, RunFigures, RunStatus, deferred
 from everycase.domain.thresholds import Thresholds
-from everycase.reconcile.alerts import Alert
 from everycase.reconcile.identify import Pattern
 from everycase.store.gaps import Outcome
 
-COMPLETED, INCOMPLETE, STOPPED = "completed", "incomplete", "stopped"
 
-
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """One reconciliation."""
 
@@ -34,6 +32,11 @@ class Report:
     is_dry_run: bool
     source: str
     started_at: datetime
+    end: RunStatus | None = None
+    """`failed` or `interrupted`, where it did not come to its end."""
+    error: str = ""
+    """The sentence of the error that ended it."""
+    figures: RunFigures = field(default_factory=RunFigures)
     counts: Mapping[str, int | None] = field(default_factory=dict)
     gaps: Mapping[str, int] = field(default_factory=dict)
     gaps_left: Mapping[str, int] = field(default_factory=dict)
@@ -50,29 +53,19 @@ class Report:
     few_fields: int = 0
     limited_data: int = 0
     spaces: Mapping[str, int] = field(default_factory=dict)
+    facts: Facts = field(default_factory=Facts)
+    """What the alert rules judge."""
     alerts: Sequence[Alert] = ()
     completeness: float = 1.0
-    totals: BatchResult = field(default_factory=BatchResult)
-    cost: float = 0.0
-    deferred: int = 0
-    """Cases that are left to the next run."""
-    deferral: Deferral | None = None
-    """Why."""
-    providers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    fallback_share: float = 0.0
-    """Of the vectors of this run."""
-    breakers: Sequence[Mapping[str, Any]] = ()
-    """The breakers that opened and closed meanwhile, in order."""
-    looked_at: datetime | None = None
-    """When the gaps had been found, by the database's clock."""
     checked: Mapping[str, int] = field(default_factory=dict)
-    problems: Sequence[str] = ()
-    """What of the source could not be looked at, and why."""
+    unread: Sequence[str] = ()
+    """What of the source could not be compared, and why."""
     undelivered: Sequence[str] = ()
-    """Alerts that reached nobody."""
-    stop_reason: str = ""
-    finished_at: datetime | None = None
-    duration_s: float = 0.0
+    """The rules whose alert some channel did not take."""
+
+    @property
+    def totals(self) -> BatchResult:
+        return self.figures.totals
 
     @property
     def unexplained(self) -> int:
@@ -80,17 +73,26 @@ class Report:
         return sum(n for kind, n in self.gaps_left.items() if kind != GapKind.DEBT)
 
     @property
-    def status(self) -> str:
+    def status(self) -> RunStatus:
         """`completed` only when no gap is left unexplained (contract §12)."""
-        if self.stop_reason:
-            return STOPPED
-        is_open = self.unexplained or self.withheld or self.problems or self.deferred
-        return INCOMPLETE if is_open else COMPLETED
+        if self.end:
+            return self.end
+        if self.figures.stop_reason:
+            return RunStatus.STOPPED
+        is_open = self.unexplained or self.withheld or self.unread or self.figures.deferred
+        return RunStatus.INCOMPLETE if is_open else RunStatus.COMPLETED
+
+    @property
+    def problems(self) -> list[str]:
+        return [*self.unread, *Told(undelivered=self.undelivered).problems]
+
+    def with_alerts(self, told: Told) -> Self:
+        return replace(self, alerts=told.alerts, undelivered=told.undelivered)
 
     @property
     def is_clean(self) -> bool:
         """Nothing is left: no gap, no failure that waits for a retry or a person."""
-        return self.status == COMPLETED and not self.still_failed
+        return self.status is RunStatus.COMPLETED and not self.still_failed
 
     @property
     def is_fully_clean(self) -> bool:
@@ -99,17 +101,20 @@ class Report:
 
     @property
     def exit_code(self) -> ExitCode:
-        if self.stop_reason:
+        if self.figures.stop_reason:
             return ExitCode.STOPPED
         return ExitCode.CLEAN if self.is_clean else ExitCode.UNRESOLVED
 
     @property
     def actions(self) -> list[str]:
         """What a person is to do, most pressing first."""
-        found = [f"Find out why the pipeline was stopped ({self.stop_reason}), then everycase resume"]
-        found = found if self.stop_reason else []
-        if self.deferred:
-            found.append(deferred(self.deferred, self.deferral or Deferral.BUDGET, self.cost))
+        figures, found = self.figures, []
+        if figures.stop_reason:
+            found.append(
+                f"Find out why the pipeline was stopped ({figures.stop_reason}), then everycase resume"
+            )
+        if figures.deferred:
+            found.append(deferred(figures.deferred, figures.deferral or Deferral.BUDGET, figures.cost))
         for kind, n in self.withheld.items():
             found.append(f"Check whether {n:,} {kind} are right; if so, approve once: --allow-deletes {n}")
         for p in self.patterns:
@@ -124,17 +129,14 @@ class Report:
         return found
 
     def as_dict(self) -> dict[str, Any]:
-        totals, slow = self.totals, slowest(self.totals.stages)
         return {
             "run_id": str(self.run_id),
             "run_type": self.run_type.value,
             "is_deep": self.is_deep,
             "is_dry_run": self.is_dry_run,
             "status": self.status,
-            "stop_reason": self.stop_reason,
             "source": self.source,
             "started_at": self.started_at.isoformat(),
-            "duration_s": round(self.duration_s, 3),
             "records_checked": self.counts.get("staging") or 0,
             "discrepancies": sum(self.gaps.values()) + self.open_before,
             "counts": dict(self.counts),
@@ -153,21 +155,9 @@ class Report:
             "spaces": dict(self.spaces),
             "alerts": [a.as_dict() for a in self.alerts],
             "completeness": self.completeness,
-            "embedded": totals.embedded,
-            "embedding_calls": totals.embedding_calls,
-            "tokens": totals.tokens,
-            "reused": totals.reused,
-            "cost": self.cost,
-            "cut": totals.cut,
-            "deferred": self.deferred,
-            "deferral": self.deferral,
-            "providers": dict(self.providers),
-            "fallback_share": self.fallback_share,
-            "breakers": list(self.breakers),
-            "stages": {name: asdict(s) for name, s in totals.stages.items()},
-            "slowest_stage": slow.stage if slow else None,
+            **self.figures.as_dict(),
             "checked": dict(self.checked),
-            "problems": [*self.problems, *_undelivered(self.undelivered)],
+            "problems": self.problems,
             "actions": self.actions,
         }
 
@@ -204,12 +194,6 @@ def count_left(after: Mapping[GapKind, int], withheld: Mapping[str, int]) -> dic
     """What the post-check found, less what waits for a person's word."""
     left = {k.value: n - withheld.get(k.value, 0) for k, n in after.items()}
     return {k: n for k, n in left.items() if n > 0}
-
-
-def _undelivered(rules: Sequence[str]) -> list[str]:
-    if not rules:
-        return []
-    return [f"alerts that could not be delivered: {', '.join(rules)}; the next run tries again"]
 
 
 def _is_late(p: Pattern, now: datetime) -> bool:

@@ -1,35 +1,15 @@
-"""The eleven alert rules, as data: what each measures, its limit, and what to do (contract §13). Pure."""
+"""The alert rules, as data: what each measures, its limit, and what to do (contract §13). Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
 
+from everycase.domain.alerts import Facts
 from everycase.domain.catalogue import FEW_FIELDS
+from everycase.domain.runs import RunKind
 from everycase.domain.thresholds import Severity, Thresholds
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
-    """What is known now. None, or an object without coverage: no evidence, for better or worse."""
-
-    coverage: Mapping[str, float] = field(default_factory=dict)
-    """The share of cases that have rows of a child object, by object."""
-    few_fields: int | None = None
-    """Cases under 30 fields that are not noted as complete with limited data."""
-    tried: int | None = None
-    """Cases that this run worked on."""
-    failed: int | None = None
-    embed_tried: int | None = None
-    timeouts: int | None = None
-    load_tried: int | None = None
-    load_failed: int | None = None
-    missing: int | None = None
-    """Cases that were found missing from the index."""
-    manual_review: int | None = None
-    """Open failures that wait for a person."""
-
 
 # ── rules ────────────────────────────────────────────────────────────────────────────────────────
 
@@ -54,7 +34,12 @@ class Rule:
     """The measured number; None without evidence."""
     limit: Callable[[Thresholds], float]
     sentence: str
+    """With `{value}`, the measured number."""
     action: str
+    end: str = ""
+    """The sentence for its end, where the number says little."""
+    detail: Callable[[Facts], str] = lambda _: ""
+    """What to add to the sentence while it stands."""
 
     def is_over(self, value: float, limit: float) -> bool:
         return value < limit if self.measure is Measure.COVERAGE else value > limit
@@ -112,6 +97,47 @@ def _rate(
 
     return value
 
+
+def _outage(facts: Facts, thresholds: Thresholds) -> float | None:
+    """The share of cases that failed because a dependency was down.
+
+    All of them is evidence however few they are; another share from `least_cases` tries on.
+    """
+    if facts.outages is None or not facts.attempted:
+        return None
+    is_evidence = facts.outages in (0, facts.attempted) or facts.attempted >= thresholds.least_cases
+    return facts.outages / facts.attempted if is_evidence else None
+
+
+def _stopped(facts: Facts, _: Thresholds) -> float | None:
+    return None if facts.stop_reason is None else float(bool(facts.stop_reason))
+
+
+def _error(kind: RunKind) -> Rule:
+    """A run of this kind ended with an error."""
+
+    def value(facts: Facts, _: Thresholds) -> float | None:
+        return float(bool(facts.errors[kind])) if kind in facts.errors else None
+
+    return Rule(
+        name=f"{kind}_error",
+        severity=Severity.HIGH,
+        measure=Measure.COUNT,
+        value=value,
+        limit=lambda _: 0,
+        sentence=f"A run of {kind} ended with an error",
+        action=f"Look at everycase doctor, then run everycase {_COMMANDS[kind]} again",
+        end=f"A run of {kind} went through again",
+        detail=lambda facts: facts.errors.get(kind, ""),
+    )
+
+
+_COMMANDS = {
+    RunKind.SYNC: "sync",
+    RunKind.RECONCILE: "reconcile",
+    RunKind.RETRY: "retry",
+    RunKind.BUILD: "index build",
+}
 
 RULES: tuple[Rule, ...] = (
     _coverage(
@@ -203,4 +229,25 @@ RULES: tuple[Rule, ...] = (
         sentence="Failures that wait for a person: {value}",
         action="Look at everycase failures --disposition manual_review",
     ),
+    Rule(
+        name="outage",
+        severity=Severity.CRITICAL,
+        measure=Measure.RATE,
+        value=_outage,
+        limit=lambda t: t.failure_rate,
+        sentence="{value} of the cases wait for a provider or an index that is down",
+        action="Look at everycase doctor; the next run tries again",
+    ),
+    Rule(
+        name="pipeline_stopped",
+        severity=Severity.CRITICAL,
+        measure=Measure.COUNT,
+        value=_stopped,
+        limit=lambda _: 0,
+        sentence="The pipeline is stopped and nothing is loaded",
+        action="Investigate the root cause, then everycase resume",
+        end="The pipeline runs again",
+        detail=lambda facts: facts.stop_reason or "",
+    ),
+    *(_error(kind) for kind in RunKind),
 )

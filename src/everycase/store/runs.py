@@ -11,6 +11,8 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from everycase.domain.errors import WrongUse
+from everycase.domain.runs import RunStatus
+from everycase.store import locks
 from everycase.store.db import Connection
 from everycase.store.queries import queries
 
@@ -43,9 +45,10 @@ def finish(
 
 
 def last(conn: Connection) -> dict[str, Any] | None:
-    """The last sync run, running or not."""
+    """The last sync, running or not."""
     with conn.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(SQL["last"]).fetchone()
+        found = cursor.execute(SQL["last"]).fetchall()
+    return next(iter(_with_true_status(conn, found)), None)
 
 
 # ── reconciliations ──────────────────────────────────────────────────────────────────────────────
@@ -99,7 +102,17 @@ def last_look(conn: Connection) -> datetime | None:
 
 def reconciliations(conn: Connection, *, limit: int) -> list[dict[str, Any]]:
     with conn.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(SQL["reconciliations"], {"limit": limit}).fetchall()
+        found = cursor.execute(SQL["reconciliations"], {"limit": limit}).fetchall()
+    return _with_true_status(conn, found)
+
+
+def _with_true_status(conn: Connection, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A run that the books call running was interrupted where nobody holds the lock of the pipeline."""
+    open_runs = [r for r in found if r["status"] == RunStatus.RUNNING]
+    if open_runs and not locks.is_held(conn, locks.PIPELINE):
+        for run in open_runs:
+            run["status"] = RunStatus.INTERRUPTED.value
+    return found
 
 
 def report(conn: Connection, key: str | None = None) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 -- begin --
 -- Open the books of a sync; runs that were left open have died.
 with dead as (
-  update recon.sync_runs set status = 'failed', end_time = now() where status = 'running'
+  update recon.sync_runs set status = 'interrupted', end_time = now() where status = 'running'
 )
 insert into recon.sync_runs (run_id, source, start_time, status)
 values (%(run_id)s, %(source)s, %(now)s, 'running')
@@ -20,7 +20,7 @@ from recon.sync_runs order by start_time desc limit 1
 -- begin_reconciliation --
 -- Open the books of a reconciliation; runs that were left open have died.
 with dead as (
-  update recon.reconciliation_runs set status = 'failed', end_time = now() where status = 'running'
+  update recon.reconciliation_runs set status = 'interrupted', end_time = now() where status = 'running'
 )
 insert into recon.reconciliation_runs (run_id, run_type, start_time, status)
 values (%(run_id)s, %(run_type)s, %(now)s, 'running')

@@ -1,0 +1,39 @@
+"""What is over is removed after a while; open failures, lineage and roll-ups stay (contract §14)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from everycase.store import budget, failures, reads, runs, vectors
+from everycase.store.db import Connection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retention:
+    """How long what is over is kept (contract §14)."""
+
+    failures: timedelta
+    runs: timedelta
+    vectors: timedelta
+    """That no case refers to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pruned:
+    """What was removed because its time was over."""
+
+    failures: int
+    runs: int
+    vectors: int
+
+
+def prune(conn: Connection, retention: Retention, *, now: datetime) -> Pruned:
+    """Remove what has been over for longer than `retention` says."""
+    budget.prune(conn, before=now - retention.runs)
+    reads.prune(conn, before=now - retention.runs)
+    return Pruned(
+        failures=failures.prune(conn, before=now - retention.failures),
+        runs=runs.prune(conn, before=now - retention.runs),
+        vectors=vectors.prune(conn, before=now - retention.vectors),
+    )
