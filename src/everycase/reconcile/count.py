@@ -95,7 +95,11 @@ class Sweeper:
         rows = ObjectRows(self.source.inventory(obj, mark), obj.name, self.on_rows)
         self.tables.add_swept(obj, rows)
         found.proof = rows.proof()
-        found.problem, found.rows, found.spared = found.proof.problem, rows.count, rows.spared
+        found.problem, found.rows, found.spared = (
+            found.proof.problem or state.problem,
+            rows.count,
+            rows.spared,
+        )
         found.is_proven = bool(mark) and found.proof.mark == mark and not found.rows
         found.is_swept = not found.is_proven
         if found.is_swept:

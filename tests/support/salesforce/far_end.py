@@ -44,6 +44,7 @@ def source_of(
     *,
     state: ReadState | None = None,
     manners: Manners | None = None,
+    bulk_from: int = 2000,
     quota_share: float = 0.8,
     catalogue: Catalogue | None = None,
 ) -> SalesforceSource:
@@ -58,7 +59,7 @@ def source_of(
         wait=do_not_wait,
         clock=server.organisation.clock,
     )
-    manners = manners or Manners(wait=do_not_wait)
+    manners = manners or Manners(bulk_from=bulk_from, wait=do_not_wait)
     return SalesforceSource(session, catalogue or Catalogue(), state or MemoryState(), manners)
 
 

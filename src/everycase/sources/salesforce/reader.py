@@ -76,24 +76,28 @@ class ObjectReader:
 
     def read_everything(self) -> OrganisationReading[Row]:
         """Every row, resumed where an earlier read was cut short; then it does not name everything."""
-        position = self._begin()
-        until = moment(position.until)
-        outcome = Outcome(window="everything", names_everything=not position.is_resumed)
-        outcome.expected = position.expected
-        outcome.mark = str(Mark(until=until, deleted=until))
+        outcome = Outcome(window="everything")
+        begun: list[Position] = []
 
         def save() -> None:
-            position.note_stored()
-            self.kit.positions.save(self.name, position)
+            for position in begun:
+                position.note_stored()
+                self.kit.positions.save(self.name, position)
 
         def close() -> None:
-            self.kit.tools.keeper.settle(self.name, position)
+            for position in begun:
+                self.kit.tools.keeper.settle(self.name, position)
 
-        return OrganisationReading(
-            outcome, self._everything(position, outcome), note_stored=save, close=close
-        )
+        rows = self._everything(begun, outcome)
+        return OrganisationReading(outcome, rows, note_stored=save, close=close)
 
-    def _everything(self, position: Position, outcome: Outcome) -> Iterator[Row]:
+    def _everything(self, begun: list[Position], outcome: Outcome) -> Iterator[Row]:
+        """`begun`: gets the position as soon as there is one."""
+        position = self._begin()
+        begun.append(position)
+        until = moment(position.until)
+        outcome.names_everything, outcome.expected = not position.is_resumed, position.expected
+        outcome.mark = str(Mark(until=until, deleted=until))
         rows = RowReader(self.columns, self.kit.catalogue)
         for cells in Everything(self.kit.tools, self.columns, position):
             yield rows.read(cells)

@@ -86,7 +86,8 @@ class SalesforceSource:
         return str(records[0]["Id"])[:15]
 
     def state(self, obj: SourceObject) -> ObjectState:
-        self.descriptions.forget()
+        if not obj.parent:  # the first of the six; what they point to is described once for all
+            self.descriptions.forget()
         columns = self.columns(obj)
         if columns is None:
             return ObjectState(object=obj.name, is_present=False, problem=_no_object(obj))
