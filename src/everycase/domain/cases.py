@@ -138,6 +138,9 @@ class Composite:
     """The text of a case that is embedded, section by section."""
 
     text: str = field(repr=False)
+    """What is stored and searched by word."""
+    to_embed: str = field(repr=False)
+    """What a model reads: the same case, in the order in which it tells (contract §4)."""
     full_length: int
     """Characters before the cut: `composite_text_length` of the join statistics."""
     was_truncated: bool

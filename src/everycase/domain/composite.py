@@ -1,4 +1,7 @@
-"""The text that is embedded: a redacted case, section by section (contract §4)."""
+"""The texts of a redacted case: one to be searched by word, and one to be embedded.
+
+Contract §4; docs/decisions/0017 says what was measured.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from datetime import UTC, datetime
 
 from everycase.domain.cases import Composite, RedactedCase, RedactedRecord
 
-VERSION = "1"
+VERSION = "2"
 """Raised when the text of a case would come out differently: part of every case's recipe."""
 
 LIMIT = 30_000
@@ -64,6 +67,29 @@ RESOLUTION = (
     "Resolution_Code__c",
     "Close_Comments__c",
 )
+TELLING = (
+    "Subject",
+    "Issue_Plain_Text__c",
+    "Description",
+    "Cause_Plain_Text__c",
+    "GSD_Environment_Plain_Text__c",
+    "Error_Codes__c",
+    "Case_Resolution_Summary__c",
+    "Resolution_Plain_Text__c",
+    "Resolution__c",
+    "Root_Cause__c",
+    "Resolution_Code__c",
+    "Close_Comments__c",
+    "Product_Number__c",
+    "Product_Line__c",
+    "Product_Series__c",
+    "Product_Hierarchy__c",
+    "Issue_Type__c",
+)
+"""Of the case, in the order in which they are embedded: a short model reads the problem and its solution."""
+_NOT_TELLING = ("Type", "Status", "WorkOrderNumber")
+"""Of children; the same words in every case would only use up a model's context."""
+
 PRODUCT = ("Product_Number__c", "Product_Line__c", "Product_Series__c", "Product_Hierarchy__c")
 
 _CHILD_SECTIONS = (
@@ -106,9 +132,30 @@ def compose(case: RedactedCase, *, limit: int = LIMIT) -> Composite:
     """Build a case's text; over `limit` characters children give way, oldest first, on a word."""
     sections = _sections(case)
     full = _join(sections)
-    if len(full) <= limit:
-        return Composite(text=full, full_length=len(full), was_truncated=False)
-    return Composite(text=_fit(sections, limit), full_length=len(full), was_truncated=True)
+    is_whole = len(full) <= limit
+    return Composite(
+        text=full if is_whole else _fit(sections, limit),
+        to_embed=_telling(case, limit),
+        full_length=len(full),
+        was_truncated=not is_whole,
+    )
+
+
+def _telling(case: RedactedCase, limit: int) -> str:
+    """The case's own texts in the order of `TELLING`, then its children's; without headings and labels.
+
+    A text that repeats an earlier one of the case is left out.
+    """
+    said: list[str] = []
+    for name in TELLING:
+        words = _words(case.case.values.get(name, ""))
+        if words and not any(words in earlier for earlier in map(_words, said)):
+            said.append(case.case.values[name])
+    for _, obj, names in _CHILD_SECTIONS:
+        for record in case.children.get(obj, ()):
+            told = (record.values.get(n, "") for n in names if n not in _NOT_TELLING)
+            said.extend(text for text in told if text)
+    return cut_on_word("\n".join(said), limit)
 
 
 def cut_on_word(text: str, limit: int) -> str:

@@ -50,7 +50,7 @@ def content_hash(joined: JoinedCase) -> str:
 
 
 def text_hash(text: str) -> str:
-    """Of the redacted composite. Same text and space: the stored vector is reused, nothing is called."""
+    """Of the redacted text that is embedded. Same text and space: the stored vector is reused."""
     return digest(text.encode())
 
 

@@ -43,12 +43,12 @@ def embed(
     Equal texts of a batch are embedded once. No connection is held while a provider is asked.
     """
     result = EmbedResult()
-    hashes = [text_hash(composite.text) for _, composite in texts]
+    hashes = [text_hash(composite.to_embed) for _, composite in texts]
     have = {h: (v, embedder.space) for h, v in _cached(pool, sorted(set(hashes)), embedder.space).items()}
     result.origins = dict.fromkeys(have, REUSED)
     if have:
         result.usage[provider_of(embedder.space)] = Usage(reused=len(have))
-    wanted = {h: c.text for h, (_, c) in zip(hashes, texts, strict=True) if h not in have}
+    wanted = {h: c.to_embed for h, (_, c) in zip(hashes, texts, strict=True) if h not in have}
     errors = _call(pool, embedder, wanted, have, result, half_precision=half_precision)
     for h, (case, composite) in zip(hashes, texts, strict=True):
         if h in have:

@@ -132,7 +132,8 @@ def _to_embed(conn: Connection, world: Processor, ids: list[str]) -> tuple[int, 
                 continue
             clean = redact(world.redactor, found.case)
             if isinstance(clean, Redacted):
-                texts[text_hash(clean.composite.text)] = len(clean.composite.text)
+                to_embed = clean.composite.to_embed
+                texts[text_hash(to_embed)] = len(to_embed)
         kept = vectors.cached(conn, list(texts), world.embedder.space)
         news = {h: n for h, n in texts.items() if h not in kept and h not in seen}
         seen |= news.keys()

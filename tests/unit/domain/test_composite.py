@@ -124,3 +124,45 @@ def test_a_cut_is_a_prefix_that_ends_on_a_word(text: str, limit: int) -> None:
     assert len(cut) <= limit
     if cut != text and " " in text[:limit].strip():
         assert text[len(cut) : len(cut) + 1].isspace() or " " not in cut
+
+
+def test_what_is_embedded_begins_with_the_problem_and_its_solution() -> None:
+    """Then come the children; the number, the status and the headings of the case are left out."""
+    found = compose(
+        redacted(
+            {
+                "CaseNumber": "00001234",
+                "Status": "Closed",
+                "Product_Line__c": "line",
+                "Resolution_Code__c": "code",
+                "Resolution_Plain_Text__c": "the solution",
+                "GSD_Environment_Plain_Text__c": "environment",
+                "Error_Codes__c": "E-17",
+                "Description": "The  problem",
+                "Issue_Plain_Text__c": "the problem, at length",
+                "Subject": "subject",
+            },
+            Task=[(0, {"Type": "Plan of Action", "Subject": "task", "Status": "Open", "Description": "t"})],
+            EmailMessage=[(0, {"TextBody": "mail"})],
+        )
+    ).to_embed
+    assert found.split("\n") == [
+        "subject",
+        "the problem, at length",
+        "environment",
+        "E-17",
+        "the solution",
+        "code",
+        "line",
+        "task",
+        "t",
+        "mail",
+    ]
+
+
+def test_what_is_embedded_is_cut_at_the_end() -> None:
+    """On a word; a huge child takes nothing away from the case."""
+    found = compose(redacted({"Subject": "s"}, CaseComment=[(0, {"CommentBody": "word " * 50_000})])).to_embed
+    assert found.startswith("s\nword word")
+    assert len(found) <= LIMIT
+    assert found.endswith("word")
