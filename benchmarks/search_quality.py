@@ -67,7 +67,7 @@ def measure(app: App) -> None:
             space = app.embedder.space
             started = time.perf_counter()
             queries = {space: app.embedder.embed_query(text, space)} if vectors else {}
-            hits = app.index.search(text if words else "", queries, where=[before], limit=11)
+            hits = app.index.search(text if words else "", queries, where=[before], limit=11).hits
             spent += time.perf_counter() - started
             found = [h.case_number for h in hits if h.case_number != query][:10]
             ideal = sum(1 / math.log2(i + 2) for i in range(min(10, len(wanted))))

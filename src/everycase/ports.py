@@ -273,11 +273,21 @@ class Condition:
     property: str
     comparison: Comparison
     value: str
+    until: str = ""
+    """With = and !=: the end of the period `[value, until)` that a moment lies in, or does not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passage:
+    """A piece of a case's text that answers the query, and where in it the query's words stand."""
+
+    text: str = field(repr=False)
+    marks: tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hit:
-    """One found case. `score` is the fused rank score in (0, 1], higher is better."""
+    """One case that a search found, and why. `score` is in (0, 1], higher is better."""
 
     object_id: UUID
     case_id: str
@@ -285,6 +295,29 @@ class Hit:
     subject: str
     space: str
     score: float
+    words: float | None = None
+    """How well the query's words match, as a share of the best match; None: by meaning alone."""
+    similarity: float | None = None
+    """Cosine of the query's and the case's vector in `space`; None: by words alone."""
+    identifiers: tuple[str, ...] = ()
+    """Identifiers of the query that the case has: codes, case and part numbers, versions."""
+    coverage: float = 0.0
+    """Share of the query's words that the case has."""
+    passages: tuple[Passage, ...] = ()
+
+
+Facets = Mapping[str, Mapping[str, int]]
+"""By property: how many cases have each value."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """The hits of one page, best first, and what all candidates of the search are like."""
+
+    hits: tuple[Hit, ...] = ()
+    candidates: int = 0
+    """Cases that words or meaning brought up, before the page was cut out of them."""
+    facets: Facets = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -358,11 +391,15 @@ class VectorIndex(Protocol):
         *,
         where: Sequence[Condition] = (),
         limit: int = 10,
-    ) -> list[Hit]:
-        """Hybrid search: full text, and one vector query for each space, fused by rank."""
+        offset: int = 0,
+    ) -> Findings:
+        """Hybrid search: words, identifiers, and one vector query for each space, fused by their scores."""
 
     def spaces(self) -> Mapping[str, int]:
         """How many objects each space holds."""
+
+    def about_spaces(self) -> Mapping[str, int]:
+        """The same for a search: about right, cheap, and possibly some seconds old."""
 
     def count(self) -> int:
         """Objects that are there."""

@@ -15,7 +15,7 @@ from psycopg_pool import ConnectionPool
 from everycase.domain import fingerprint
 from everycase.domain.cases import IndexObject, Stamps
 from everycase.domain.failures import ErrorType
-from everycase.ports import Comparison, Condition, UpsertStatus, VectorIndex
+from everycase.ports import Comparison, Condition, Findings, UpsertStatus, VectorIndex
 from tests.conformance.conftest import SPACES
 
 WORDS = ("memory", "drive", "fan", "power", "network", "firmware", "licence", "frame")
@@ -190,7 +190,7 @@ def test_search_finds_by_meaning_and_by_word(index: VectorIndex) -> None:
     """In both spaces at once; the best is first and scores are in (0, 1]."""
     objects = [thing(n, space=ONE if n % 2 else TWO) for n in range(40)]
     index.upsert(objects)
-    hits = index.search("fan", {ONE: unit(11, 8), TWO: unit(10, 4)}, limit=10)
+    hits = index.search("fan", {ONE: unit(11, 8), TWO: unit(10, 4)}, limit=10).hits
     numbers = [h.case_number for h in hits]
     assert numbers[0] == "00000010"  # the word and the meaning
     assert "00000011" in numbers  # the meaning alone
@@ -198,7 +198,7 @@ def test_search_finds_by_meaning_and_by_word(index: VectorIndex) -> None:
     assert len(hits) == 10
     assert [h.score for h in hits] == sorted((h.score for h in hits), reverse=True)
     assert all(0 < h.score <= 1 for h in hits)
-    by_word = index.search("fan", {}, limit=3)
+    by_word = index.search("fan", {}, limit=3).hits
     assert all("fan" in h.subject for h in by_word)
 
 
@@ -218,7 +218,7 @@ def test_filters_hold_in_every_space(index: VectorIndex, condition, holds) -> No
     """Equality without regard to case, lists by any entry, dates as times."""
     index.upsert([thing(n, space=ONE if n % 4 < 2 else TWO) for n in range(40)])
     where = [Condition(property=condition[0], comparison=condition[1], value=condition[2])]
-    hits = index.search("trouble server", {ONE: unit(1, 8), TWO: unit(2, 4)}, where=where, limit=100)
+    hits = index.search("trouble server", {ONE: unit(1, 8), TWO: unit(2, 4)}, where=where, limit=100).hits
     assert {int(h.case_number) for h in hits} == {n for n in range(40) if holds(n)}
 
 
@@ -228,12 +228,12 @@ def test_filters_hold_in_every_space(index: VectorIndex, condition, holds) -> No
 def test_any_query_text_is_only_text(index: VectorIndex, text: str) -> None:
     """Nothing in it is a command."""
     index.upsert([thing(n) for n in range(5)])
-    assert len(index.search(text, {ONE: unit(1, 8)}, limit=5)) == 5
+    assert len(index.search(text, {ONE: unit(1, 8)}, limit=5).hits) == 5
 
 
 def test_an_empty_index_finds_nothing(index: VectorIndex) -> None:
     """And says that it is well."""
-    assert index.search("fan", {ONE: unit(1, 8)}) == []
+    assert index.search("fan", {ONE: unit(1, 8)}) == Findings()
     assert (index.count(), index.spaces(), list(index.manifest())) == (0, {}, [])
     health = index.health()
     assert health.is_ready
@@ -257,3 +257,80 @@ def test_writers_at_once_lose_nothing(index: VectorIndex) -> None:
     newest = {f"{n:08d}": min(n, 8) for n in range(1, 28)}
     assert {s.case_number: s.generation for s in index.manifest()} == newest
     assert index.probe([s.object_id for s in index.manifest()]) == {s.object_id for s in index.manifest()}
+
+
+@pytest.mark.parametrize("query", ["E1745-B12", "ECC_MBE", "00000017", "P00930-B21", "2.10.7"])
+def test_an_identifier_finds_its_case_first(index: VectorIndex, query: str) -> None:
+    """Error code, case number, part number, version in the text; whatever is near by meaning."""
+    codes = {"error_codes": "E1745-B12; ECC_MBE", "product_number": "P00930-B21"}
+    wanted = replace(thing(17, **codes), composite="Since 2.10.7 the fan is loud.")
+    index.upsert([*(thing(n) for n in range(40) if n != 17), wanted])
+    for text in (query, query.lower(), f"{query} fan trouble"):
+        hit = index.search(text, {ONE: unit(3, 8)}, limit=5).hits[0]
+        assert (hit.case_number, hit.identifiers) == ("00000017", (query.lower(),))
+
+
+def test_few_cases_of_another_space_do_not_flood_a_search(index: VectorIndex) -> None:
+    """Five that are all alike, and nearest of all in their own space."""
+    foreign = [thing(100 + n, space=TWO, subject=f"invoice {n}", vector=unit(7, 4)) for n in range(5)]
+    foreign = [replace(o, composite="The invoice is wrong.") for o in foreign]
+    index.upsert([*(thing(n) for n in range(60)), *foreign])
+    found = index.search("memory trouble of a server", {ONE: unit(8, 8), TWO: unit(7, 4)}, limit=10)
+    assert {h.space for h in found.hits} == {ONE}
+
+
+@pytest.mark.parametrize(
+    ("comparison", "property_", "holds"),
+    [
+        (Comparison.EQUAL, "created_date", lambda n: n % 10 in (2, 3)),
+        (Comparison.NOT_EQUAL, "created_date", lambda n: n % 10 not in (2, 3)),
+        (Comparison.NOT_EQUAL, "closed_date", lambda n: True),
+    ],
+)
+def test_a_period_is_met_by_every_moment_in_it(
+    index: VectorIndex, comparison: Comparison, property_: str, holds
+) -> None:
+    """Its end is not in it; what has no date lies in no period."""
+    index.upsert([thing(n) for n in range(30)])
+    period = Condition(
+        property=property_, comparison=comparison, value="2012-01-01T00:00:00Z", until="2014-01-01T00:00:00Z"
+    )
+    found = index.search("trouble", {ONE: unit(1, 8)}, where=[period], limit=100)
+    assert {int(h.case_number) for h in found.hits} == {n for n in range(30) if holds(n)}
+
+
+def test_pages_are_one_list_in_one_order(index: VectorIndex) -> None:
+    """Nothing twice, nothing left out, the same again."""
+    index.upsert([thing(n) for n in range(45)])
+
+    def page(offset: int, limit: int) -> list[str]:
+        found = index.search("fan trouble", {ONE: unit(5, 8)}, limit=limit, offset=offset)
+        return [h.case_number for h in found.hits]
+
+    whole = page(0, 100)
+    assert [n for offset in range(0, 60, 10) for n in page(offset, 10)] == whole
+    assert len(whole) == len(set(whole)) == 45
+
+
+def test_hits_say_why_and_what_all_of_them_are_like(index: VectorIndex) -> None:
+    """Passages with the words marked, similarity, share of the words; facets over all candidates."""
+    index.upsert([thing(n, product_line="Rack" if n < 5 else "Blade") for n in range(20)])
+    found = index.search("broken fan", {ONE: unit(10, 8)}, limit=3)
+    best = found.hits[0]
+    assert best.case_number == "00000010"
+    assert best.similarity == pytest.approx(1.0, abs=0.01)
+    assert best.words is not None
+    assert best.coverage == 1.0
+    passage = best.passages[0]
+    assert [passage.text[a:b] for a, b in passage.marks] == ["fan", "broken"]
+    assert found.candidates == 20
+    assert found.facets["status"] == {"Closed": 10, "Open": 10}
+    assert found.facets["product_line"] == {"Blade": 15, "Rack": 5}
+    assert found.facets["year"]["2013"] == 2
+
+
+def test_a_search_knows_the_spaces_that_hold_cases(index: VectorIndex) -> None:
+    """And about how many each."""
+    assert index.about_spaces() == {}
+    index.upsert([thing(1), thing(2), thing(3, space=TWO)])
+    assert index.about_spaces() == {ONE: 2, TWO: 1}

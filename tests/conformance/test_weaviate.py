@@ -326,7 +326,7 @@ def test_a_space_is_added_to_what_is_there(weaviate_index: WeaviateIndex) -> Non
     assert statuses(other, [stranger]) == [STORED]
     assert other.spaces() == {ONE: 1, THREE: 1}
     assert other.probe([stranger.stamps.object_id]) == {stranger.stamps.object_id}
-    hits = weaviate_index.search("", {THREE: unit(3, 5)})
+    hits = weaviate_index.search("", {THREE: unit(3, 5)}).hits
     assert [h.case_number for h in hits] == ["00000003"]
 
 

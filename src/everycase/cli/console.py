@@ -84,6 +84,14 @@ def say(text: str = "") -> None:
     OUT.print(Text(text))
 
 
+def marked(text: str, marks: Iterable[tuple[int, int]], *, indent: int = 0) -> None:
+    """A text whose marked stretches stand out."""
+    shown = Text(text)
+    for start, end in marks:
+        shown.stylize("bold", start, end)
+    OUT.print(Text(" " * indent) + shown)
+
+
 def complain(text: str) -> None:
     """A line on stderr."""
     ERR.print(Text(text))

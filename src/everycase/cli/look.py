@@ -38,17 +38,25 @@ def trace(
 @command(panel=Panel.LOOK)
 def search(
     call: Call,
-    query: Annotated[str, typer.Argument(help="What you look for, in your own words.")],
+    query: Annotated[str, typer.Argument(help="What you look for, in your own words.")] = "",
     where: Annotated[
         list[str] | None,
-        typer.Option(metavar="FIELD=VALUE", help="Filter; also != < <= > >=. May be given several times."),
+        typer.Option(
+            metavar="FIELD=VALUE",
+            help="Filter; also != < <= > >=, and FIELD=FROM..TO for dates. May be given several times.",
+        ),
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most this many cases.")] = 10,
+    similar: Annotated[
+        str, typer.Option(metavar="CASE", help="Find cases like this one, by its number or record id.")
+    ] = "",
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most this many cases a page.")] = 10,
+    page: Annotated[int, typer.Option(min=1, max=1000, help="Which page of the hits.")] = 1,
 ) -> Result:
-    """Find cases by meaning and by word."""
+    """Find cases by meaning, by word and by identifier: error codes, case and part numbers, versions."""
     with call.app() as app:
-        answer = searching.search(app, query, where=where or (), limit=limit)
-    return Result({"query": query, **answer.as_dict()}, lambda: show.hits(answer))
+        answer = searching.search(app, query, where=where or (), limit=limit, page=page, similar=similar)
+    asked = {"query": query, **({"similar": similar} if similar else {})}
+    return Result({**asked, **answer.as_dict()}, lambda: show.hits(answer))
 
 
 @command(panel=Panel.LOOK)

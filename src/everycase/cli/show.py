@@ -15,7 +15,7 @@ from everycase.operations.builds import BuildReport
 from everycase.operations.doctor import Check
 from everycase.operations.inbox import Inbox, Retried
 from everycase.operations.jobs import JobResult
-from everycase.operations.search import SearchAnswer
+from everycase.operations.search import SearchAnswer, why
 from everycase.operations.status import Overview, ProviderOverview
 from everycase.operations.trace import Journey
 from everycase.operations.wording import as_text, percent, provider_lines, whole_percent
@@ -310,11 +310,17 @@ def jobs(results: Sequence[JobResult]) -> None:
 
 
 def hits(answer: SearchAnswer) -> None:
+    for h in answer.hits:
+        console.say(f"{h.case_number}  {h.score:.3f}  {h.subject}")
+        for passage in h.passages:
+            console.marked(passage.text, passage.marks, indent=4)
+        found_by = [n if n != "identifier" else f"identifier {', '.join(h.identifiers)}" for n in why(h)]
+        console.say(f"    by {' and '.join(found_by)}, in {h.space}")
     if answer.hits:
-        rows = [(h.case_number, f"{h.score:.3f}", h.subject) for h in answer.hits]
-        console.table("Cases", ("case", "score", "subject"), rows)
-    else:
-        console.say("No case found.")
+        console.say()
+        for name, values in answer.facets.items():
+            told = ", ".join(f"{value} {n}" for value, n in list(values.items())[:5])
+            console.say(f"{name}: {told}")
     for note in answer.notes:
         console.complain(f"! {note}")
 

@@ -25,16 +25,14 @@ create table if not exists vector_index.support_case (
   vector_hash text not null,
   object_hash text not null,
   generation bigint not null,
-  loaded_at timestamptz not null,
-  lexemes tsvector
+  loaded_at timestamptz not null
 )
 
 -- add_indexes --
--- Full text, filters, and statistics on words that are good enough to tell rare from common.
-create index if not exists support_case_lexemes on vector_index.support_case using gin (lexemes);
+-- Filters; a column of release 0.1 goes, whose words are in a table of their own now.
 create index if not exists support_case_case_number on vector_index.support_case (case_number);
 create index if not exists support_case_status on vector_index.support_case (lower(status));
-alter table vector_index.support_case alter column lexemes set statistics 500
+alter table vector_index.support_case drop column if exists lexemes
 
 -- create_vectors --
 -- The vectors of one space.
@@ -49,12 +47,10 @@ create index if not exists {index} on {table} using hnsw (embedding halfvec_cosi
 
 -- upsert --
 -- Objects whole; older content never replaces newer.
-insert into vector_index.support_case as s ({columns}, lexemes)
-select {columns},
-  setweight(to_tsvector('english', left(coalesce(subject, ''), 2000)), 'A')
-    || setweight(to_tsvector('english', composite), 'D')
+insert into vector_index.support_case as s ({columns})
+select {columns}
 from jsonb_to_recordset(%(objects)s) as o ({typed})
-on conflict (id) do update set {assignments}, lexemes = excluded.lexemes
+on conflict (id) do update set {assignments}
 where s.generation <= excluded.generation
 returning id
 
@@ -140,43 +136,3 @@ select space, count(*) from vector_index.support_case group by space
 -- count --
 -- Objects that are there.
 select count(*) from vector_index.support_case
-
--- terms --
--- A query's words, and in what share of the cases each occurs where it is common enough to be known.
-with words as (
-  select lexeme from unnest(to_tsvector('english', left(%(text)s, 20000)))
-), common as (
-  select e.lexeme, e.share
-  from pg_stats s, unnest(s.most_common_elems::text::text[], s.most_common_elem_freqs) as e (lexeme, share)
-  where s.schemaname = 'vector_index' and s.tablename = 'support_case' and s.attname = 'lexemes'
-)
-select w.lexeme, coalesce(c.share, 0)::float as share, (select count(*) from common) > 0 as is_known
-from words w left join common c using (lexeme)
-order by share, w.lexeme
-
--- size --
--- About how many objects there are, as the planner knows it.
-select greatest(reltuples, 0)::bigint from pg_class where oid = 'vector_index.support_case'::regclass
-
--- lexical --
--- Cases with any of the telling words, ranked by all of them: rarer words weigh more.
-select s.id
-from vector_index.support_case s
-where s.lexemes @@ %(telling)s::tsquery {conditions}
-order by {score} desc, s.id
-limit %(limit)s
-
--- nearest --
--- The nearest cases of one space.
-select v.id from {table} v order by v.embedding <=> %(vector)s limit %(limit)s
-
--- nearest_filtered --
--- The nearest cases of one space that meet the conditions; the scan goes on until there are enough.
-select v.id from {table} v join vector_index.support_case s on s.id = v.id
-where true {conditions}
-order by v.embedding <=> %(vector)s limit %(limit)s
-
--- hits --
--- What a person is shown of the cases that were found.
-select id, case_id, case_number, coalesce(subject, ''), space
-from vector_index.support_case where id = any (%(ids)s)

@@ -1,4 +1,4 @@
-"""The default index: pgvector in PostgreSQL. HNSW for meaning, full text for words, fused by rank.
+"""The default index: pgvector in PostgreSQL. HNSW for meaning, BM25 over full text for words.
 
 It is an index like any other: nothing outside this module reads its tables (contract §8).
 """
@@ -36,11 +36,14 @@ from everycase.domain.errors import (
 )
 from everycase.domain.failures import ErrorType, LoadFailure
 from everycase.domain.lineage import Owned
-from everycase.domain.ranking import fuse
+from everycase.domain.ranking import Background
 from everycase.domain.sql_blocks import read_blocks
+from everycase.indexes import hybrid
 from everycase.indexes.admission import admit, failed, is_marked, marked, outcome, token_of
-from everycase.indexes.embedded.search import Filter, score, telling
-from everycase.ports import Condition, Hit, IndexHealth, UpsertOutcome, UpsertStatus
+from everycase.indexes.embedded import search as searching
+from everycase.indexes.embedded.search import EmbeddedLists, Filter, Lexicon, words_row
+from everycase.indexes.hybrid import SAMPLE, Question, Remembered, as_matrix
+from everycase.ports import Condition, Findings, IndexHealth, UpsertOutcome, UpsertStatus
 
 _STAMPS = (
     "checksum",
@@ -53,9 +56,6 @@ _STAMPS = (
     "generation",
     "loaded_at",
 )
-_DEPTH = 100
-"""How many of each list take part in the fusion."""
-
 _NEAREST = 20
 """A probe looks for an object among so many nearest: equal texts have equal vectors."""
 
@@ -63,6 +63,7 @@ _EFFORTS = (100, 1000)
 """`hnsw.ef_search` of a probe, and of a second one for what the first did not find."""
 
 _PAGE = 2000
+_WORDS = "case_words"
 _HIGHEST = (1 << 128) - 1
 
 
@@ -85,11 +86,14 @@ class EmbeddedIndex:
         own = [p for p in self._properties if p not in ("case_id", "case_number")]
         self._is_ours = False
         self._columns = ["id", "case_id", "case_number", "composite", *own, *_STAMPS]
+        self._sizes = hybrid.remembered_sizes()
+        self._samples = hybrid.remembered_samples()
+        self._lexicons: Remembered[Lexicon] = Remembered(lambda lexicon: lexicon.size >= hybrid.SMALL)
 
     # ── shape ────────────────────────────────────────────────────────────────────────────────
 
     def prepare(self, spaces: Mapping[str, int]) -> None:
-        tables = [_table_name(s) for s in spaces]
+        tables = [_WORDS, *(_table_name(s) for s in spaces)]
         with self._connection(vectors=False) as conn:
             found = conn.execute(SQL["is_prepared"], {"columns": self._columns, "tables": tables}).fetchone()
             if found and found[0]:
@@ -120,6 +124,7 @@ class EmbeddedIndex:
                     )
                 )
         conn.execute(SQL["add_indexes"])
+        conn.execute(searching.SQL["create_words"])
         for space, dimensions in spaces.items():
             parts = {"table": _table(space), "dimensions": sql.Literal(dimensions)}
             conn.execute(sql.SQL(SQL["create_vectors"]).format(**parts))
@@ -189,6 +194,8 @@ class EmbeddedIndex:
             statement, {"objects": Jsonb([_row(o) for o in objects], dumps=_dumps)}
         ).fetchall()
         stored = {r[0] for r in rows}
+        words = [words_row(o) for o in objects if o.stamps.object_id in stored]
+        conn.execute(searching.SQL["upsert_words"], {"objects": Jsonb(words, dumps=_dumps)})
         by_space: dict[str, list[IndexObject]] = {}
         for o in objects:
             if o.stamps.object_id in stored:
@@ -342,55 +349,47 @@ class EmbeddedIndex:
         *,
         where: Sequence[Condition] = (),
         limit: int = 10,
-    ) -> list[Hit]:
+        offset: int = 0,
+    ) -> Findings:
+        question = Question(text=text.replace("\x00", " "), queries=queries, limit=limit, offset=offset)
         chosen = Filter(where, self._properties)
-        depth = max(_DEPTH, limit)
         with self._connection() as conn, conn.transaction():
-            conn.execute(sql.SQL("set local hnsw.ef_search = {}").format(min(1000, 2 * depth)))
-            conn.execute("set local hnsw.iterative_scan = strict_order")
-            rankings = [self._lexical(conn, text, chosen, depth)]
+            conn.execute(sql.SQL(searching.SETTINGS).format(effort=min(1000, 2 * question.depth)))
+            lexicon = self._lexicons.get("", lambda: searching.read_lexicon(conn))
+            tables = {s: _table_name(s) for s in queries} if queries else {}
             there = self._tables(conn)
-            for space, vector in queries.items():
-                if _table_name(space) in there:
-                    rankings.append(self._nearest(conn, space, vector, chosen, depth))
-            fused = list(fuse(rankings).items())[:limit]
-            rows = conn.execute(SQL["hits"], {"ids": [i for i, _ in fused]}).fetchall()
-        known = {r[0]: r for r in rows}
-        return [
-            Hit(
-                object_id=i,
-                case_id=known[i][1],
-                case_number=known[i][2],
-                subject=known[i][3],
-                space=known[i][4],
-                score=found,
-            )
-            for i, found in fused
-            if i in known
-        ]
+            lists = EmbeddedLists(conn, chosen, lexicon, {s: t for s, t in tables.items() if t in there})
+            return hybrid.search(lists, question, self._backgrounds(conn, queries, there))
 
-    def _lexical(self, conn: psycopg.Connection[Any], text: str, chosen: Filter, depth: int) -> list[UUID]:
-        terms = conn.execute(SQL["terms"], {"text": text.replace("\x00", " ")}).fetchall()
-        size = (conn.execute(SQL["size"]).fetchone() or [0])[0]
-        if terms and not terms[0][2] and size == 0:
-            conn.execute("analyze vector_index.support_case")
-            terms = conn.execute(SQL["terms"], {"text": text.replace("\x00", " ")}).fetchall()
-            size = (conn.execute(SQL["size"]).fetchone() or [0])[0]
-        shares = {lexeme: share for lexeme, share, _ in terms}
-        if not shares:
-            return []
-        ranked = score(shares)
-        statement = sql.SQL(SQL["lexical"]).format(conditions=chosen.sql, score=ranked.sql)
-        given = {"telling": telling(shares, size), "limit": depth, **ranked.values, **chosen.values}
-        return [r[0] for r in conn.execute(statement, given)]
+    def _backgrounds(
+        self, conn: psycopg.Connection[Any], queries: Mapping[str, Vector], there: set[str]
+    ) -> dict[str, Background]:
+        sizes = self._sizes.get("", lambda: self._about_spaces(conn))
+        asked = {s: v for s, v in queries.items() if _table_name(s) in there}
+        return {
+            s: hybrid.background(self._sample(conn, s), sizes.get(s, 0), vector)
+            for s, vector in asked.items()
+        }
 
-    def _nearest(
-        self, conn: psycopg.Connection[Any], space: str, vector: Vector, chosen: Filter, depth: int
-    ) -> list[UUID]:
-        name = "nearest_filtered" if chosen.values else "nearest"
-        statement = sql.SQL(SQL[name]).format(table=_table(space), conditions=chosen.sql)
-        given = {"vector": HalfVector(vector), "limit": depth, **chosen.values}
-        return [r[0] for r in conn.execute(statement, given)]
+    def _sample(self, conn: psycopg.Connection[Any], space: str) -> Vector:
+        def ask() -> Vector:
+            statement = sql.SQL(searching.SQL["sample"]).format(table=_table(space))
+            rows = conn.execute(statement, {"size": SAMPLE}, binary=True).fetchall()
+            return as_matrix([r[0].to_numpy() for r in rows])
+
+        return self._samples.get(space, ask)
+
+    def about_spaces(self) -> Mapping[str, int]:
+        with self._connection(vectors=False) as conn:
+            return self._sizes.get("", lambda: self._about_spaces(conn))
+
+    def _about_spaces(self, conn: psycopg.Connection[Any]) -> Mapping[str, int]:
+        sizes: dict[str, int] = {}
+        for table in self._tables(conn):
+            identifier = sql.Identifier("vector_index", table)
+            statement = sql.SQL(searching.SQL["space_size"]).format(table=identifier)
+            sizes |= dict(conn.execute(statement, {"name": f"vector_index.{table}"}).fetchall())
+        return sizes
 
     # ── the edge ─────────────────────────────────────────────────────────────────────────────
 

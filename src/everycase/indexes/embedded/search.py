@@ -1,73 +1,226 @@
-"""The words' half of the embedded index's search, as SQL: which words tell, what they weigh, and filters."""
+"""The lists of a search in the embedded index: words by BM25, identifiers, neighbours; and filters.
+
+Which cases are weighed is decided by the rarest words (docs/decisions/0019): a case without any of them is
+behind those that have them, and a long query's common words alone would bring up half of the index.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
 
+import psycopg
+from pgvector import HalfVector
 from psycopg import sql
 
+from everycase.domain.cases import IndexObject, Vector
 from everycase.domain.catalogue import Field, SourceObject
+from everycase.domain.errors import DatabaseFault
+from everycase.domain.identifiers import identifiers
+from everycase.domain.sql_blocks import read_blocks
+from everycase.indexes.hybrid import SHOWN
 from everycase.ports import Comparison, Condition
 
-MOST_CANDIDATES = 5000
-"""About how many cases are ranked by their words: the rarest words choose them."""
+SQL = read_blocks("everycase.indexes.embedded", "search.sql")
 
-_UNKNOWN_SHARE = 0.002
-"""A word that is not among the common ones is rarer than they are."""
+MOST_CANDIDATES = 3000
+"""About how many cases are weighed by their words."""
 
-_CLASSES = 5
+LONGEST_QUERY = 20_000
+"""Characters of a query that are looked for as words."""
+
+MOST_WORDS = 2000
+"""Different words of a query."""
+
+_CODES = ("error_codes", "product_number", "case_number")
+_FEW = 1000
+"""A word that the lexicon lacks is counted up to here."""
+
+SETTINGS = """
+set local hnsw.ef_search = {effort};
+set local hnsw.iterative_scan = strict_order;
+set local enable_seqscan = off;
+set local jit = off
+"""
+"""Of the transaction of a search; the planner takes a few thousand of a hundred thousand cases for many."""
+
+_NO_WORD = re.compile(r"\W+")
 
 
-def telling(shares: Mapping[str, float], size: int) -> str:
-    """The words that choose the candidates, as a tsquery: the rarest, while they are few enough.
+# ── what is written for it ───────────────────────────────────────────────────────────────────────
 
-    `shares`: in what share of the cases each word occurs, 0 where it is not known. `size`: cases.
-    """
-    chosen: list[str] = []
-    expected = 0.0
-    for lexeme, share in sorted(shares.items(), key=lambda s: (s[1], s[0])):
-        expected += (share or _UNKNOWN_SHARE) * size
-        if chosen and expected > MOST_CANDIDATES:
-            break
-        chosen.append(lexeme)
-    return _any_of(chosen)
+
+def words_row(o: IndexObject) -> dict[str, Any]:
+    """An object as it is searched by words: subject and codes count twice, as the composite has them too."""
+    own = {"case_number": o.stamps.case_number, **o.properties}
+    codes = [str(own[name]) for name in _CODES if own.get(name)]
+    return {
+        "id": o.stamps.object_id,
+        "words": plain(" ".join([str(own.get("subject", "")), *codes, o.composite])),
+        "identifiers": identifiers([str(own.get("subject", "")), o.composite], codes=codes),
+    }
+
+
+def plain(text: str) -> str:
+    """Words and blanks alone, so that `java.lang.Error` is three words and not a host."""
+    return _NO_WORD.sub(" ", text)
+
+
+# ── words ────────────────────────────────────────────────────────────────────────────────────────
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Score:
-    """An SQL expression and the values it names."""
+class Word:
+    """A word of the query, how often it has it, and in how many cases it occurs."""
 
-    sql: sql.Composable
-    values: Mapping[str, object]
-
-
-def score(shares: Mapping[str, float]) -> Score:
-    """Rank by all words of the query, each by its rarity, in a few classes of like rarity.
-
-    `ts_rank` dampens how often a word occurs, and gives the mean over the words of a query: times
-    their number, times their inverse document frequency, it adds up as BM25 does.
-    """
-    classes: dict[int, list[str]] = {}
-    for lexeme, share in shares.items():
-        rarity = math.log(1 + (1 - share) / (share or _UNKNOWN_SHARE))
-        classes.setdefault(min(round(rarity), _CLASSES + 1), []).append(lexeme)
-    parts: list[sql.Composable] = []
-    values: dict[str, object] = {}
-    for rarity, lexemes in classes.items():
-        values[f"words_{rarity}"] = _any_of(lexemes)
-        parts.append(
-            sql.SQL("{} * ts_rank('{{0.4, 0.4, 0.4, 1.0}}', s.lexemes, {}::tsquery, 1)").format(
-                sql.Literal(float(rarity * len(lexemes))), sql.Placeholder(f"words_{rarity}")
-            )
-        )
-    return Score(sql=sql.SQL("(") + sql.SQL(" + ").join(parts) + sql.SQL(")"), values=values)
+    lexeme: str
+    times: int
+    term: int
+    cases: float
 
 
-def _any_of(lexemes: Sequence[str]) -> str:
-    quoted = ("'" + w.replace("\\", "\\\\").replace("'", "''") + "'" for w in lexemes)
-    return " | ".join(quoted)
+def rarity(word: Word, size: int) -> float:
+    """Inverse document frequency, as in BM25."""
+    return math.log(1 + max(size - word.cases, 0) / (word.cases + 0.5))
+
+
+def query_weights(words: Sequence[Word], size: int) -> str:
+    """The query's side of BM25, as a sparsevec."""
+    weights: dict[int, float] = {}
+    for w in words:
+        weights[w.term] = weights.get(w.term, 0.0) + w.times * rarity(w, size)
+    inside = ",".join(f"{term}:{weight:.6g}" for term, weight in weights.items() if weight > 1e-6)
+    return "{" + inside + "}/1000000000"
+
+
+def telling(words: Sequence[Word], size: int, most: int = MOST_CANDIDATES) -> str:
+    """A tsquery for about `most` cases: any of the rarest words, or several common ones together."""
+    in_order = sorted((w for w in words if w.cases), key=lambda w: (w.cases, w.lexeme))
+    if not in_order:
+        return ""
+    if in_order[0].cases > most:
+        return _together(in_order[:6], size, most)
+    chosen: list[str] = []
+    expected = 0.0
+    for w in in_order:
+        expected += w.cases
+        if chosen and expected > most:
+            break
+        chosen.append(quoted(w.lexeme))
+    return " | ".join(chosen)
+
+
+def _together(words: Sequence[Word], size: int, most: int) -> str:
+    """Cases with any two, three … of some common words: so many together that they are few enough."""
+    for many in range(2, len(words) + 1):
+        groups = list(itertools.combinations(words, many))
+        expected = sum(size * math.prod(w.cases / size for w in group) for group in groups)
+        if expected <= most:
+            return _any_of(groups)
+    return _any_of([tuple(words)])
+
+
+def _any_of(groups: Sequence[Sequence[Word]]) -> str:
+    return " | ".join("(" + " & ".join(quoted(w.lexeme) for w in group) + ")" for group in groups)
+
+
+def quoted(lexeme: str) -> str:
+    """A lexeme as it stands in a tsquery."""
+    return "'" + lexeme.replace("\\", "\\\\").replace("'", "''") + "'"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lexicon:
+    """How common words are, as the planner's statistics say: asked once for many queries."""
+
+    shares: Mapping[str, float]
+    size: int
+
+
+def read_lexicon(conn: psycopg.Connection[Any]) -> Lexicon:
+    """The statistics; made anew where the index has more than doubled since they were made."""
+    size, changed = conn.execute(SQL["size"]).fetchone() or (0, 0)
+    if changed > size or not size:
+        _analyse(conn)
+        size, _ = conn.execute(SQL["size"]).fetchone() or (0, 0)
+    return Lexicon(shares=dict(conn.execute(SQL["lexicon"]).fetchall()), size=size)
+
+
+def _analyse(conn: psycopg.Connection[Any]) -> None:
+    """Without statistics, on a standby that takes none, every word counts as rare."""
+    with contextlib.suppress(DatabaseFault), conn.transaction():
+        conn.execute("analyze vector_index.case_words")
+
+
+# ── the lists ────────────────────────────────────────────────────────────────────────────────────
+
+
+class EmbeddedLists:
+    """Implements `hybrid.Lists` in one transaction."""
+
+    def __init__(
+        self, conn: psycopg.Connection[Any], chosen: Filter, lexicon: Lexicon, tables: Mapping[str, str]
+    ) -> None:
+        self._conn, self._chosen, self._lexicon, self._tables = conn, chosen, lexicon, tables
+        self._joined = sql.SQL("join vector_index.support_case s on s.id = w.id" if chosen.values else "")
+
+    def by_words(self, text: str, depth: int) -> dict[UUID, float]:
+        words = self._words(text)
+        expression = telling(words, self._lexicon.size)
+        if not expression:
+            return {}
+        found = self._weigh(words, expression, depth)
+        if self._chosen.values and len(found) < depth:  # the filters left too few of them
+            every = " | ".join(quoted(w.lexeme) for w in words if w.cases)
+            found = self._weigh(words, every, depth)
+        return found
+
+    def _weigh(self, words: Sequence[Word], expression: str, depth: int) -> dict[UUID, float]:
+        given = {"query": query_weights(words, self._lexicon.size), "telling": expression, "limit": depth}
+        return {i: score for i, score in self._run("lexical", given) if score > 0}
+
+    def _words(self, text: str) -> list[Word]:
+        rows = self._conn.execute(SQL["words"], {"text": plain(text[:LONGEST_QUERY])}).fetchall()[:MOST_WORDS]
+        known, size = self._lexicon.shares, self._lexicon.size
+        unknown = {quoted(lexeme): lexeme for lexeme, _, _ in rows if lexeme not in known}
+        counted = self._conn.execute(SQL["occurrences"], {"terms": list(unknown), "most": _FEW})
+        cases = {unknown[term]: float(n) for term, n in counted}
+        cases |= {lexeme: known[lexeme] * size for lexeme, _, _ in rows if lexeme in known}
+        return [
+            Word(lexeme=lexeme, times=times, term=term, cases=cases[lexeme]) for lexeme, times, term in rows
+        ]
+
+    def by_identifiers(self, wanted: Sequence[str], depth: int) -> dict[UUID, Sequence[str]]:
+        return dict(self._run("identified", {"identifiers": list(wanted), "limit": depth}))
+
+    def by_meaning(self, space: str, vector: Vector, depth: int) -> dict[UUID, float]:
+        if space not in self._tables:
+            return {}
+        name = "nearest_filtered" if self._chosen.values else "nearest"
+        table = sql.Identifier("vector_index", self._tables[space])
+        given = {"vector": HalfVector(vector), "limit": depth}
+        return dict(self._run(name, given, table=table))
+
+    def shown(self, ids: Sequence[UUID]) -> dict[UUID, Mapping[str, str]]:
+        columns = sql.SQL(", ").join(map(sql.Identifier, SHOWN))
+        rows = self._run("shown", {"ids": list(ids)}, columns=columns)
+        return {r[0]: dict(zip(SHOWN, (v or "" for v in r[1:]), strict=True)) for r in rows}
+
+    def texts(self, ids: Sequence[UUID]) -> dict[UUID, str]:
+        return dict(self._run("texts", {"ids": list(ids)}))
+
+    def _run(self, name: str, given: Mapping[str, object], **parts: sql.Composable) -> list[Any]:
+        statement = sql.SQL(SQL[name]).format(conditions=self._chosen.sql, joined=self._joined, **parts)
+        return self._conn.execute(statement, {**given, **self._chosen.values}).fetchall()
+
+
+# ── filters ──────────────────────────────────────────────────────────────────────────────────────
 
 
 class Filter:
@@ -81,8 +234,10 @@ class Filter:
         for i, condition in enumerate(where):
             name = f"where_{i}"
             self.values[name] = condition.value
+            if condition.until:
+                self.values[f"{name}_until"] = condition.until
             is_list = bool(properties[condition.property][0].parent)
-            parts.append(_condition(condition, sql.Placeholder(name), is_list=is_list))
+            parts.append(_condition(condition, name, is_list=is_list))
         self.sql: sql.Composable = sql.SQL("").join(sql.SQL(" and ") + p for p in parts)
 
 
@@ -95,14 +250,22 @@ _OPERATORS = {
 }
 
 
-def _condition(condition: Condition, value: sql.Placeholder, *, is_list: bool) -> sql.Composable:
+def _condition(condition: Condition, name: str, *, is_list: bool) -> sql.Composable:
     column = sql.Identifier("s", condition.property)
+    if is_list:
+        holds = _holds(condition, sql.Identifier("entry"), name)
+        test = sql.SQL("exists (select from unnest({}) as entry where {})").format(column, holds)
+    else:
+        test = sql.SQL("coalesce({}, false)").format(_holds(condition, column, name))
+    return sql.SQL("not {}").format(test) if condition.comparison is Comparison.NOT_EQUAL else test
+
+
+def _holds(condition: Condition, column: sql.Identifier, name: str) -> sql.Composable:
+    compared = sql.SQL('(lower({}) collate "C" {} lower({}::text) collate "C")')
+    if condition.until:
+        begins = compared.format(column, sql.SQL(">="), sql.Placeholder(name))
+        ends = compared.format(column, sql.SQL("<"), sql.Placeholder(f"{name}_until"))
+        return sql.SQL("({} and {})").format(begins, ends)
     is_not = condition.comparison is Comparison.NOT_EQUAL
     operator = _OPERATORS[Comparison.EQUAL if is_not else condition.comparison]
-    holds = sql.SQL('lower({}) collate "C" {} lower({}::text) collate "C"')
-    if is_list:
-        entry = holds.format(sql.Identifier("entry"), operator, value)
-        test = sql.SQL("exists (select from unnest({}) as entry where {})").format(column, entry)
-    else:
-        test = sql.SQL("coalesce({}, false)").format(holds.format(column, operator, value))
-    return sql.SQL("not {}").format(test) if is_not else test
+    return compared.format(column, operator, sql.Placeholder(name))

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from functools import partial
@@ -27,21 +27,20 @@ from everycase.domain.cases import IndexObject, Stamps, Vector
 from everycase.domain.errors import WrongUse
 from everycase.domain.failures import ErrorType, LoadFailure
 from everycase.domain.lineage import Owned
-from everycase.domain.ranking import fuse
+from everycase.domain.ranking import Background
+from everycase.indexes import hybrid
 from everycase.indexes.admission import admit, failed, is_marked, marked, token_of
+from everycase.indexes.hybrid import SAMPLE, Question, as_matrix
 from everycase.indexes.weaviate import errors as errors
 from everycase.indexes.weaviate import schema as schema
 from everycase.indexes.weaviate import search as asked
 from everycase.indexes.weaviate.client import Connection
 from everycase.indexes.weaviate.write import Fence, read_stamps, write
-from everycase.ports import Condition, Hit, IndexHealth, UpsertOutcome
+from everycase.ports import Condition, Findings, IndexHealth, UpsertOutcome
 
 ALIAS = "SupportCase"
 
 T = TypeVar("T")
-
-_DEPTH = 100
-"""How many of each list take part in the fusion."""
 
 _NEAREST = (20, 1000)
 """A probe looks for an object among so many nearest, and among so many where that did not find it."""
@@ -107,6 +106,8 @@ class WeaviateIndex:
         self._names: frozenset[str] = frozenset()
         self._ours: set[str] = set()
         self._preparing = threading.Lock()
+        self._sizes = hybrid.remembered_sizes()
+        self._samples = hybrid.remembered_samples()
 
     # ── shape ────────────────────────────────────────────────────────────────────────────────
 
@@ -386,20 +387,34 @@ class WeaviateIndex:
         *,
         where: Sequence[Condition] = (),
         limit: int = 10,
-    ) -> list[Hit]:
-        depth = min(max(_DEPTH, limit), asked.MOST_RESULTS)
+        offset: int = 0,
+    ) -> Findings:
+        question = Question(
+            text=text.replace("\x00", " "),
+            queries=queries,
+            limit=min(limit, asked.MOST_RESULTS),
+            offset=offset,
+        )
 
-        def ask() -> list[asked.Found]:
+        def ask() -> Findings:
             with self._asking():
-                collection, chosen = self._use(consistent=False), asked.conditions(where)
-                found = [asked.lexical(collection, text, chosen, depth)]
-                found += [asked.nearest(collection, s, v, chosen, depth) for s, v in queries.items()]
-            return found
+                collection = self._use(consistent=False)
+                lists = asked.WeaviateLists(collection, where)
+                return hybrid.search(lists, question, self._backgrounds(collection, queries))
 
-        lists = _once_more(ask)
-        known = {i: hit for found in lists for i, hit in found.items()}
-        fused = list(fuse([list(found) for found in lists]).items())[:limit]
-        return [replace(known[i], score=score) for i, score in fused]
+        return _once_more(ask)
+
+    def _backgrounds(self, collection: Any, queries: Mapping[str, Vector]) -> dict[str, Background]:
+        sizes = self.about_spaces() if queries else {}
+
+        def sample(space: str) -> Vector:
+            return self._samples.get(space, lambda: as_matrix(asked.sample(collection, space, SAMPLE)))
+
+        fitting = {s: v for s, v in queries.items() if sizes.get(s) and v.shape == (schema.width_of(s),)}
+        return {s: hybrid.background(sample(s), sizes[s], vector) for s, vector in fitting.items()}
+
+    def about_spaces(self) -> Mapping[str, int]:
+        return self._sizes.get("", self.spaces)
 
     # ── the edge ─────────────────────────────────────────────────────────────────────────────
 

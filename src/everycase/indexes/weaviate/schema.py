@@ -23,6 +23,7 @@ from weaviate.classes.data import DataObject
 
 from everycase.domain.cases import IndexObject, Stamps, Vector
 from everycase.domain.catalogue import OBJECTS, Catalogue, Kind
+from everycase.domain.identifiers import identifiers
 
 COMPOSITE = "composite"
 SPACE = "space"
@@ -40,8 +41,10 @@ _TEXT_STAMPS = (
 )
 _FILTERABLE_STAMPS = (SPACE, "recipe")
 STAMPS = ("case_id", "case_number", *_TEXT_STAMPS, GENERATION)
-SHOWN = ("case_id", "case_number", "subject", SPACE)
-"""What a hit is made of."""
+CODES, IDENTIFIERS = "codes", "identifiers"
+"""Made for searching: codes as words, and every identifier as one token. They are not read back."""
+
+_CODES = ("error_codes", "product_number", "case_number")
 
 _LONGEST_KEY = 100
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
@@ -101,7 +104,8 @@ def key(text: str) -> str:
 
 def properties() -> list[Property]:
     """Every property that a collection of cases has."""
-    found = [_property(COMPOSITE, is_prose=True)]
+    found = [_property(COMPOSITE, is_prose=True), _property(CODES, is_prose=True)]
+    found.append(_property(IDENTIFIERS, is_list=True, is_filtered=True))
     for name, (owner, field) in CATALOGUE.items():
         is_list = bool(owner.parent)
         found.append(_property(name, is_list=is_list, is_prose=field.kind in _PROSE, is_filtered=True))
@@ -144,6 +148,10 @@ def to_weaviate(o: IndexObject) -> DataObject[Any, Any]:
     for name, value in list(held.items()):
         if name in CATALOGUE and has_key(name):
             held[key_name(name)] = key(value) if isinstance(value, str) else sorted(set(map(key, value)))
+    own = {"case_number": o.stamps.case_number, **o.properties}
+    codes = [str(own[name]) for name in _CODES if own.get(name)]
+    held[CODES] = " ".join(codes)
+    held[IDENTIFIERS] = identifiers([str(own.get("subject", "")), o.composite], codes=codes)
     stamps = {n: getattr(o.stamps, n) for n in STAMPS}
     stamps[_LOADED_AT] = o.stamps.loaded_at.astimezone(UTC).isoformat(timespec="microseconds")
     return DataObject(

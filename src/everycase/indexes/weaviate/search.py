@@ -16,9 +16,10 @@ from weaviate.exceptions import WeaviateQueryError
 
 from everycase.domain.cases import Vector
 from everycase.domain.catalogue import Kind
+from everycase.indexes.hybrid import SHOWN
 from everycase.indexes.weaviate import schema as schema
 from everycase.indexes.weaviate.errors import reason
-from everycase.ports import Comparison, Condition, Hit
+from everycase.ports import Comparison, Condition
 
 LONGEST_QUERY = 20_000
 """Characters of a query that are looked for as words."""
@@ -26,12 +27,9 @@ LONGEST_QUERY = 20_000
 MOST_RESULTS = 10_000
 """`QUERY_MAXIMUM_RESULTS` of a server with no settings."""
 
-_SEARCHED = ["subject^2", schema.COMPOSITE]
+_SEARCHED = ["subject^2", f"{schema.CODES}^2", schema.COMPOSITE]
 _SAME = 1e-6
 """Cosine distance up to which two vectors are the same."""
-
-Found = Mapping[UUID, Hit]
-"""In the order of their rank; the score is not known yet."""
 
 
 def conditions(where: Sequence[Condition]) -> Any:
@@ -52,6 +50,8 @@ _OPERATORS: Mapping[Comparison, Callable[[Any, str], Any]] = {
 
 def _condition(c: Condition) -> Any:
     """Weaviate's NotEqual holds where the property is lacking, and for a list with no equal entry."""
+    if c.until:
+        return _in_period(c)
     if schema.has_key(c.property):
         name, value = schema.key_name(c.property), schema.key(c.value)
     else:
@@ -60,42 +60,92 @@ def _condition(c: Condition) -> Any:
     return _OPERATORS[c.comparison](Filter.by_property(name), value)
 
 
-def lexical(collection: Any, text: str, chosen: Any, depth: int) -> Found:
-    """The objects that have the words of `text`, best first; whatever is in it is only text."""
-    words = text[:LONGEST_QUERY].replace("\x00", " ").encode(errors="replace").decode()
-    if not words.strip():
-        return {}
-    answer = collection.query.bm25(
-        words, query_properties=_SEARCHED, filters=chosen, limit=depth, return_properties=list(schema.SHOWN)
-    )
-    return _found(answer.objects)
+def _in_period(c: Condition) -> Any:
+    """A moment in `[value, until)`. Of a list any entry may lie before its end, and any after its begin."""
+    property_ = Filter.by_property(c.property)
+    inside = Filter.all_of([property_.greater_or_equal(c.value), property_.less_than(c.until)])
+    return Filter.not_(inside) if c.comparison is Comparison.NOT_EQUAL else inside
 
 
-def nearest(collection: Any, space: str, vector: Vector, chosen: Any, depth: int) -> Found:
-    """The nearest objects of one space; none where the collection has no such space."""
-    if vector.shape != (schema.width_of(space),):
-        return {}
-    try:
-        answer = collection.query.near_vector(
-            vector.tolist(),
-            target_vector=schema.vector_name(space),
-            filters=chosen,
-            limit=depth,
-            return_properties=list(schema.SHOWN),
-        )
-    except WeaviateQueryError as e:
-        if "named vector" in e.message:
+class WeaviateLists:
+    """Implements `hybrid.Lists` on a collection. What a list shows of its cases comes with it."""
+
+    def __init__(self, collection: Any, where: Sequence[Condition]) -> None:
+        self._collection, self._chosen = collection, conditions(where)
+        self._shown: dict[UUID, Mapping[str, str]] = {}
+
+    def by_words(self, text: str, depth: int) -> dict[UUID, float]:
+        words = text[:LONGEST_QUERY].encode(errors="replace").decode()
+        if not words.strip():
             return {}
-        raise
-    return _found(answer.objects)
+        answer = self._collection.query.bm25(
+            words,
+            query_properties=_SEARCHED,
+            filters=self._chosen,
+            limit=depth,
+            return_properties=list(SHOWN),
+            return_metadata=MetadataQuery(score=True),
+        )
+        return {i: o.metadata.score or 0.0 for i, o in self._keep(answer.objects)}
+
+    def by_identifiers(self, wanted: Sequence[str], depth: int) -> dict[UUID, Sequence[str]]:
+        has_any = Filter.by_property(schema.IDENTIFIERS).contains_any(list(wanted))
+        answer = self._collection.query.fetch_objects(
+            filters=Filter.all_of([has_any, self._chosen]) if self._chosen else has_any,
+            limit=depth,
+            return_properties=[*SHOWN, schema.IDENTIFIERS],
+        )
+        asked = set(wanted)
+        return {
+            i: [w for w in o.properties.get(schema.IDENTIFIERS) or () if w in asked]
+            for i, o in self._keep(answer.objects)
+        }
+
+    def by_meaning(self, space: str, vector: Vector, depth: int) -> dict[UUID, float]:
+        if vector.shape != (schema.width_of(space),):
+            return {}
+        try:
+            answer = self._collection.query.near_vector(
+                vector.tolist(),
+                target_vector=schema.vector_name(space),
+                filters=self._chosen,
+                limit=depth,
+                return_properties=list(SHOWN),
+                return_metadata=MetadataQuery(distance=True),
+            )
+        except WeaviateQueryError as e:
+            if "named vector" in e.message:
+                return {}
+            raise
+        return {i: 1 - (o.metadata.distance or 0.0) for i, o in self._keep(answer.objects)}
+
+    def shown(self, ids: Sequence[UUID]) -> dict[UUID, Mapping[str, str]]:
+        return {i: self._shown[i] for i in ids}
+
+    def texts(self, ids: Sequence[UUID]) -> dict[UUID, str]:
+        answer = self._collection.query.fetch_objects_by_ids(
+            ids, limit=len(ids), return_properties=[schema.COMPOSITE]
+        )
+        return {UUID(int=o.uuid.int): o.properties.get(schema.COMPOSITE) or "" for o in answer.objects}
+
+    def _keep(self, objects: Sequence[Any]) -> list[tuple[UUID, Any]]:
+        found = [(UUID(int=o.uuid.int), o) for o in objects]
+        for i, o in found:
+            self._shown[i] = {n: o.properties.get(n) or "" for n in SHOWN}
+        return found
 
 
-def _found(objects: Sequence[Any]) -> Found:
-    hits = {}
-    for o in objects:
-        object_id, texts = UUID(int=o.uuid.int), {n: o.properties.get(n) or "" for n in schema.SHOWN}
-        hits[object_id] = Hit(object_id=object_id, score=0.0, **texts)
-    return hits
+def sample(collection: Any, space: str, size: int) -> list[Vector]:
+    """Some vectors of a space; none where the collection has no such space."""
+    answer = collection.query.fetch_objects(
+        filters=Filter.by_property(schema.SPACE).equal(space),
+        limit=size,
+        include_vector=True,
+        return_properties=[],
+    )
+    name = schema.vector_name(space)
+    held = (schema.vectors_of(o.vector).get(name) for o in answer.objects)
+    return [v for v in held if v is not None and v.shape == (schema.width_of(space),)]
 
 
 def finds(collection: Any, object_id: UUID, name: str, vector: Vector, limit: int) -> bool:
