@@ -7,10 +7,10 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	if $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' >/dev/null 2>&1; then echo $$p; break; fi; done)
 PIP_QUIET := --quiet --disable-pip-version-check --no-input
 
-.PHONY: help setup run test check bench soak weaviate clean
+.PHONY: help setup run test test-fast check bench soak weaviate clean
 
 help: ## What there is to make
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
 
 setup: $(VENV)/.ready ## Everything that is needed, in .venv
 
@@ -27,6 +27,9 @@ run: setup ## The main job: sync, then reconcile, on the embedded default
 
 test: setup check ## Lint, types, layers, tests
 	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+
+test-fast: setup ## The tests without the slow ones
+	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile -m "not slow"
 
 check: setup
 	@$(BIN)/ruff check --quiet src tests benchmarks

@@ -24,13 +24,15 @@ def _logs() -> None:
     telemetry.configure(debug=False)
 
 
-@pytest.fixture(autouse=True)
-def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tests start from the defaults, whatever the shell says; but with the small model, which is fast."""
-    for name in list(os.environ):
-        if name.startswith("EVERYCASE_") and not name.startswith("EVERYCASE_TEST_"):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("EVERYCASE_EMBEDDERS", "local-small")
+@pytest.fixture(scope="session", autouse=True)
+def _no_settings_from_outside() -> Iterator[None]:
+    """Tests start from the defaults, whatever the shell says, and embed with the small model."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            if name.startswith("EVERYCASE_") and not name.startswith("EVERYCASE_TEST_"):
+                patch.delenv(name)
+        patch.setenv("EVERYCASE_EMBEDDERS", "local-small")
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,8 @@ import io
 import zipfile
 from pathlib import Path
 
+import pytest
+
 from everycase.operations.search import find_cases, parse_condition
 from tests.support.world import World
 
@@ -41,6 +43,7 @@ def changed_cases(before: Path, after: Path) -> tuple[set[str], set[str]]:
     return set(new), touched - new
 
 
+@pytest.mark.slow
 def test_the_next_days_export_does_only_what_changed(world: World, shared_data: Path) -> None:
     """3,025 created; then nothing; then 309 new cases and exactly those that changed."""
     before, after = shared_data / "jira-2017-12-31.zip", shared_data / "jira-2019-01-31.zip"

@@ -51,6 +51,7 @@ def kill_tree(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("engine", "seed"), [("threads:2", 1), ("processes:2", 2)])
 def test_a_load_that_is_killed_again_and_again_is_finished(
     world: World, source: Path, engine: str, seed: int
@@ -63,7 +64,8 @@ def test_a_load_that_is_killed_again_and_again_is_finished(
     rng = random.Random(seed)
     for _ in range(5):
         process = start(world, source, engine, "sync")
-        time.sleep(rng.uniform(0.5, 5.0))
+        world.wait_until_at_work(process)
+        time.sleep(rng.uniform(0.0, 2.5))
         kill_tree(process)
     final = world.sync(source, batch_size=BATCH)
     assert final.is_clean
@@ -79,6 +81,7 @@ def test_a_load_that_is_killed_again_and_again_is_finished(
     assert world.sync(source).totals.cases == 0
 
 
+@pytest.mark.slow
 def test_a_reconciliation_that_is_killed_again_and_again_is_completed(world: World, source: Path) -> None:
     """Ten kills at random instants in the repair of every kind of damage: completed, nothing repaired twice.
 
@@ -96,7 +99,8 @@ def test_a_reconciliation_that_is_killed_again_and_again_is_completed(world: Wor
     damage.insert_foreign(10)
     for _ in range(10):
         process = start(world, source, "threads:2", "reconcile", "--type", "daily", "--deep")
-        time.sleep(rng.uniform(0.6, 2.6))
+        world.wait_until_at_work(process)
+        time.sleep(rng.uniform(0.0, 1.5))
         kill_tree(process)
     final = world.reconcile(source, deep=True, batch_size=BATCH)
     assert (final["status"], final["gaps_left"]) == ("completed", {})
@@ -110,6 +114,7 @@ def test_a_reconciliation_that_is_killed_again_and_again_is_completed(world: Wor
     assert "running" not in runs
 
 
+@pytest.mark.slow
 def test_killed_servers_come_back(tmp_path: Path) -> None:
     """The embedded PostgreSQL is killed too: its stale pid file is no obstacle, and all commits are there."""
     from everycase.store import embedded

@@ -76,6 +76,7 @@ def test_every_kind_of_damage_is_counted_exactly_and_mended_without_one_embeddin
     world.must_be_healthy(source)
 
 
+@pytest.mark.slow
 def test_3334_real_cases_are_mended_as_the_issue_asks(world: World, shared_data: Path) -> None:
     """400 lost, 50 overwritten, 50 altered, 30 foreign, 20 doubled, 40 untracked, 25 stuck."""
     export = shared_data / "jira-2019-01-31.zip"

@@ -14,6 +14,7 @@ from everycase.cli.console import ProgressLines
 from everycase.domain.errors import DependencyUnreachable, WrongUse
 from everycase.operations.search import find_cases, parse_condition
 from everycase.operations.status import read_status
+from everycase.pipeline import load
 from tests.support.damage import as_the_issue_lists_it
 from tests.support.exports import case, child, record_id, write_export
 from tests.support.providers import KEY, StandIn
@@ -68,6 +69,7 @@ def agrees(world: WeaviateWorld) -> int:
     return len(held)
 
 
+@pytest.mark.slow
 def test_3334_real_cases_are_loaded_and_mended(world: WeaviateWorld, shared_data: Path) -> None:
     """400 lost, 50 overwritten, 50 altered, 30 foreign, 20 doubled, 40 untracked, 25 stuck: to the last."""
     export = shared_data / "jira-2019-01-31.zip"
@@ -116,16 +118,19 @@ def test_a_server_that_is_down_is_said_so_and_nothing_is_lost(
     mortal.must_be_healthy(source)
 
 
+@pytest.mark.slow
 def test_a_server_that_is_killed_in_mid_load_loses_nothing(
-    mortal: WeaviateWorld, mortal_weaviate: WeaviateServer
+    mortal: WeaviateWorld, mortal_weaviate: WeaviateServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was under way is an open failure; when the server is back, all is there, once, and findable."""
-    given = {"sample_cases": 600, "engine": "threads:2"}
+    given = {"sample_cases": 300, "engine": "threads:2"}
+    monkeypatch.setattr(load, "FIRST_WAIT_S", 0.01)
+    monkeypatch.setattr(load, "LONGEST_WAIT_S", 0.02)
 
     def killer() -> None:
         while (
             mortal.rows("select count(*) as n from recon.data_lineage where status = 'completed'")[0]["n"]
-            < 200
+            < 100
         ):
             time.sleep(0.02)
         mortal_weaviate.kill()
@@ -144,7 +149,7 @@ def test_a_server_that_is_killed_in_mid_load_loses_nothing(
     mortal.sync("sample", **given)
     mortal.reconcile("sample", **given)
     assert mortal.failures() == []
-    assert agrees(mortal) == 600
+    assert agrees(mortal) == 300
     assert mortal.unfindable() == 0
 
 
@@ -220,16 +225,17 @@ def test_a_build_that_lacks_cases_is_not_served(world: WeaviateWorld, source: Pa
             app.new_rebuild(quiet()).switch(UUID(int=4))
 
 
+@pytest.mark.slow
 def test_a_search_never_fails_while_the_index_is_rebuilt(world: WeaviateWorld) -> None:
     """A client that searches in a loop: not one failed or empty answer."""
-    given = {"sample_cases": 300, "engine": "processes:2"}
+    given = {"sample_cases": 100, "engine": "threads:2"}
     world.sync("sample", **given)
     answers: list[object] = []
     over = threading.Event()
 
     def search() -> None:
         with world.app("sample", **given) as app:
-            while not over.is_set():
+            while not over.wait(0.01):
                 try:
                     hits = find_cases(app.index, app.embedder, "fan runs at full speed").hits
                 except Exception as e:
@@ -248,7 +254,7 @@ def test_a_search_never_fails_while_the_index_is_rebuilt(world: WeaviateWorld) -
         client.join()
     assert len(answers) > 20
     assert set(answers) == {10}
-    assert agrees(world) == 300
+    assert agrees(world) == 100
 
 
 # ── search ───────────────────────────────────────────────────────────────────────────────────────

@@ -37,6 +37,7 @@ def provider() -> Iterator[str]:
         yield found.url
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [7, 33, 109])
 def test_a_history_of_faults_heals(prepared: Databases, provider: str, tmp_path: Path, seed: int) -> None:
     """Histories of the soak, by seed: loaded and equal, deleted, or openly failed; nothing paid twice."""
@@ -95,6 +96,7 @@ class WorldToBreak(RuleBasedStateMachine):
                 self.trial.judge()
 
 
+@pytest.mark.slow
 def test_faults_and_runs_in_any_order_heal(prepared: Databases, provider: str) -> None:
     """Hypothesis chooses; what it finds it makes as short as it can."""
     machine = type("Machine", (WorldToBreak,), {"databases": prepared, "provider": provider})

@@ -121,6 +121,7 @@ def test_nothing_is_logged_of_what_was_refused(
 # ── deaths ───────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.slow
 def test_a_server_killed_in_mid_load_is_a_load_failure_and_comes_back(
     weaviate: GivenServer | WeaviateServer,
 ) -> None:

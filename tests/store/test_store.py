@@ -126,6 +126,7 @@ def home():
     shutil.rmtree(found, ignore_errors=True)
 
 
+@pytest.mark.slow
 def test_a_stale_pid_file_is_no_obstacle(home: Path) -> None:
     """Its pid is dead, or another program's by now."""
     dsn = embedded.start(home)
@@ -144,6 +145,7 @@ def test_a_stale_pid_file_is_no_obstacle(home: Path) -> None:
         bystander.wait()
 
 
+@pytest.mark.slow
 def test_a_creation_that_was_cut_off_begins_again_and_data_is_never_dropped(home: Path) -> None:
     """Only what was marked as unfinished, and never answered, is made anew."""
     (home / "pg").mkdir(parents=True)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psutil
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 
 from everycase.indexes.embedded.index import EmbeddedIndex
 from everycase.store import db, embedded, migrate
@@ -71,6 +72,13 @@ class Databases:
         """The DSN of a database whose schema is up to date. It is dropped after the block."""
         with self._created(f"fresh_{uuid.uuid4().hex[:12]}", self._template) as dsn:
             yield dsn
+
+    @contextmanager
+    def copy(self, dsn: str) -> Iterator[str]:
+        """The DSN of a copy of another of these databases, to which nobody may be connected."""
+        name = str(conninfo_to_dict(dsn)["dbname"])
+        with self._created(f"copy_{uuid.uuid4().hex[:12]}", name) as copied:
+            yield copied
 
     @cached_property
     def _template(self) -> str:

@@ -129,7 +129,7 @@ class Trial:
                 start_new_session=True,
             )
             try:
-                self._wait_until_at_work(process)
+                self.world.wait_until_at_work(process)
                 _, said = process.communicate(timeout=seconds)
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
@@ -138,15 +138,6 @@ class Trial:
         self._note(f"it had ended by itself with {process.returncode}")
         if b"unexpected" in said:
             self._fail([said.decode()])
-
-    def _wait_until_at_work(self, process: subprocess.Popen[bytes]) -> None:
-        """Until it has a connection to the database, or has ended: a busy machine starts it late."""
-        connected = (
-            "select from pg_stat_activity "
-            "where datname = current_database() and application_name = 'everycase'"
-        )
-        while process.poll() is None and not self.world.rows(connected):
-            time.sleep(0.01)
 
     def _settings(self) -> dict[str, Any]:
         return {"batch_size": self.batch_size, **Model.settings(self.provider)}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +44,18 @@ class World:
                 variable = "__".join(filter(None, (name, inner))).upper()
                 found[f"EVERYCASE_{variable}"] = ",".join(said) if isinstance(said, tuple) else str(said)
         return found
+
+    def wait_until_at_work(self, process: subprocess.Popen[bytes]) -> None:
+        """Return when a command in a process of its own is connected to the database, or has ended.
+
+        How long it takes to start says more of the machine than of the command.
+        """
+        connected = (
+            "select from pg_stat_activity "
+            "where datname = current_database() and application_name = 'everycase'"
+        )
+        while process.poll() is None and not self.rows(connected):
+            time.sleep(0.01)
 
     def sync(self, source: Path | str, *, allow_deletes: int = 0, **settings: Any) -> SyncReport:
         with self.app(source, **settings) as app:
