@@ -3,6 +3,7 @@
 from tests.support.weaviate_server import binary
 
 from benchmarks import (
+    completion,
     load,
     profile,
     providers,
@@ -16,6 +17,16 @@ from benchmarks import (
 
 WITH_SERVER = (weaviate_load, weaviate_crashes) if binary() else ()
 
-for module in (sample_rate, load, reconcile, profile, redaction, search_quality, providers, *WITH_SERVER):
+for module in (
+    sample_rate,
+    load,
+    reconcile,
+    profile,
+    redaction,
+    search_quality,
+    providers,
+    completion,
+    *WITH_SERVER,
+):
     print(f"\n## {module.__name__}\n{(module.__doc__ or '').strip()}\n")
     module.main([])
