@@ -79,7 +79,7 @@ def main() -> int:
         standing_in("openai", Model.dimensions) as provider,
         tempfile.TemporaryDirectory(prefix="soak-") as home,
     ):
-        provider.tell(poison=POISON)
+        provider.tell(poison=POISON, keeps_texts=True)
         seeds = range(given.first, given.first + given.seeds)
         with cf.ProcessPoolExecutor(given.processes, mp.get_context("spawn"), _prepare) as pool:
             waiting = [

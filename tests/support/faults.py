@@ -138,10 +138,14 @@ class Ledger:
     """Every text that a provider has turned into a vector, by hash and space: each is paid for once."""
 
     paid: Counter[tuple[str, str]] = field(default_factory=Counter)
+    texts: dict[str, str] = field(default_factory=dict)
+    """By hash."""
     calls: int = 0
 
     def pay(self, text: str, space: str) -> None:
-        self.paid[hashlib.sha256(text.encode()).hexdigest(), space] += 1
+        text_hash = hashlib.sha256(text.encode()).hexdigest()
+        self.texts[text_hash] = text
+        self.paid[text_hash, space] += 1
 
     def forgive(self, what: tuple[str, str]) -> None:
         """This one may be paid for once more."""

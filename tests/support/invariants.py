@@ -9,7 +9,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -19,9 +19,9 @@ import numpy as np
 import psycopg
 from psycopg.rows import dict_row
 
-from everycase.ports import Embedder, Embedding
 from tests.support.changing_export import POISON, ChangingExport, Flaw, parent_of, word_of
 from tests.support.hands import NAMESPACE, STAGING
+from tests.support.providers import vector_of
 
 WORD = re.compile(r"qz\d{5}v\d+")
 STAMPS = ("checksum", "children_checksum", "text_hash", "space", "recipe", "vector_hash", "object_hash")
@@ -38,10 +38,17 @@ _TEXTS = {
 Row = dict[str, Any]
 
 
-def broken(dsn: str, export: ChangingExport, model: Embedder) -> list[str]:
-    """The invariants that do not hold, each in a sentence that says whose."""
+TextOf = Callable[[str], str]
+"""The text of a hash that a provider was given; "" where none was."""
+
+
+def broken(dsn: str, export: ChangingExport, text_of: TextOf, dimensions: int) -> list[str]:
+    """The invariants that do not hold, each in a sentence that says whose.
+
+    `dimensions`: of the vectors of the stand-in provider.
+    """
     with psycopg.connect(dsn, autocommit=True, row_factory=dict_row) as conn:
-        state = _State(conn, export, model)
+        state = _State(conn, export, text_of, dimensions)
         return [said for rule in _RULES for said in rule(state)]
 
 
@@ -51,7 +58,8 @@ class _State:
 
     conn: psycopg.Connection[Row]
     export: ChangingExport
-    model: Embedder
+    text_of: TextOf
+    dimensions: int
 
     def rows(self, statement: str) -> list[Row]:
         return self.conn.execute(statement).fetchall()  # type: ignore[arg-type]
@@ -225,12 +233,15 @@ def _loaded_is_equal(s: _State) -> Iterator[str]:
                 f"case {i} has the generations {s.cases[i]['generation']} in staging, {row['generation']} in "
                 f"lineage, {o['generation']} in the index"
             )
-        if o["text_hash"] != hashlib.sha256(o["composite"].encode()).hexdigest():
-            yield f"object of {i}: its text is not that of its text_hash"
         if o["object_hash"] != _object_hash(o):
             yield f"object of {i}: its properties are not those of its object_hash"
         properties = " ".join(str(v) for k, v in o.items() if k not in _NOT_PROPERTIES)
-        for where, text in (("text", o["composite"]), ("properties", properties)):
+        embedded = s.text_of(o["text_hash"])
+        for where, text in (
+            ("text", o["composite"]),
+            ("properties", properties),
+            ("embedded text", embedded),
+        ):
             yield from _differences(f"words in the {where} of {i}", set(WORD.findall(text)), s.words(i))
 
 
@@ -248,20 +259,15 @@ def _one_true_vector_each(s: _State) -> Iterator[str]:
     for o in loaded:
         if owned[o["id"]] != 1:
             yield f"object of {o['case_id']} has {owned[o['id']]} vectors"
-    for o, true in zip(loaded, _embed(s.model, [o["composite"] for o in loaded]), strict=True):
+    for o in loaded:
         found = by_id.get(o["id"])
         if found is None:
             continue
+        true = vector_of(s.text_of(o["text_hash"]), s.dimensions)
         if hashlib.sha256(found.astype("<f2").tobytes()).hexdigest() != o["vector_hash"]:
             yield f"object of {o['case_id']}: its vector is not that of its vector_hash"
         if found.shape != true.shape or not np.allclose(found, true, rtol=1e-3, atol=1e-4):
             yield f"object of {o['case_id']}: its vector is not the model's of its text"
-
-
-def _embed(model: Embedder, texts: Sequence[str]) -> Iterator[Any]:
-    for outcome in model.embed_documents(texts).outcomes if texts else ():
-        assert isinstance(outcome, Embedding)
-        yield outcome.vector
 
 
 # ── personal data ────────────────────────────────────────────────────────────────────────────────

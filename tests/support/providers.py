@@ -75,6 +75,7 @@ class _Mind:
         self.rng = random.Random(1)
         self.requests: list[dict[str, Any]] = []
         self.embedded: Counter[str] = Counter()
+        self.texts: dict[str, str] = {}
         self.stamps: list[float] = []
 
     def set(self, told: dict[str, Any]) -> None:
@@ -121,8 +122,11 @@ class _Mind:
             self.requests.append({"at": time.time(), "texts": len(texts), "status": status})
 
     def note_embedded(self, texts: list[str]) -> None:
+        hashes = [hashlib.sha256(t.encode()).hexdigest() for t in texts]
         with self.lock:
-            self.embedded.update(hashlib.sha256(t.encode()).hexdigest() for t in texts)
+            self.embedded.update(hashes)
+            if self.rules.get("keeps_texts"):
+                self.texts.update(zip(hashes, texts, strict=True))
 
     def told(self) -> dict[str, Any]:
         with self.lock:
@@ -148,7 +152,8 @@ class _Handler(BaseHTTPRequestHandler):
         """Nothing on stderr."""
 
     def do_GET(self) -> None:
-        self._send(200, json.dumps(self.mind.told()).encode())
+        told = self.mind.told() if self.path == "/" else self.mind.texts.get(self.path.strip("/"), "")
+        self._send(200, json.dumps(told).encode())
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -374,6 +379,12 @@ class StandIn:
 def fault(kind: Fault, **more: Any) -> dict[str, Any]:
     """An order: `times` (always, if not said), `share`, and what the fault needs."""
     return {"fault": kind.value, **more}
+
+
+def text_of(url: str, text_hash: str) -> str:
+    """The text of this hash that the stand-in at `url` embedded, if it keeps them; "" for another."""
+    with urllib.request.urlopen(f"{url.removesuffix('/v1')}/{text_hash}") as answer:
+        return json.load(answer)
 
 
 @contextmanager

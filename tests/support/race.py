@@ -24,7 +24,7 @@ from everycase.embedders.chain import EmbedderChain
 from everycase.operations import work
 from everycase.pipeline import load
 from tests.support.changing_export import ChangingExport
-from tests.support.faults import Ledger, Model, Mortal, Mortality
+from tests.support.faults import Ledger, Model, Mortal, Mortality, Provider, Weather
 from tests.support.hands import Hands
 from tests.support.invariants import broken
 from tests.support.trial import InvariantBroken
@@ -63,6 +63,7 @@ CHANGES = (
     "add a child",
     "remove a child",
     "re-parent a child",
+    "renumber",
 )
 """What may happen to the source while a run reads it, of `changing_export.CHANGES`."""
 
@@ -120,7 +121,7 @@ class LateWorker:
     def _work(self) -> None:
         try:
             with self._race.open_app(impatient=True) as app:
-                embedder = EmbedderChain([_Pausing(MODEL, self._paused, self._go)])
+                embedder = EmbedderChain([_Pausing(self._race.provider, self._paused, self._go)])
                 replace(app.processor, embedder=embedder).process(uuid4(), self._ids)
         except Exception as e:
             self._race.note(f"the late worker ended with {type(e).__name__}")
@@ -131,7 +132,7 @@ class LateWorker:
 class _Pausing:
     """An embedder that waits for a word before its first batch. Implements `ports.Embedder`."""
 
-    def __init__(self, inner: Model, paused: threading.Event, go: threading.Event) -> None:
+    def __init__(self, inner: Provider, paused: threading.Event, go: threading.Event) -> None:
         self._inner, self._paused, self._go = inner, paused, go
 
     def __getattr__(self, name: str) -> Any:
@@ -152,6 +153,8 @@ class Race:
         self.export = ChangingExport.begin(world.home / "export", self.rng, cases=self.rng.randint(*CASES))
         self.batch_size = self.rng.choice((2, 4, 64))
         self.history: list[str] = []
+        self.ledger = Ledger()
+        self.provider = Provider(MODEL, Weather(self.rng), self.ledger)
 
     def run(self) -> None:
         """Raises `InvariantBroken` with the history of the seed."""
@@ -176,7 +179,7 @@ class Race:
         """Something for the run to do: changes at the source, damage to what was loaded, or nothing."""
         for _ in range(self.rng.randint(0, 3)):
             self.note(self.export.change(self.rng.choice(CHANGES)))
-        hands = Hands(self.world.dsn, self.rng, Ledger())
+        hands = Hands(self.world.dsn, self.rng, self.ledger)
         for _ in range(self.rng.randint(0, 2)):
             self.note(hands.do_harm(self.rng.choice(HARMS)))
 
@@ -243,7 +246,7 @@ class Race:
         )
         given = {"batch_size": self.batch_size, **Model.settings("http://127.0.0.1:9/v1")}
         with world.app(self.export.folder, engine="inline", **given) as app:
-            app.__dict__["processor"] = replace(app.processor, embedder=EmbedderChain([MODEL]))
+            app.__dict__["processor"] = replace(app.processor, embedder=EmbedderChain([self.provider]))
             yield app
 
     # ── judgement ────────────────────────────────────────────────────────────────────────────
@@ -272,7 +275,9 @@ class Race:
 
     def _judge(self) -> None:
         """After one more sync and one reconciliation everything is as the source says."""
-        self._fail_on(broken(self.world.dsn, self.export, MODEL))
+        self._fail_on(
+            broken(self.world.dsn, self.export, lambda i: self.ledger.texts.get(i, ""), MODEL.dimensions)
+        )
 
     def _fail_on(self, found: list[str]) -> None:
         if found:
