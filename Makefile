@@ -7,7 +7,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	if $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' >/dev/null 2>&1; then echo $$p; break; fi; done)
 PIP_QUIET := --quiet --disable-pip-version-check --no-input
 
-.PHONY: help setup run test test-fast check bench soak weaviate clean
+.PHONY: help setup run test test-fast check bench soak weaviate clean screenshots
 
 help: ## What there is to make
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -56,3 +56,6 @@ weaviate: .tools/weaviate-server ## A Weaviate server for the tests, in .tools (
 
 clean: ## Remove what setup and tests made (not your data in .everycase)
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+screenshots: setup ## Pictures of each page, into docs/pictures (needs Chromium)
+	@$(BIN)/python -m tests.web.screenshots

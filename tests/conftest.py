@@ -32,6 +32,7 @@ def _no_settings_from_outside() -> Iterator[None]:
             if name.startswith("EVERYCASE_") and not name.startswith("EVERYCASE_TEST_"):
                 patch.delenv(name)
         patch.setenv("EVERYCASE_EMBEDDERS", "local-small")
+        patch.setenv("EVERYCASE_SERVE__PORT", "0")
         yield
 
 

@@ -12,7 +12,7 @@ from everycase.app import App
 from everycase.cli import console, show
 from everycase.cli.frame import AllowDeletes, Call, MaxCost, Panel, Result, command
 from everycase.domain.errors import ExitCode
-from everycase.operations import jobs, work
+from everycase.operations import jobs, setup, work
 from everycase.operations.jobs import JobOutcome, JobResult
 
 
@@ -47,9 +47,9 @@ def serve(
         bool, typer.Option("--once", help="Run the jobs that are due now and end: for cron or a timer.")
     ] = False,
 ) -> Result:
-    """Sync every hour, reconcile every six hours and thoroughly every day.
+    """Serve the API and the pages; sync every hour, reconcile every six hours and thoroughly every day.
 
-    Several may run at once: each job is run by one of them.
+    Several may run at once: each job and each order is carried out by one of them.
     """
     with call.app() as app:
         if once:
@@ -67,10 +67,15 @@ def _silent() -> console.ProgressLines:
 
 
 def _serve_until_signal(app: App, *, is_quiet: bool) -> list[JobResult]:
-    """Serve until SIGINT or SIGTERM; a job that is running then is finished first."""
+    """Serve until SIGINT or SIGTERM; a job that is running then ends at its next batch."""
+    # Imported here and not above: the web framework takes half a second, which no other command should cost.
+    from everycase.web.process import serving
+
     stop = threading.Event()
     for sign in (signal.SIGINT, signal.SIGTERM):
         signal.signal(sign, lambda *_: stop.set())
-    if not is_quiet:
-        console.complain(f"serving: {jobs.describe(app)}; end with Ctrl-C")
-    return jobs.serve(app, _silent, stop, on_result=(lambda _: None) if is_quiet else show.job)
+    setup.migrate(app)
+    with serving(app, _silent, stop) as address:
+        if not is_quiet:
+            console.complain(f"serving at {address.url}: {jobs.describe(app)}; end with Ctrl-C")
+        return jobs.serve(app, _silent, stop, on_result=(lambda _: None) if is_quiet else show.job)

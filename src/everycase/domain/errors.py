@@ -39,6 +39,10 @@ class WrongUse(EverycaseError):
     exit_code = ExitCode.WRONG_USE
 
 
+class NotFound(WrongUse):
+    """There is no such case, run or order."""
+
+
 class PipelineStopped(EverycaseError):
     """The pipeline was stopped; `everycase resume` lets it go on."""
 

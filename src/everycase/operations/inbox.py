@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from everycase.app import App
 from everycase.domain.completeness import unresolved
 from everycase.domain.errors import ExitCode, WrongUse
 from everycase.domain.failures import Disposition, ErrorType, FailureStage
+from everycase.operations.overview import keep_census
+from everycase.operations.progress import recorded
 from everycase.operations.trace import case_keys
 from everycase.operations.work import Progress
 from everycase.pipeline.ending import Ending
 from everycase.pipeline.retry import Choice, Retried
-from everycase.store import failures
+from everycase.store import census, failures
+from everycase.store.orders import FailureSelection as Selection
 
 __all__ = ["FailureFilter", "Inbox", "Retried"]
 
@@ -62,6 +66,31 @@ def list_failures(app: App, wanted: FailureFilter, *, limit: int = 100) -> Inbox
         )
 
 
+def page(
+    app: App,
+    chosen: Selection,
+    *,
+    before: datetime | None = None,
+    before_id: UUID | None = None,
+    limit: int = 50,
+) -> list[dict[str, Any]]:
+    """Open failures that a selection shows, newest first; `before` and `before_id`: of the page before."""
+    with app.pool.connection() as conn:
+        return census.failure_page(conn, chosen, before=before, before_id=before_id, limit=limit)
+
+
+def groups(app: App, chosen: Selection) -> list[dict[str, Any]]:
+    """Open failures that a selection shows, by stage and type, most first."""
+    with app.pool.connection() as conn:
+        return census.failure_groups(conn, chosen)
+
+
+def count_waiting(app: App) -> int:
+    """Open failures that wait for a retry or a person."""
+    with app.pool.connection() as conn:
+        return sum(n for d, n in failures.tally(conn).items() if d != Disposition.SKIP)
+
+
 def retry(
     app: App,
     progress: Progress,
@@ -79,4 +108,17 @@ def retry(
         raise WrongUse("say what to retry: a failure or case, --type, --stage, or --all")
     records = tuple(case_keys(which)) if which else ()
     choice = Choice(key=which, records=records, error_type=error_type, stage=stage)
-    return app.new_retry(progress, Ending()).run(uuid4(), choice)
+    return _retry(app, progress, choice, uuid4())
+
+
+def retry_these(app: App, progress: Progress, chosen: Sequence[UUID], *, run_id: UUID) -> Retried:
+    """Try exactly these failures again now; those that are closed meanwhile are passed over."""
+    return _retry(app, progress, Choice(failures=tuple(chosen)), run_id)
+
+
+def _retry(app: App, progress: Progress, choice: Choice, run_id: UUID) -> Retried:
+    ending = Ending()
+    with recorded(app, run_id, "retry", progress, ending) as watched:
+        retried = app.new_retry(watched, ending).run(run_id, choice)
+    keep_census(app, run_id=run_id)
+    return retried

@@ -24,23 +24,25 @@ def list_jobs(app: App, new_progress: Callable[[], Progress]) -> list[Job]:
     s = app.settings
 
     def reconcile(run_type: RunType) -> str:
-        return _reconciled(work.reconcile(app, new_progress(), run_type))
+        return say_reconciliation(work.reconcile(app, new_progress(), run_type))
 
     return [
-        Job(name="sync", every=s.sync_every, run=lambda: _synced(work.sync(app, new_progress()))),
+        Job(name="sync", every=s.sync_every, run=lambda: say_sync(work.sync(app, new_progress()))),
         Job(name="reconcile", every=s.reconcile_every, run=partial(reconcile, RunType.HOURLY)),
         Job(name="reconcile_daily", every=s.deep_every, run=partial(reconcile, RunType.DAILY)),
     ]
 
 
-def _synced(report: work.SyncReport) -> str:
+def say_sync(report: work.SyncReport) -> str:
+    """What a sync did, in one sentence."""
     return (
         f"{report.totals.created:,} created, {report.totals.updated:,} updated, "
         f"{report.deleted:,} deleted, {report.unresolved:,} failures open"
     )
 
 
-def _reconciled(report: work.Report) -> str:
+def say_reconciliation(report: work.Report) -> str:
+    """What a reconciliation found and did, in one sentence."""
     r = report.as_dict()
     return (
         f"{r['status']}: {sum(r['gaps'].values()):,} gaps, {sum(r['recovered'].values()):,} recovered, "

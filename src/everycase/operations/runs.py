@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from everycase.app import App
-from everycase.reconcile.page import as_html
+from everycase.domain.errors import NotFound
+from everycase.reconcile.page import CHART_SIZE, as_html, charts
 from everycase.reconcile.text import as_text
-from everycase.store import gaps, runs
+from everycase.store import census, gaps, runs
+
+__all__ = ["CHART_SIZE", "charts"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +51,58 @@ class StoredReport:
     def as_html(self) -> str:
         """One self-contained page, with the trends of the days before."""
         return as_html(self.report, self.days)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunReport:
+    """One run of any kind, at work or over, with its report as far as there is one."""
+
+    run_id: UUID
+    kind: str
+    status: str
+    started_at: datetime | None
+    duration: float | None
+    report: Mapping[str, Any]
+
+    def as_text(self) -> str | None:
+        """The text report of a reconciliation; None for what has none."""
+        return as_text(self.report) if self.kind == "reconcile" and self.report else None
+
+
+def page(
+    app: App, *, before: datetime | None = None, before_id: UUID | None = None, limit: int = 50
+) -> list[dict[str, Any]]:
+    """Syncs and reconciliations, newest first; `before` and `before_id`: of the page before."""
+    with app.pool.connection() as conn:
+        return census.runs(conn, before=before, before_id=before_id, limit=limit)
+
+
+def days(app: App, *, most: int = 30) -> list[dict[str, Any]]:
+    """A summary of each of the last days that had a run, oldest first."""
+    with app.pool.connection() as conn:
+        return runs.trends(conn, days=most)
+
+
+def read_run(app: App, run_id: UUID) -> RunReport:
+    """A sync or reconciliation. Raises `WrongUse` where there is none of this id."""
+    with app.pool.connection() as conn:
+        row = census.run(conn, run_id)
+    if row is None:
+        raise NotFound(f"there is no run {run_id}: look with `everycase runs`")
+    return RunReport(
+        run_id=run_id,
+        kind=row["kind"],
+        status=row["status"],
+        started_at=row["start_time"],
+        duration=row["duration"],
+        report=row["report"] or {},
+    )
+
+
+def list_gaps(app: App, run_id: UUID, *, limit: int = 1000) -> list[dict[str, Any]]:
+    """The disagreements that a reconciliation found, and what became of each."""
+    with app.pool.connection() as conn:
+        return gaps.kept(conn, run_id, limit=limit)
 
 
 def read_report(app: App, run_id: str | None = None, *, gap_limit: int | None = None) -> StoredReport:

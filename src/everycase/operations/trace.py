@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from everycase.app import App
-from everycase.domain.errors import WrongUse
+from everycase.domain.errors import NotFound
 from everycase.domain.rows import MalformedRow, long_id
 from everycase.store import failures, lineage
 
@@ -65,8 +65,8 @@ def trace_case(app: App, key: str) -> Journey:
         if row is None:
             staged = next((found for k in case_keys(key) if (found := lineage.find_staged(conn, k))), None)
             if staged:
-                raise WrongUse(f"case {key} is staged but was never worked on: run everycase sync")
-            raise WrongUse(f"no case {key!r}, neither by record id nor by case number")
+                raise NotFound(f"case {key} is staged but was never worked on: run everycase sync")
+            raise NotFound(f"no case {key!r}, neither by record id nor by case number")
         return Journey(
             row=row,
             events=lineage.journey(conn, row["record_id"]),

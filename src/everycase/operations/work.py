@@ -7,13 +7,15 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from everycase.app import App
 from everycase.domain.errors import ExitCode
 from everycase.domain.gaps import RunType
 from everycase.domain.runs import RunStatus
 from everycase.domain.thresholds import DeletionGuard
+from everycase.operations.overview import keep_census
+from everycase.operations.progress import recorded
 from everycase.pipeline.ending import Ending
 from everycase.pipeline.plan import Plan, make_plan
 from everycase.pipeline.sync import SyncReport
@@ -30,10 +32,22 @@ OpenProgress = Callable[[], AbstractContextManager[Progress]]
 
 
 def sync(
-    app: App, progress: Progress, *, allow_deletes: int = 0, max_cost: float | None = None
+    app: App,
+    progress: Progress,
+    *,
+    allow_deletes: int = 0,
+    max_cost: float | None = None,
+    run_id: UUID | None = None,
 ) -> SyncReport:
-    """Bring the index up to date, and alert people where a threshold is crossed."""
-    return app.new_sync(progress, Ending(), max_cost=max_cost).run(uuid4(), allow_deletes=allow_deletes)
+    """Bring the index up to date, and alert people where a threshold is crossed.
+
+    Anybody can watch and cancel the run (`operations.progress`); it leaves the counts that pages show.
+    """
+    run_id, ending = run_id or uuid4(), Ending()
+    with recorded(app, run_id, "sync", progress, ending) as watched:
+        report = app.new_sync(watched, ending, max_cost=max_cost).run(run_id, allow_deletes=allow_deletes)
+    keep_census(app, run_id=run_id)
+    return report
 
 
 def reconcile(
@@ -45,10 +59,20 @@ def reconcile(
     dry_run: bool = False,
     allow_deletes: int = 0,
     max_cost: float | None = None,
+    run_id: UUID | None = None,
 ) -> Report:
-    """Compare source, staging, lineage and index, and repair what differs."""
+    """Compare source, staging, lineage and index, and repair what differs.
+
+    A dry run writes nothing, so nobody else can watch it.
+    """
+    run_id, ending = run_id or uuid4(), Ending()
     order = Order(run_type=run_type, deep=deep, dry_run=dry_run, allow_deletes=allow_deletes)
-    return app.new_reconciliation(progress, Ending(), max_cost=max_cost).run(uuid4(), order)
+    if dry_run:
+        return app.new_reconciliation(progress, ending, max_cost=max_cost).run(run_id, order)
+    with recorded(app, run_id, "reconcile", progress, ending) as watched:
+        report = app.new_reconciliation(watched, ending, max_cost=max_cost).run(run_id, order)
+    keep_census(app, run_id=run_id, source=report.counts.get("source"))
+    return report
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -209,3 +209,9 @@ def _statistics(join: JoinResult, clean: Redacted | None, at: datetime) -> stagi
         fields_populated=join.fields.total,
         at=at,
     )
+
+
+def say_redactions(counts: Mapping[str, int]) -> str:
+    """What was removed from a case, by type: `3 PERSON, 1 PHONE`. Never what it said."""
+    found = sorted(counts.items(), key=lambda i: (-i[1], i[0]))
+    return ", ".join(f"{n} {kind}" for kind, n in found) or "nothing personal found"

@@ -23,7 +23,7 @@ from everycase.domain.failures import REMOVES_OBJECT, ErrorType, Failure, Failur
 from everycase.domain.lineage import IndexState, Owned, Stage
 from everycase.domain.providers import Prices, add_usage, provider_of
 from everycase.domain.runs import BatchResult, StageResult
-from everycase.pipeline.books import Books, version
+from everycase.pipeline.books import Books, say_redactions, version
 from everycase.pipeline.embed import EmbedResult, embed
 from everycase.pipeline.isolation import one_by_one
 from everycase.pipeline.join import JoinResult, check
@@ -171,7 +171,8 @@ class _Batch:
             counts[kind] = counts.get(kind, 0) + n
         with self.processor.pool.connection() as conn, conn.transaction():
             self.books.statistics(conn, todo, self.redacted)
-            self.books.passed(conn, list(self.redacted), Stage.PII_REMOVED, entered)
+            said = {c.case.record_id: say_redactions(c.case.redactions) for c in clean}
+            self.books.passed(conn, list(self.redacted), Stage.PII_REMOVED, entered, details=said)
         self.fail(failed)
         stage.read, stage.written, stage.failed = len(todo), len(clean), len(failed)
         return clean

@@ -10,7 +10,7 @@ from uuid import UUID
 from everycase.domain.alerts import Facts, Told, work_facts
 from everycase.domain.errors import ExitCode, WrongUse, interrupted_by
 from everycase.domain.failures import Disposition, ErrorType, FailureStage
-from everycase.domain.runs import BatchResult, Deferral, RunFigures
+from everycase.domain.runs import BatchResult, Deferral, RunFigures, RunStatus
 from everycase.pipeline.extract import Extraction
 from everycase.pipeline.run import OpenRun, RunEnd, Shell
 from everycase.pipeline.work import Crew
@@ -29,6 +29,8 @@ class Choice:
     """The record ids that `key` may mean."""
     error_type: ErrorType | None = None
     stage: FailureStage | None = None
+    failures: Sequence[UUID] | None = None
+    """Only these failures; None: any."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +59,14 @@ class Retried:
     @property
     def problems(self) -> list[str]:
         return [*self.figures.problems, *Told(undelivered=self.undelivered).problems]
+
+    @property
+    def status(self) -> RunStatus:
+        if self.figures.stop_reason:
+            return RunStatus.STOPPED
+        if self.figures.deferral is Deferral.INTERRUPTED:
+            return RunStatus.INTERRUPTED
+        return RunStatus.DEFERRED if self.figures.deferral else RunStatus.COMPLETED
 
     @property
     def exit_code(self) -> ExitCode:
@@ -119,6 +129,7 @@ class _RetryJob:
             records=choice.records,
             error_type=choice.error_type,
             stage=choice.stage,
+            failures=choice.failures,
         )
         if not self.chosen and choice.key:
             raise WrongUse(

@@ -178,6 +178,12 @@ def alerts(
     return found
 
 
+def say_standing(standing: Mapping[str, Standing], thresholds: Thresholds) -> list[str]:
+    """What stands, a sentence for each rule: the last measured value, and what to do."""
+    found = [_unmeasured(rule, standing[rule.name], thresholds) for rule in RULES if rule.name in standing]
+    return [f"{a.sentence}: {a.action}" for a in found]
+
+
 def _alert(reading: Reading, kind: NoticeKind | None) -> Alert:
     return Alert(
         rule=reading.rule.name,

@@ -18,6 +18,19 @@ from everycase.reconcile import text
 WIDTH, HEIGHT, LEFT, BOTTOM = 340, 120, 44, 18
 """Of a chart, in the units of its view box; left of it stand the values, under it the days."""
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChartSize:
+    """Of a chart, in the units of its view box."""
+
+    width: int
+    height: int
+    left: int
+    bottom: int
+
+
+CHART_SIZE = ChartSize(width=WIDTH, height=HEIGHT, left=LEFT, bottom=BOTTOM)
+
 _TABLES = ("Task", "WorkOrder", "CaseComment", "EmailMessage", "WorkOrderFeed")
 _MOST_TYPES = 5
 """So many error types have a line of their own."""

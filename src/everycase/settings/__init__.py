@@ -153,6 +153,45 @@ class WeaviateSettings(BaseModel):
         return self
 
 
+class OidcSettings(BaseModel):
+    """Sign-in with an organisation's identity provider (extra `everycase[oidc]`)."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    issuer: str = Field(default="", description="Its address; empty: tokens alone.")
+    client_id: str = Field(default="everycase", description="As the identity provider knows this service.")
+    client_secret: SecretStr | None = Field(default=None, description="Secret.")
+    operators: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="Subjects or verified e-mail addresses that may give orders; JSON or commas."
+    )
+    state_secret: SecretStr | None = Field(
+        default=None, description="Shared by all replicas behind one address. Secret."
+    )
+
+    @field_validator("operators", mode="before")
+    @classmethod
+    def _as_list(cls, value: object) -> object:
+        return tuple(p.strip() for p in value.split(",") if p.strip()) if isinstance(value, str) else value
+
+
+class ServeSettings(BaseModel):
+    """Where `everycase serve` answers, and who may ask (contract §17)."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    host: str = Field(
+        default="127.0.0.1", description="Any address but loopback needs tokens or an identity provider."
+    )
+    port: int = Field(default=8321, ge=0, le=65535, description="0: a free one.")
+    require_tokens: bool = Field(
+        default=False, description="On loopback as well: for a service behind a proxy."
+    )
+    https: bool = Field(
+        default=False, description="People reach it by https (a proxy ends TLS): cookies are for https alone."
+    )
+    oidc: OidcSettings = Field(default_factory=OidcSettings, description="Sign-in with an organisation.")
+
+
 class Settings(BaseSettings):
     """Every setting has a default; with none at all everycase runs on a generated sample."""
 
@@ -221,6 +260,10 @@ class Settings(BaseSettings):
     keep_runs: Period = Field(default=timedelta(days=30), description="Of runs and their reports.")
     alerts: Annotated[tuple[SecretStr, ...], NoDecode, Urls] = Field(
         default=(), description="Apprise URLs, separated by commas or blanks. They hold secrets."
+    )
+    serve: ServeSettings = Field(default_factory=ServeSettings, description="The HTTP service.")
+    salesforce_link: str = Field(
+        default="", description="Address that case ids are appended to for a link into Salesforce."
     )
     thresholds: ThresholdSettings = Field(default_factory=ThresholdSettings, description="Of alerts.")
     fields: Annotated[dict[str, str], NoDecode, JsonObject] = Field(

@@ -198,12 +198,21 @@ def rearm(
     records: Sequence[str] = (),
     error_type: ErrorType | None = None,
     stage: FailureStage | None = None,
+    failures: Sequence[UUID] | None = None,
 ) -> list[Rearmed]:
-    """Make open failures due now: by failure id or case number (`key`), record ids, type, stage; else all.
+    """Make open failures due now: by failure id or case number (`key`), record ids, type, stage,
+    or only these `failures`; else all.
 
     What is merely noted (`skip`) is left alone: there is nothing to try.
     """
-    given = {"now": now, "key": key, "records": list(records), "type": error_type, "stage": stage}
+    given = {
+        "now": now,
+        "key": key,
+        "records": list(records),
+        "type": error_type,
+        "stage": stage,
+        "failures": list(failures) if failures is not None else None,
+    }
     return [
         Rearmed(failure_id=i, record_id=r, stage=FailureStage(s), source_object=o, error_type=ErrorType(t))
         for i, r, s, o, t in conn.execute(SQL["rearm"], given)

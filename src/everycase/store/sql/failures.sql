@@ -108,6 +108,7 @@ where not resolved and disposition <> 'skip'
   and (%(key)s::text is null or failure_id::text = %(key)s or record_id = any (%(records)s) or case_number = %(key)s)
   and (%(type)s::text is null or error_type = %(type)s)
   and (%(stage)s::text is null or stage = %(stage)s)
+  and (%(failures)s::uuid[] is null or failure_id = any (%(failures)s))
 returning failure_id, record_id, stage, source_object, error_type
 
 -- open_among --

@@ -1,0 +1,1 @@
+"""The HTTP service: API, pages, live progress, metrics (contract §17)."""

@@ -1,0 +1,88 @@
+"""Sign-in with an organisation's identity provider (OpenID Connect), by Authlib: extra `everycase[oidc]`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.responses import Response
+
+from everycase.domain.access import Caller, Role, new_secret
+from everycase.domain.errors import WrongUse
+from everycase.operations import access
+from everycase.settings import ServeSettings
+from everycase.web.auth import Everycase
+from everycase.web.pages.frame import to
+from everycase.web.pages.sign_in import set_cookie
+from everycase.web.problems import Refused
+
+router = APIRouter()
+
+_NAME = "organisation"
+
+
+def add(service: FastAPI, s: ServeSettings) -> None:
+    """Let people sign in with the issuer of the settings; does nothing where none is set.
+
+    Raises `WrongUse` where Authlib is not installed.
+    """
+    service.state.oidc = None
+    if not s.oidc.issuer:
+        return
+    try:
+        from authlib.integrations.starlette_client import OAuth
+        from starlette.middleware.sessions import SessionMiddleware
+    except ImportError:
+        raise WrongUse("EVERYCASE_SERVE__OIDC__ISSUER needs Authlib: pip install 'everycase[oidc]'") from None
+    oauth = OAuth()
+    oauth.register(
+        _NAME,
+        server_metadata_url=f"{s.oidc.issuer.rstrip('/')}/.well-known/openid-configuration",
+        client_id=s.oidc.client_id,
+        client_secret=s.oidc.client_secret.get_secret_value() if s.oidc.client_secret else None,
+        client_kwargs={"scope": "openid email profile", "code_challenge_method": "S256"},
+    )
+    service.state.oidc = getattr(oauth, _NAME)
+    service.state.oidc_operators = frozenset(s.oidc.operators)
+    # Holds state and nonce between the two steps of a sign-in, signed by a key of this process.
+    service.add_middleware(
+        SessionMiddleware,
+        secret_key=s.oidc.state_secret.get_secret_value() if s.oidc.state_secret else new_secret(),
+        session_cookie="everycase_oidc",
+        max_age=600,
+        same_site="lax",
+        https_only=s.https,
+    )
+    service.include_router(router, include_in_schema=False)
+
+
+@router.get("/oidc/sign-in")
+async def begin(request: Request) -> Response:
+    """Go to the identity provider."""
+    response: Response = await request.app.state.oidc.authorize_redirect(request, request.url_for("finish"))
+    return response
+
+
+@router.get("/oidc/callback", name="finish")
+async def finish(request: Request, app: Everycase) -> Response:
+    """Come back from the identity provider, which vouches for somebody."""
+    from authlib.integrations.base_client import OAuthError
+
+    try:
+        token = await request.app.state.oidc.authorize_access_token(request)
+    except OAuthError as e:
+        raise Refused(403, f"the identity provider did not vouch for you ({e.error})") from None
+    caller = _caller(token["userinfo"], request.app.state.oidc_operators)
+    session = access.sign_in_subject(app, caller)
+    response = to("/")
+    set_cookie(request, response, session.secret)
+    return response
+
+
+def _caller(claims: Mapping[str, Any], operators: frozenset[str]) -> Caller:
+    """Everybody the issuer vouches for may look; the operators of the settings may order as well."""
+    is_operator = claims["sub"] in operators or (
+        bool(claims.get("email_verified")) and claims.get("email") in operators
+    )
+    return Caller(name=str(claims["sub"]), role=Role.OPERATOR if is_operator else Role.VIEWER)
