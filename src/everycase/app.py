@@ -49,6 +49,7 @@ from everycase.redaction.redactor import TableRedactor
 from everycase.settings import ProviderSettings, Settings
 from everycase.sources.export.source import ExportSource
 from everycase.sources.salesforce import wiring as salesforce
+from everycase.sources.salesforce.source import SalesforceSource
 from everycase.sources.sample.source import SampleSource
 from everycase.store import db, embedded, locks, migrate
 from everycase.store.budget import PostgresGate
@@ -113,11 +114,15 @@ class App:
         if s.source == "sample":
             return SampleSource(s.home, self.catalogue, cases=s.sample_cases, seed=s.sample_seed)
         if s.source == "salesforce":
-            options = salesforce.Options(**s.salesforce.as_options())
-            session = salesforce.open_session(options, now)
-            self._open.callback(session.close)
-            return salesforce.open_source(session, options, self.catalogue, StoredReadState(self.pool))
+            return self.salesforce
         return ExportSource(Path(s.source).expanduser(), self.catalogue)
+
+    @cached_property
+    def salesforce(self) -> SalesforceSource:
+        options = salesforce.Options(**self.settings.salesforce.as_options())
+        session = salesforce.open_session(options, now)
+        self._open.callback(session.close)
+        return salesforce.open_source(session, options, self.catalogue, StoredReadState(self.pool))
 
     @cached_property
     def embedders(self) -> tuple[Embedder, ...]:

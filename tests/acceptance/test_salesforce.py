@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from everycase.domain.errors import WrongUse
+from everycase.operations.doctor import Check, diagnose
 from tests.support.salesforce.far_end import source_of
 from tests.support.salesforce.faults import Ask, Fault
 from tests.support.salesforce.organisation import Organisation
@@ -237,6 +238,50 @@ def test_what_may_not_be_seen_is_named(
     report = world.reconcile("salesforce", **settings)
     assert "Root_Cause__c" in " ".join(report["problems"])
     assert "WorkOrderFeed" in " ".join(report["problems"])
+
+
+def doctor(world: World, **settings: Any) -> dict[str, Check]:
+    """Its checks by name."""
+    with world.app("salesforce", **settings) as app:
+        return {c.name: c for c in diagnose(lambda: app.settings)}
+
+
+def test_doctor_says_who_we_are_and_what_is_there(
+    world: World, organisation: Organisation, server: SalesforceServer
+) -> None:
+    """Organisation, version, permissions, rows, quota and clock."""
+    found = doctor(world, **settings_of(server))
+    assert all(c.is_ok for c in found.values())
+    said = {n: c.detail for n, c in found.items()}
+    assert "00D000000000001" in said["salesforce organisation"]
+    assert "sandbox" in said["salesforce organisation"]
+    assert "62.0 is used; the newest that is offered is 65.0" in said["salesforce API version"]
+    assert f"{CASES} rows" in said["salesforce Case"]
+    assert "of 100,000 daily calls" in said["salesforce quota"]
+    assert "from ours" in said["salesforce clock"]
+
+
+def test_doctor_names_what_it_may_not_see(
+    world: World, organisation: Organisation, server: SalesforceServer
+) -> None:
+    """The field, the object, the rows, and the permission that would show them."""
+    cases = ids(organisation, "Case")
+    organisation.hidden_fields.add(("Case", "Root_Cause__c"))
+    organisation.hidden_objects.add("WorkOrderFeed")
+    organisation.hidden_rows.update(cases[:4])
+    organisation.grant_view_all_data(is_granted=False)
+    found = doctor(world, **settings_of(server, expected_rows={"Case": len(cases)}))
+    wrong = {n: c.detail for n, c in found.items() if not c.is_ok}
+    assert set(wrong) == {"source", "salesforce View All Data", "salesforce Case", "salesforce WorkOrderFeed"}
+    assert "Root_Cause__c" in wrong["salesforce Case"]
+    assert "116 rows can be seen" in wrong["salesforce Case"]
+
+
+def test_doctor_says_why_there_is_no_way_in(world: World, server: SalesforceServer) -> None:
+    """One attempt."""
+    found = doctor(world, **settings_of(server, client_secret="not-the-secret"))
+    assert "invalid_client" in found["salesforce log-in"].detail
+    assert server.door.refusals == 1
 
 
 def test_no_token_and_no_secret_is_in_any_address(world: World, server: SalesforceServer) -> None:

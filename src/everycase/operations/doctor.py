@@ -13,6 +13,7 @@ from everycase.domain.failures import EmbeddingFailure
 from everycase.domain.providers import provider_of
 from everycase.ports import Embedder
 from everycase.settings import Settings
+from everycase.sources.salesforce.examine import examine
 from everycase.store import db
 
 
@@ -54,12 +55,31 @@ def diagnose(load: Callable[[], Settings]) -> list[Check]:
         attempt("alerts", lambda: _alerts(app))
         attempt("engine", lambda: f"{app.engine.kind}, {app.engine.workers} workers")
         attempt("source", lambda: _source(app))
+        if found[0].source == "salesforce":
+            checks += _salesforce(app)
         if attempt("database", lambda: _database(app)):
             if attempt("embedders", lambda: ", ".join(e.space for e in app.embedders)):
                 for e in app.embedders:
                     attempt(f"embedder {provider_of(e.space)}", partial(_embedder, e))
             attempt("index", lambda: _index(app))
     return checks
+
+
+def _salesforce(app: App) -> list[Check]:
+    """What the organisation shows of itself; nothing where the settings do not lead to one."""
+    try:
+        findings = examine(app.salesforce, app.catalogue)
+    except EverycaseError:  # the check of the source has said it
+        return []
+    return [
+        Check(
+            name=f.name,
+            is_ok=f.is_ok,
+            detail=f.detail,
+            code=ExitCode.CLEAN if f.is_ok else ExitCode.WRONG_USE,
+        )
+        for f in findings
+    ]
 
 
 def _alerts(app: App) -> str:

@@ -16,6 +16,8 @@ from everycase.domain.rows import long_id
 from tests.support.salesforce.schema import ObjectType, standard_schema
 
 Row = list[Any]
+USER = "005000000000001AAA"
+"""Who the integration user is."""
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
@@ -80,6 +82,14 @@ class Organisation:
         self._next = 0
         self.load("Organization", id, Name="Example Support", OrganizationType="Developer Edition")
         self.change("Organization", id, InstanceName="EX1", IsSandbox=is_sandbox)
+        self.grant_view_all_data()
+
+    def grant_view_all_data(self, *, is_granted: bool = True) -> None:
+        """What the permission set of the integration user says."""
+        for name in ("PermissionSet", "PermissionSetAssignment"):
+            self.tables[name] = Table(self.tables[name].type)
+        granted = self.add("PermissionSet", PermissionsViewAllData=is_granted)
+        self.add("PermissionSetAssignment", AssigneeId=USER, PermissionSetId=granted)
 
     def now(self) -> str:
         return stamp(self.clock())

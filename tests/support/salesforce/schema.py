@@ -144,6 +144,14 @@ def _people() -> Iterable[ObjectType]:
     yield ObjectType(name="Group", prefix="00G", fields=(*keeping, name))
     fields = tuple(FieldType(name=n) for n in ("Name", "OrganizationType", "InstanceName"))
     sandbox = FieldType(name="IsSandbox", type="boolean", length=0)
+    yield ObjectType(
+        name="PermissionSet",
+        prefix="0PS",
+        fields=(*keeping, FieldType(name="PermissionsViewAllData", type="boolean", length=0)),
+    )
+    assignee = _reference("AssigneeId", "Assignee", "User")
+    granted = _reference("PermissionSetId", "PermissionSet", "PermissionSet")
+    yield ObjectType(name="PermissionSetAssignment", prefix="0Pa", fields=(*keeping, assignee, granted))
     yield ObjectType(name="Organization", prefix="00D", fields=(*keeping, *fields, sandbox))
 
 
