@@ -7,7 +7,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	if $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' >/dev/null 2>&1; then echo $$p; break; fi; done)
 PIP_QUIET := --quiet --disable-pip-version-check --no-input
 
-.PHONY: help setup run test test-fast check bench soak weaviate clean screenshots
+.PHONY: salesforce-demo help setup run test test-fast check bench soak weaviate clean screenshots
 
 help: ## What there is to make
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -43,6 +43,9 @@ bench: setup ## The benchmarks, as tables
 SEEDS ?= 200
 soak: setup ## Break a world by seed, kill processes, heal, judge: SEEDS=200 FROM=1
 	@$(BIN)/python -m tests.soak --seeds $(SEEDS) --from $(or $(FROM),1)
+
+salesforce-demo: setup ## A Salesforce organisation on loopback that changes while one watches, without an account
+	@$(BIN)/python -m tests.support.salesforce $(ARGS)
 
 # The server of the tests, built from its source by the ordinary Go client: four minutes, once.
 WEAVIATE_VERSION := v1.39.0
