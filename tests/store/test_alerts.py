@@ -166,7 +166,7 @@ def alone(rule: str) -> Facts:
         "embedding_timeouts": ("embed_tried", "timeouts"),
         "load_failures": ("load_tried", "load_failed"),
         "missing_cases": ("missing",),
-        "outage": ("attempted", "outages"),
+        "outage": ("tried", "attempted", "outages"),
         "pipeline_stopped": ("stop_reason",),
     }.get(rule, (rule,))
     return replace(GOOD, **{name: getattr(BAD, name) for name in fields})
@@ -288,7 +288,7 @@ def test_an_outage_of_everything_is_told_however_little_there_was_to_do(
     runs: Runs, receiver: Receiver, attempted: int, outages: int, sent: list[str]
 ) -> None:
     """Of a part of it, from the number of cases on that makes a rate evidence."""
-    runs.tell(Facts(attempted=attempted, outages=outages))
+    runs.tell(Facts(tried=attempted, attempted=attempted, outages=outages))
     assert [rule for rule, _ in kinds(receiver)] == sent
 
 

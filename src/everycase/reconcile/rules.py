@@ -101,12 +101,15 @@ def _rate(
 def _outage(facts: Facts, thresholds: Thresholds) -> float | None:
     """The share of cases that failed because a dependency was down.
 
-    All of them is evidence however few they are; another share from `least_cases` tries on.
+    All of them is evidence however few they are, unless they have all failed before; another share is
+    evidence from `least_cases` tries on.
     """
     if facts.outages is None or not facts.attempted:
         return None
-    is_evidence = facts.outages in (0, facts.attempted) or facts.attempted >= thresholds.least_cases
-    return facts.outages / facts.attempted if is_evidence else None
+    is_all = facts.outages == facts.attempted and bool(facts.tried)
+    if not facts.outages or is_all or facts.attempted >= thresholds.least_cases:
+        return facts.outages / facts.attempted
+    return None
 
 
 def _stopped(facts: Facts, _: Thresholds) -> float | None:

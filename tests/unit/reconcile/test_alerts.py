@@ -53,7 +53,7 @@ TABLE = [
     ("load_failures", "critical", Facts(load_tried=100, load_failed=5), Facts(load_tried=100, load_failed=6)),
     ("missing_cases", "high", Facts(missing=100), Facts(missing=101)),
     ("manual_review", "high", Facts(manual_review=0), Facts(manual_review=1)),
-    ("outage", "critical", Facts(attempted=100, outages=10), Facts(attempted=1, outages=1)),
+    ("outage", "critical", Facts(attempted=100, outages=10), Facts(tried=1, attempted=1, outages=1)),
     ("pipeline_stopped", "critical", Facts(stop_reason=""), Facts(stop_reason="too many cases failed")),
     *(
         (f"{kind}_error", "high", Facts(errors={kind: ""}), Facts(errors={kind: "no source"}))
