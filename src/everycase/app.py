@@ -288,9 +288,9 @@ class App:
         return Teller(notifier=self.notifier, thresholds=self.thresholds, subject=self.subject)
 
     def _shell(self, kind: RunKind, ending: Ending) -> Shell:
-        return Shell(kind=kind, connect=self._connect, clock=now, ending=ending, teller=self.teller)
+        return Shell(kind=kind, connect=self.connect, clock=now, ending=ending, teller=self.teller)
 
-    def _connect(self) -> Connection:
+    def connect(self) -> Connection:
         """A connection of its own, to a database whose schema is up to date."""
         migrate.upgrade(self.dsn)
         return db.connect(self.dsn)

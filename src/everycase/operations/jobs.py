@@ -3,34 +3,53 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import timedelta
 from functools import partial
 
 from everycase.app import App
+from everycase.domain.errors import RunInterrupted
 from everycase.domain.gaps import RunType
+from everycase.domain.runs import RunKind, RunStatus
 from everycase.operations import scheduler, work
 from everycase.operations.scheduler import Job, JobOutcome, JobResult
 from everycase.operations.work import Progress
-from everycase.store import db, migrate
+from everycase.settings import Settings
+from everycase.store.db import Connection
 
 __all__ = ["JobOutcome", "JobResult"]
 
 POLL_S = 15.0
-"""How often `serve` checks whether a job is due."""
+"""How often `serve` checks whether a job is due, where no job has a period of less than a minute."""
 
 
 def list_jobs(app: App, new_progress: Callable[[], Progress]) -> list[Job]:
-    """The jobs in the order in which they run when several are due."""
+    """The jobs in the order in which they run when several are due.
+
+    Each runs in an app of its own, so it sees the files and the database server that are there then.
+    """
     s = app.settings
 
+    def sync() -> str:
+        with App(s) as fresh:
+            return say_sync(_unless_interrupted(work.sync(fresh, new_progress())))
+
     def reconcile(run_type: RunType) -> str:
-        return say_reconciliation(work.reconcile(app, new_progress(), run_type))
+        with App(s) as fresh:
+            return say_reconciliation(work.reconcile(fresh, new_progress(), run_type))
 
     return [
-        Job(name="sync", every=s.sync_every, run=lambda: say_sync(work.sync(app, new_progress()))),
+        Job(name="sync", every=s.sync_every, run=sync),
         Job(name="reconcile", every=s.reconcile_every, run=partial(reconcile, RunType.HOURLY)),
         Job(name="reconcile_daily", every=s.deep_every, run=partial(reconcile, RunType.DAILY)),
     ]
+
+
+def _unless_interrupted(report: work.SyncReport) -> work.SyncReport:
+    """Raises `RunInterrupted` for a sync that was told to end, so that it is due again soon."""
+    if report.status is RunStatus.INTERRUPTED:
+        raise RunInterrupted
+    return report
 
 
 def say_sync(report: work.SyncReport) -> str:
@@ -59,8 +78,13 @@ def describe(app: App) -> str:
 
 def run_due_jobs(app: App, new_progress: Callable[[], Progress]) -> list[JobResult]:
     """Run the jobs that are due now, one after the other."""
-    migrate.upgrade(app.dsn)
-    return scheduler.run_due(lambda: db.connect(app.dsn), list_jobs(app, new_progress))
+    return scheduler.run_due(partial(_connect, app.settings), list_jobs(app, new_progress))
+
+
+def _connect(settings: Settings) -> Connection:
+    """A connection to the database as it is now; the embedded server is started where it has ended."""
+    with App(settings) as fresh:
+        return fresh.connect()
 
 
 def serve(
@@ -71,13 +95,21 @@ def serve(
     on_result: Callable[[JobResult], None],
 ) -> list[JobResult]:
     """Run jobs when they are due, until `stop` is set; the last result of each."""
-    migrate.upgrade(app.dsn)
+    _connect(app.settings).close()
     last: dict[str, JobResult] = {}
 
     def keep(result: JobResult) -> None:
         last[result.name] = result
+        if result.name == scheduler.LOST:
+            app.teller.tell_unremembered(RunKind.SYNC, result.message)
         on_result(result)
 
     jobs = list_jobs(app, new_progress)
-    scheduler.serve(lambda: db.connect(app.dsn), jobs, stop, poll_s=POLL_S, on_result=keep)
+    poll_s = poll_seconds([j.every for j in jobs])
+    scheduler.serve(partial(_connect, app.settings), jobs, stop, poll_s=poll_s, on_result=keep)
     return list(last.values())
+
+
+def poll_seconds(periods: Sequence[timedelta]) -> float:
+    """How often to look whether a job is due: four times in the shortest period, at least every 15 s."""
+    return min([POLL_S, *(every.total_seconds() / 4 for every in periods if every)])

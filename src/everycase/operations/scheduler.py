@@ -12,12 +12,15 @@ from typing import Any
 
 import structlog
 
-from everycase.domain.errors import EverycaseError
+from everycase.domain.errors import EverycaseError, RunInterrupted
 from everycase.store import schedule
 from everycase.store.db import Connection
 from everycase.store.schedule import Claim
 
 log = structlog.get_logger()
+
+LOST = "schedule"
+"""The name of the result that says that the database cannot be used."""
 
 Connect = Callable[[], Connection]
 
@@ -37,6 +40,8 @@ class Job:
 class JobOutcome(StrEnum):
     RAN = "ran"
     FAILED = "failed"
+    INTERRUPTED = "interrupted"
+    """It was told to end; it is due again after a minute."""
     NOT_DUE = "not_due"
     BUSY = "busy"
     """Another daemon is running it."""
@@ -56,14 +61,20 @@ class JobResult:
         return asdict(self)
 
 
-def run_due(connect: Connect, jobs: Sequence[Job]) -> list[JobResult]:
+def run_due(connect: Connect, jobs: Sequence[Job], stop: threading.Event | None = None) -> list[JobResult]:
     """Run what is due, one after the other, in the order given. One that fails keeps none of the others.
 
-    Raises `DependencyUnreachable` where `connect` does.
+    None begins once `stop` is set or one of them was told to end. Raises `DependencyUnreachable` where
+    `connect` does.
     """
     with connect() as conn:
         schedule.add(conn, [j.name for j in jobs])
-    return [_run_if_due(connect, job) for job in jobs]
+    results: list[JobResult] = []
+    for job in jobs:
+        if (stop and stop.is_set()) or any(r.outcome is JobOutcome.INTERRUPTED for r in results):
+            break
+        results.append(_run_if_due(connect, job))
+    return results
 
 
 def _run_if_due(connect: Connect, job: Job) -> JobResult:
@@ -76,8 +87,9 @@ def _run_if_due(connect: Connect, job: Job) -> JobResult:
         try:
             message, outcome = job.run(), JobOutcome.RAN
         except Exception as e:
-            message, outcome = _sentence(e), JobOutcome.FAILED
-            claimed.error = message
+            was_interrupted = isinstance(e, RunInterrupted)
+            message = claimed.error = _sentence(e)
+            outcome = JobOutcome.INTERRUPTED if was_interrupted else JobOutcome.FAILED
             log.debug("job_failed", job=job.name, error=type(e).__name__, exc_info=True)
         return JobResult(
             name=job.name, outcome=outcome, message=message, seconds=time.perf_counter() - started
@@ -94,26 +106,25 @@ def serve(
 ) -> None:
     """Look for due jobs until `stop` is set. A database that goes away is waited for.
 
-    `on_result` is told of jobs that ran or failed, and once of a database that cannot be used.
+    `on_result` is told of jobs that ran, failed or were interrupted, and once of a database that cannot be
+    used.
     """
     was_lost = False
     while not stop.is_set():
         try:
-            results = run_due(connect, jobs)
+            results = run_due(connect, jobs, stop)
             was_lost = False
         except EverycaseError as e:
             results = [] if was_lost else [_lost(e)]
             was_lost = True
         for result in results:
-            if result.outcome in (JobOutcome.RAN, JobOutcome.FAILED):
+            if result.outcome in (JobOutcome.RAN, JobOutcome.FAILED, JobOutcome.INTERRUPTED):
                 on_result(result)
         stop.wait(poll_s)
 
 
 def _lost(error: Exception) -> JobResult:
-    return JobResult(
-        name="schedule", outcome=JobOutcome.FAILED, message=f"{_sentence(error)}; looked for again"
-    )
+    return JobResult(name=LOST, outcome=JobOutcome.FAILED, message=f"{_sentence(error)}; looked for again")
 
 
 def _sentence(error: Exception) -> str:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from everycase.app import App
-from everycase.domain.errors import WrongUse
+from everycase.domain.errors import AnotherRunAtWork, WrongUse
 from everycase.settings import Settings
 from everycase.sources.sample.source import write_sample
-from everycase.store import embedded
+from everycase.store import db, embedded, locks
 from everycase.store import migrate as migrations
 
 
@@ -34,7 +34,17 @@ def migrate(app: App) -> Schema:
 
 
 def stop_server(settings: Settings) -> bool:
-    """End the embedded server; whether it was running. Raises `WrongUse` for a server of the user's own."""
+    """End the embedded server; whether it was running.
+
+    Raises `WrongUse` for a server of the user's own, `AnotherRunAtWork` while a run or a worker uses it.
+    """
     if settings.database_url.get_secret_value() != "embedded":
         raise WrongUse("EVERYCASE_DATABASE_URL names a server of your own: stop that where it runs")
+    if dsn := embedded.address_if_up(settings.home):
+        with db.connect(dsn) as conn:
+            if locks.is_anybody_at_work(conn):
+                raise AnotherRunAtWork(
+                    "a run is at work on this database: end it first (Ctrl-C, or SIGTERM to its process), or "
+                    "wait for it; `everycase status` shows whether it is over"
+                )
     return embedded.stop(settings.home)

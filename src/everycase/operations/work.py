@@ -16,6 +16,7 @@ from everycase.domain.runs import RunStatus
 from everycase.domain.thresholds import DeletionGuard
 from everycase.operations.overview import keep_census
 from everycase.operations.progress import recorded
+from everycase.pipeline import workers
 from everycase.pipeline.ending import Ending
 from everycase.pipeline.plan import Plan, make_plan
 from everycase.pipeline.sync import SyncReport
@@ -115,6 +116,11 @@ def plan(app: App, progress: Progress, *, allow_deletes: int = 0) -> Plan:
     """What a sync would do and what it would cost; writes nothing."""
     guard = DeletionGuard(allowed=allow_deletes, most=app.thresholds.deletions)
     return make_plan(app.dsn, app.source, app.processor, guard=guard, on_rows=progress.rows)
+
+
+def is_any_worker_left() -> bool:
+    """Whether a worker thread is still at work, of a run that could not wait for it."""
+    return workers.is_any_left()
 
 
 def resume(app: App) -> str | None:

@@ -21,6 +21,14 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
+_THREAD = "everycase-worker-"
+
+
+def is_any_left() -> bool:
+    """Whether a worker thread of this process is still at work, of a run that could not wait for it."""
+    return any(t.name.startswith(_THREAD) for t in threading.enumerate())
+
+
 class Inline(cf.Executor):
     """Runs a call at once, in the thread that submits it."""
 
@@ -45,7 +53,7 @@ class DaemonThreads(cf.Executor):
             queue.SimpleQueue()
         )
         self._threads = [
-            threading.Thread(target=self._serve, name=f"everycase-{n}", daemon=True) for n in range(count)
+            threading.Thread(target=self._serve, name=f"{_THREAD}{n}", daemon=True) for n in range(count)
         ]
         for thread in self._threads:
             thread.start()

@@ -35,6 +35,7 @@ from everycase.domain.thresholds import Thresholds
 from everycase.settings import mistakes, reading
 from everycase.settings.kinds import (
     CommaSeparated,
+    JobPeriod,
     JsonObject,
     Period,
     Share,
@@ -240,11 +241,11 @@ class Settings(BaseSettings):
     keep_hardware_addresses: bool = Field(
         default=True, description="Keep MAC addresses and WWNs, which are technical, in the text."
     )
-    sync_every: Period = Field(default=timedelta(hours=1), description="How often `serve` syncs; 0: off.")
-    reconcile_every: Period = Field(
+    sync_every: JobPeriod = Field(default=timedelta(hours=1), description="How often `serve` syncs; 0: off.")
+    reconcile_every: JobPeriod = Field(
         default=timedelta(hours=6), description="How often `serve` reconciles (type hourly); 0: off."
     )
-    deep_every: Period = Field(
+    deep_every: JobPeriod = Field(
         default=timedelta(days=1),
         description="How often `serve` reconciles (type daily); 0: off.",
     )

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -29,7 +29,15 @@ def _period(value: object) -> object:
     return timedelta(seconds=sum(float(n) * _SECONDS[unit[0].lower()] for n, unit in parts))
 
 
+def _not_too_often(value: timedelta) -> timedelta:
+    if timedelta(0) < value < timedelta(seconds=1):
+        raise ValueError("at least 1 second, or 0 for off")
+    return value
+
+
 Period = Annotated[timedelta, BeforeValidator(_period), Field(ge=timedelta(0))]
+JobPeriod = Annotated[Period, AfterValidator(_not_too_often)]
+"""How often a job of `serve` runs; 0: never."""
 
 
 def _split(value: object) -> object:

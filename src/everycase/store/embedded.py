@@ -96,6 +96,12 @@ def _bring_up(data: Path) -> None:
     unfinished.unlink(missing_ok=True)
 
 
+def address_if_up(home: Path) -> str | None:
+    """The DSN of the server under `home` if it answers; None otherwise. Starts nothing."""
+    dsn = _dsn(_data_directory(home))
+    return dsn if _answers(dsn) else None
+
+
 def stop(home: Path) -> bool:
     """End the server under `home`; whether there was one, even one that does not answer."""
     server = _server(_data_directory(home) / "postmaster.pid")

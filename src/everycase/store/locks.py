@@ -77,6 +77,12 @@ def is_held(conn: Connection, name: str) -> bool:
     return bool(row and row[0])
 
 
+def is_anybody_at_work(conn: Connection) -> bool:
+    """Whether a run, a build, or a worker of either is at work."""
+    names = (PIPELINE, BUILD)
+    return any(is_held(conn, n) or is_held(conn, _workers_of(n)) for n in names)
+
+
 _IS_HELD = """
 with wanted as (select hashtextextended(%(name)s, 0) as key)
 select exists (

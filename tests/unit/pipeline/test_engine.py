@@ -16,6 +16,7 @@ import pytest
 
 from everycase.domain.errors import WrongUse
 from everycase.pipeline.engine import EngineSpec, WorkerLost, run
+from everycase.pipeline.workers import is_any_left
 
 
 def double(n: int) -> int:
@@ -132,7 +133,7 @@ def test_a_generator_that_is_closed_waits_for_its_workers() -> None:
     outcomes.close()
     settled = list(written)
     assert len(settled) >= 3
-    assert not [t for t in threading.enumerate() if t.name.startswith("everycase-")]
+    assert not is_any_left()
     assert written == settled
 
 
