@@ -8,6 +8,7 @@ from uuid import UUID
 import numpy as np
 
 from everycase.domain.cases import IndexObject
+from everycase.domain.errors import WrongUse
 from everycase.domain.failures import ErrorType
 from everycase.ports import MARK, UpsertOutcome, UpsertStatus
 
@@ -69,6 +70,16 @@ def _can_be_held(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def check_widths(spaces: Mapping[str, int], *, most: int, index: str) -> None:
+    """Raises `WrongUse` for a space whose vectors this index could not search."""
+    for space, width in spaces.items():
+        if width > most:
+            raise WrongUse(
+                f"{space} has {width:,} dimensions, and the {index} index takes {most:,} at most: set fewer "
+                "dimensions for that provider, or EVERYCASE_INDEX to another index"
+            )
 
 
 def marked(token: str) -> str:

@@ -11,6 +11,7 @@ from everycase.app import App
 from everycase.domain.errors import DependencyUnreachable, EverycaseError, ExitCode, WrongUse
 from everycase.domain.failures import EmbeddingFailure
 from everycase.domain.providers import provider_of
+from everycase.pipeline import continuity
 from everycase.ports import Embedder
 from everycase.settings import Settings
 from everycase.sources.salesforce.examine import examine
@@ -61,7 +62,8 @@ def diagnose(load: Callable[[], Settings]) -> list[Check]:
             if attempt("embedders", lambda: ", ".join(e.space for e in app.embedders)):
                 for e in app.embedders:
                     attempt(f"embedder {provider_of(e.space)}", partial(_embedder, e))
-            attempt("index", lambda: _index(app))
+            if attempt("index", lambda: _index(app)):
+                attempt("continuity", lambda: _continuity(app))
     return checks
 
 
@@ -120,3 +122,12 @@ def _index(app: App) -> str:
     if not (health.is_ready and health.is_writable):
         raise DependencyUnreachable(health.detail)
     return f"{app.index.name}, {app.index.count():,} objects"
+
+
+def _continuity(app: App) -> str:
+    """Raises `EverycaseError` where a part was restored from a backup, or a clock was wrong."""
+    with app.pool.connection() as conn:
+        found = continuity.look(conn, app.index)
+    if found:
+        raise EverycaseError("; ".join(found))
+    return "database, staging and index are of the same time"

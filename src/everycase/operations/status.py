@@ -16,6 +16,7 @@ from everycase.store import (
     alerts,
     budget,
     builds,
+    continuity,
     failures,
     ledger,
     lineage,
@@ -79,6 +80,8 @@ class Overview:
     cache: CacheSize
     building: str | None
     """The collection that is being built beside the served one."""
+    doubt: str = ""
+    """Why the index has to be compared object by object: something was restored from a backup."""
 
     @property
     def funnel(self) -> dict[str, int | None]:
@@ -110,6 +113,7 @@ class Overview:
             and self.census["completed"] == self.census["staging"] == self.index_count
             and self.is_index_ready
             and not self.stop_reason
+            and not self.doubt
         )
 
     @property
@@ -138,6 +142,7 @@ class Overview:
             "providers": {p.name: p.as_dict() for p in self.providers},
             "cache": asdict(self.cache),
             "building": self.building,
+            "doubt": self.doubt,
             "index": {"count": self.index_count, "ready": self.is_index_ready, "detail": self.index_detail},
         }
 
@@ -155,6 +160,7 @@ def read_status(app: App) -> Overview:
             providers=_providers(app, conn),
             cache=vectors.size(conn),
             building=builds.opened(conn),
+            doubt=continuity.doubted(conn),
             open_failures=failures.tally(conn),
             last_sync=runs.last(conn),
             last_reconciliation=last[0] if last else None,

@@ -31,10 +31,15 @@ from everycase.pipeline.load import index_object, is_doubtful, load
 from everycase.pipeline.redact import Redacted, redact
 from everycase.pipeline.removal import remove_quarantined
 from everycase.ports import Embedder, Redactor, UpsertOutcome, UpsertStatus, VectorIndex
-from everycase.store import ledger, lineage, locks, staging
+from everycase.store import continuity, ledger, lineage, locks, staging
 from everycase.store.db import Connection, Pool
 
 log = structlog.get_logger()
+
+NUMBERS_OF_ANOTHER_LIFE = (
+    "the index held newer numbers than this database, which is new or was restored: `everycase reconcile` "
+    "compares everything and mends it"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -252,6 +257,10 @@ class _Batch:
         highest = max((s.generation for s in self.processor.index.stamps(ids)), default=0)
         versions = [version(self.books.joins[o.stamps.case_id]) for o in objects]
         given = lineage.overtake(conn, versions, highest=highest)
+        if given:
+            continuity.doubt(
+                conn, "the index held newer numbers than this database, which was restored or is new"
+            )
         return [
             replace(o, stamps=replace(o.stamps, generation=given[o.stamps.case_id]))
             for o in objects

@@ -11,6 +11,7 @@ from everycase.domain.alerts import Facts, Told, work_facts
 from everycase.domain.errors import ExitCode, WrongUse, interrupted_by
 from everycase.domain.failures import Disposition, ErrorType, FailureStage
 from everycase.domain.runs import BatchResult, Deferral, RunFigures, RunStatus
+from everycase.pipeline import continuity
 from everycase.pipeline.extract import Extraction
 from everycase.pipeline.run import OpenRun, RunEnd, Shell
 from everycase.pipeline.work import Crew
@@ -135,8 +136,10 @@ class _RetryJob:
             raise WrongUse(
                 "that has no open failure (what is merely noted is not tried): look with `everycase failures`"
             )
+        continuity.open_database(run.conn, now=run.database_time)
         self._read_again()
         processor.index.prepare(processor.embedder.spaces)
+        continuity.open_index(run.conn, processor.index, run_id=run.run_id, now=run.database_time)
         only = sorted({f.record_id for f in self.chosen})
         self.crew.work_off(run, source=self.source.kind, only=only)
 

@@ -72,6 +72,8 @@ class OpenRun:
     database_time: datetime
     """When it started, by the database's clock."""
     worked: Worked = field(default_factory=Worked)
+    findings: list[str] = field(default_factory=list)
+    """Signs that the database or the index is of another time, or that a clock was wrong: a sentence each."""
     started: float = field(default_factory=time.perf_counter)
 
     @property

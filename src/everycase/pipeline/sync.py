@@ -12,11 +12,13 @@ from everycase.domain.alerts import Alert, Facts, Told, work_facts
 from everycase.domain.errors import ExitCode, interrupted_by
 from everycase.domain.failures import Disposition, LoadFailure
 from everycase.domain.runs import BatchResult, Deferral, ObjectResult, RunFigures, RunStatus
+from everycase.pipeline import continuity
 from everycase.pipeline.extract import Extraction
 from everycase.pipeline.run import OpenRun, RunEnd, Shell
 from everycase.pipeline.work import Crew
 from everycase.ports import Source
 from everycase.store import budget, failures, lineage, reads, runs
+from everycase.store import continuity as life
 from everycase.store.db import Connection
 
 
@@ -42,6 +44,10 @@ class SyncReport:
     staged: int = 0
     """Cases that staging holds."""
     completeness: float = 0.0
+    findings: Sequence[str] = ()
+    """Signs that a part was restored from a backup, or that a clock was wrong: a sentence each."""
+    doubt: str = ""
+    """Why the index has to be compared object by object, which a sync does not do."""
     facts: Facts = field(default_factory=Facts)
     """What the alert rules judge."""
     alerts: Sequence[Alert] = ()
@@ -58,7 +64,14 @@ class SyncReport:
     @property
     def problems(self) -> list[str]:
         told = Told(undelivered=self.undelivered)
-        return [*self.figures.problems, *(o.problem for o in self.objects if o.problem), *told.problems]
+        doubts = [self.doubt] if self.doubt and not any(f in self.doubt for f in self.findings) else []
+        return [
+            *self.findings,
+            *doubts,
+            *self.figures.problems,
+            *(o.problem for o in self.objects if o.problem),
+            *told.problems,
+        ]
 
     @property
     def exit_code(self) -> ExitCode:
@@ -74,7 +87,10 @@ class SyncReport:
     def is_clean(self) -> bool:
         """No failure waits for a retry or a person, and all of the source could be read."""
         is_read = not any(o.withheld for o in self.objects)
-        return self.unresolved == 0 and not self.figures.deferred and is_read and not self.error
+        is_trusted = not self.doubt
+        return (
+            self.unresolved == 0 and not self.figures.deferred and is_read and is_trusted and not self.error
+        )
 
     @property
     def unresolved(self) -> int:
@@ -144,6 +160,7 @@ class _SyncJob:
 
     def work(self) -> None:
         run, processor = self.run, self.crew.processor
+        run.findings += continuity.open_database(run.conn, now=run.database_time)
         self.objects = Extraction(
             conn=run.conn,
             source=self.source,
@@ -154,6 +171,9 @@ class _SyncJob:
             on_rows=self.crew.rows,
         ).run()
         processor.index.prepare(processor.embedder.spaces)
+        run.findings += continuity.open_index(
+            run.conn, processor.index, run_id=run.run_id, now=run.database_time
+        )
         self.deleted = self.crew.delete_gone(run)
         self.crew.work_off(run, source=self.source.kind)
 
@@ -176,6 +196,8 @@ class _SyncJob:
             open_failures=open_failures,
             index_count=self._index_count(),
             staged=census["staging"],
+            findings=tuple(run.findings),
+            doubt=life.doubted(conn),
             completeness=completeness.completeness(staged=census["staging"], completed=census["completed"]),
             facts=replace(
                 work_facts(figures.totals),

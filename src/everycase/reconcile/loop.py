@@ -17,6 +17,7 @@ from everycase.domain.failures import Disposition, ErrorType, FailureStage
 from everycase.domain.gaps import REPAIRABLE, GapKind, RunType, Scope, scope_of
 from everycase.domain.runs import ObjectResult, RunStatus
 from everycase.domain.thresholds import DeletionGuard, Thresholds
+from everycase.pipeline import continuity
 from everycase.pipeline.run import OpenRun, RunEnd, Shell
 from everycase.pipeline.work import Crew
 from everycase.ports import Source
@@ -27,6 +28,7 @@ from everycase.reconcile.recover import recover, repair
 from everycase.reconcile.report import Report, count_left, count_recovered, count_withheld
 from everycase.reconcile.retention import Retention, prune
 from everycase.store import budget, failures, gaps, lineage, reads, runs
+from everycase.store import continuity as life
 from everycase.store.db import Connection
 from everycase.store.gaps import GapTables, Outcome
 
@@ -110,7 +112,10 @@ class _ReconcileJob:
     def work(self) -> None:
         processor = self.crew.processor
         reads.check(self.run.conn, self.source.identity)
+        if not self.order.dry_run:
+            self.run.findings += continuity.open_database(self.run.conn, now=self.run.database_time)
         processor.index.prepare(processor.embedder.spaces)
+        self._open_index()
         census = self._count()
         finder = self._finder()
         self._find_gaps(finder, census)
@@ -122,15 +127,29 @@ class _ReconcileJob:
         if not self.order.dry_run:
             self._settle()
 
+    def _open_index(self) -> None:
+        run, index = self.run, self.crew.processor.index
+        if self.order.dry_run:
+            run.findings += continuity.look(run.conn, index)
+        else:
+            run.findings += continuity.open_index(run.conn, index, run_id=run.run_id, now=run.database_time)
+
     # ── the five steps ───────────────────────────────────────────────────────────────────────
 
     def _count(self) -> Census:
         scope, conn = self.order.scope, self.run.conn
-        self.sweeps = self._sweeper().sweep(all_objects=scope.sets, regardless=scope.everything)
+        self.sweeps = self._sweeper().sweep(
+            all_objects=scope.sets or self._is_doubted, regardless=scope.everything
+        )
         if not self.order.dry_run:
             reads.add(conn, balances(self.sweeps), run_id=self.run.run_id)
         self.crew.ending.check()
         return count(conn, self.crew.processor.index, list(self.sweeps))
+
+    @property
+    def _is_doubted(self) -> bool:
+        """A part was restored from a backup: then a run of any type compares everything."""
+        return bool(self.run.findings or life.doubted(self.run.conn))
 
     def _sweeper(self) -> Sweeper:
         return Sweeper(
@@ -157,7 +176,8 @@ class _ReconcileJob:
         )
 
     def _find_gaps(self, finder: Finder, census: Census) -> None:
-        self.found = finder.find(self.sweeps, sets=self.order.scope.sets or not census.index_agrees)
+        sets = self.order.scope.sets or not census.index_agrees or self._is_doubted
+        self.found = finder.find(self.sweeps, sets=sets)
         self.crew.ending.check()
 
     def _identify(self, census: Census) -> None:
@@ -220,6 +240,8 @@ class _ReconcileJob:
     def _settle(self) -> None:
         """Keep what became of each gap; note the cases that stay below 30 fields after a second look."""
         conn = self.run.conn
+        if self.found.has_sets and self.run.worked.is_whole:
+            life.believe(conn)
         self.tables.settle(run_id=self.run.run_id, space=self.crew.processor.embedder.space)
         self.few_fields_unseen = lineage.census(conn)["few_fields_unseen"]
         if len(self.sweeps) > 1 and all(s.is_proven or s.is_whole for s in self.sweeps):
@@ -270,6 +292,7 @@ class _ReconcileJob:
             thresholds=self.thresholds,
             figures=run.figures(processor.prices, processor.embedder.space, breakers),
             open_before=self.open_before,
+            findings=tuple(run.findings),
             due_failures=self.due_failures,
         )
 

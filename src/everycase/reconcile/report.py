@@ -58,6 +58,8 @@ class Report:
     alerts: Sequence[Alert] = ()
     completeness: float = 1.0
     checked: Mapping[str, int] = field(default_factory=dict)
+    findings: Sequence[str] = ()
+    """Signs that a part was restored from a backup, or that a clock was wrong: a sentence each."""
     unread: Sequence[str] = ()
     """What of the source could not be compared, and why."""
     undelivered: Sequence[str] = ()
@@ -84,7 +86,7 @@ class Report:
 
     @property
     def problems(self) -> list[str]:
-        return [*self.unread, *Told(undelivered=self.undelivered).problems]
+        return [*self.findings, *self.unread, *Told(undelivered=self.undelivered).problems]
 
     def with_alerts(self, told: Told) -> Self:
         return replace(self, alerts=told.alerts, undelivered=told.undelivered)

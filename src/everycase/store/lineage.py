@@ -122,7 +122,6 @@ def track(
         "now": now,
         "only": list(only) if only is not None else None,
     }
-    conn.execute(SQL["lift"])
     conn.execute(SQL["level"])
     row = conn.execute(SQL["track"], given).fetchone()
     assert row is not None

@@ -39,7 +39,7 @@ from everycase.domain.lineage import Owned
 from everycase.domain.ranking import Background
 from everycase.domain.sql_blocks import read_blocks
 from everycase.indexes import hybrid
-from everycase.indexes.admission import admit, failed, is_marked, marked, outcome, token_of
+from everycase.indexes.admission import admit, check_widths, failed, is_marked, marked, outcome, token_of
 from everycase.indexes.embedded import search as searching
 from everycase.indexes.embedded.search import EmbeddedLists, Filter, Lexicon, words_row
 from everycase.indexes.hybrid import SAMPLE, Question, Remembered, as_matrix
@@ -93,6 +93,7 @@ class EmbeddedIndex:
     # ── shape ────────────────────────────────────────────────────────────────────────────────
 
     def prepare(self, spaces: Mapping[str, int]) -> None:
+        check_widths(spaces, most=self.most_dimensions, index=self.name)
         tables = [_WORDS, *(_table_name(s) for s in spaces)]
         with self._connection(vectors=False) as conn:
             found = conn.execute(SQL["is_prepared"], {"columns": self._columns, "tables": tables}).fetchone()

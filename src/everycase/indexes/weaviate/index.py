@@ -29,7 +29,7 @@ from everycase.domain.failures import ErrorType, LoadFailure
 from everycase.domain.lineage import Owned
 from everycase.domain.ranking import Background
 from everycase.indexes import hybrid
-from everycase.indexes.admission import admit, failed, is_marked, marked, token_of
+from everycase.indexes.admission import admit, check_widths, failed, is_marked, marked, token_of
 from everycase.indexes.hybrid import SAMPLE, Question, as_matrix
 from everycase.indexes.weaviate import errors as errors
 from everycase.indexes.weaviate import schema as schema
@@ -118,6 +118,7 @@ class WeaviateIndex:
             return self._target()
 
     def prepare(self, spaces: Mapping[str, int]) -> None:
+        check_widths(spaces, most=self.most_dimensions, index=self.name)
         with self._asking(), self._preparing:
             for look in range(_LOOKS):
                 try:

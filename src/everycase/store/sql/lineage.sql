@@ -19,14 +19,6 @@ with due as materialized (
 )
 select count(*) from due
 
--- lift --
--- The counter is never behind what it has given out before (a restore brings sequences back, or none).
-select setval('udp.generation', h.highest)
-from (
-  select greatest((select max(generation) from udp.case), (select max(generation) from recon.data_lineage)) as highest
-) h
-where h.highest > (select last_value from udp.generation)
-
 -- level --
 -- Staged cases that are behind what lineage has seen of them get a new number: theirs would fence out their writes.
 update udp.case c set generation = nextval('udp.generation')
