@@ -285,6 +285,18 @@ def test_a_broken_export_deletes_nothing_and_says_so(world: World, source: Path,
     file.write_text(text, encoding="utf-8")
 
 
+@pytest.mark.parametrize("run_type", list(RunType))
+def test_an_emptied_file_deletes_not_even_a_few_cases(
+    world: World, tmp_path: Path, run_type: RunType
+) -> None:
+    """Nine cases are fewer than the guard's ten; a file without a row deletes nothing all the same."""
+    source = write_export(tmp_path / "few", Case=cases(9))
+    world.sync(source)
+    write_export(source, Case=[])
+    report = world.reconcile(source, run_type=run_type)
+    assert (report["status"], len(world.index())) == ("incomplete", 9)
+
+
 def test_lineage_that_staging_no_longer_backs_is_not_deleted_in_a_mass(world: World, source: Path) -> None:
     """A staging that was emptied, and an export that has a third of the cases: a person decides."""
     world.sync(source)

@@ -25,7 +25,7 @@ LINKS = {"Task": "WhatId", "WorkOrder": "CaseId"}
 POISON = "polonium"
 """The stand-in for the provider rejects a text with this word."""
 
-_TEXT = {
+TEXT = {
     "Case": "Description",
     "Task": "Description",
     "WorkOrder": "Problem_Description__c",
@@ -42,6 +42,8 @@ _PERSON = {
     "WorkOrderFeed": "CreatedByName",
 }
 _MAIL = {"Case": "ContactEmail", "EmailMessage": "FromAddress"}
+_ID_FIELDS = ("CaseNumber", "WhatId", "CaseId", "ParentId")
+"""Whichever of them an object has; a Case has its number and the id of its parent case."""
 _FIRST = "Odalys Brannoch Yevgenya Tancredo Ulrike Fenwick Zephyrine Casimir Thandeka Lubomir".split()
 _SYLLABLES = "bor vek tal mun dri sop zan kel wix fur hag lom pid nus rew jat".split()
 _EPOCH = datetime(2024, 11, 4, 8, tzinfo=UTC)
@@ -61,6 +63,8 @@ class Flaw(StrEnum):
     DATE = "impossible date"
     NARROW = "too few columns"
     BYTES = "not UTF-8"
+    PERSON_FOR_ID = "a person in an id field"
+    LONG_NUMBER = "a number of 6,000 characters"
     NAMELESS = "no id"
 
 
@@ -161,6 +165,23 @@ class ChangingExport:
             self._delete("Case", self.tables["Case"][i])
         return ", ".join(gone)
 
+    def _mark_most(self) -> str:
+        """Half of the cases are marked as deleted, as by a filter that somebody got wrong."""
+        live = self.live("Case")
+        for i in self.rng.sample(list(live), len(live) // 2):
+            live[i]["IsDeleted"] = "true"
+            self._touch(live[i])
+        return f"{len(live) // 2} of {len(live)}"
+
+    def _long_value(self) -> str:
+        """A status that no index of a column takes."""
+
+        def lengthen(name: str, row: Row) -> None:
+            row["Status"] = "Open" * 1500
+            self._touch(row)
+
+        return self._on_one("Case", lengthen)
+
     def _undelete_case(self) -> str:
         """Out of the recycle bin."""
         marked = [i for i, r in self.tables["Case"].items() if r["IsDeleted"] == "true"]
@@ -224,7 +245,8 @@ class ChangingExport:
         name = self.rng.choice(tuple(HEADERS))
 
         def spoil(name: str, row: Row) -> None:
-            self.flaws[name, row["Id"]] = self.rng.choice(list(Flaw))
+            flaws = [f for f in Flaw if name == "Case" or f is not Flaw.LONG_NUMBER]
+            self.flaws[name, row["Id"]] = self.rng.choice(flaws)
 
         return self._on_one(name, spoil)
 
@@ -313,7 +335,7 @@ class ChangingExport:
     def _keep(self, name: str, row: Row) -> Row:
         n = self.serial
         last = "".join(_SYLLABLES[(n >> s) & 15] for s in (0, 4, 8)).capitalize()
-        row[_PERSON[name]] = f"{_FIRST[n % len(_FIRST)]} {last}"
+        row[_PERSON[name]] = row["Person"] = f"{_FIRST[n % len(_FIRST)]} {last}"
         self.planted.add(last)
         if name in _MAIL:
             row[_MAIL[name]] = f"{last.lower()}.{n}@brightmoor.example"
@@ -329,7 +351,7 @@ class ChangingExport:
         told = f"{row[_PERSON[name]]} says that fan {word_of(row)} is loud."
         if name in _MAIL and self.rng.random() < 0.5:
             told += f"\nWrite to {row[_MAIL[name]]}, she knows."
-        row[_TEXT[name]] = f"<p>{told}</p>" if name == "WorkOrderFeed" else told
+        row[TEXT[name]] = f"<p>{told}</p>" if name == "WorkOrderFeed" else told
         self._touch(row)
 
     def _touch(self, row: Row) -> None:
@@ -369,6 +391,8 @@ CHANGES: Mapping[str, Callable[[ChangingExport], str]] = {
     "remove a child": ChangingExport._remove_child,
     "re-parent a child": ChangingExport._re_parent,
     "delete cases": ChangingExport._delete_cases,
+    "mark most cases as deleted": ChangingExport._mark_most,
+    "an over-long value": ChangingExport._long_value,
     "undelete a case": ChangingExport._undelete_case,
     "a child comes before its parent": ChangingExport._orphan,
     "a parent comes": ChangingExport._parent_comes,
@@ -418,6 +442,10 @@ def _spoilt(row: Row, header: list[str], flaw: Flaw | None) -> bytes:
             return _line([{**row, "CreatedDate": "2017-02-31 10:00:00"}.get(c, "") for c in header])
         case Flaw.NAMELESS:
             return _line([{**row, "Id": "lost"}.get(c, "") for c in header])
+        case Flaw.PERSON_FOR_ID:
+            return _line([{**row, **dict.fromkeys(_ID_FIELDS, row["Person"])}.get(c, "") for c in header])
+        case Flaw.LONG_NUMBER:
+            return _line([{**row, "CaseNumber": "4" * 6000}.get(c, "") for c in header])
         case Flaw.NARROW:
             return _line([row.get(c, "") for c in header][:-1])
         case Flaw.BYTES:

@@ -46,11 +46,13 @@ class Mortality:
     dsn: str
     at: int = 0
     """0: never."""
+    is_fatal: bool = True
+    """If not, the connections end and the process lives."""
     calls: int = 0
 
     @property
     def is_dead(self) -> bool:
-        return 0 < self.at <= self.calls
+        return self.is_fatal and 0 < self.at <= self.calls
 
     def call(self) -> None:
         self.calls += 1

@@ -45,6 +45,21 @@ LINEAGE_CHANGES = (
     "case_number = '1'",
 )
 STAGED_CHANGES = ("row_hash = 'x'", "is_deleted = not is_deleted", "parent_id = null, row_hash = 'y'")
+TEXT_COLUMNS = {
+    "case": "description",
+    "task": "description",
+    "workorder": "problem_description",
+    "casecomment": "comment_body",
+    "emailmessage": "text_body",
+    "workorderfeed": "body",
+}
+AHEAD = {
+    "recon.reconciliation_runs": "start_time = now() + interval '400 days'",
+    "recon.failed_records": "next_retry_time = now() + interval '400 days'",
+    "recon.schedule": "last_start = now() + interval '400 days'",
+    "recon.data_lineage": "updated_at = now() + interval '400 days'",
+}
+"""As a machine would write them whose clock is ahead."""
 WATERMARK_CHANGES = ("version = 'x'", "digest = digest + 1")
 VECTOR_CHANGES = {
     "short": "substring(vector from 1 for 100)",
@@ -120,6 +135,16 @@ class Hands:
         """What was staged is not what was read, and its hash says so."""
         table = self.rng.choice(list(STAGING.values()))
         return self._update(f"udp.{table}", "id", self.rng.choice(STAGED_CHANGES))
+
+    def alter_staged_cells(self) -> str:
+        """A text is changed in place, and its row hash is kept."""
+        table = self.rng.choice(list(TEXT_COLUMNS))
+        return self._update(f"udp.{table}", "id", f"{TEXT_COLUMNS[table]} = 'altered in place'")
+
+    def write_times_ahead(self) -> str:
+        table = self.rng.choice(list(AHEAD))
+        done = self.conn.execute(f"update {table} set {AHEAD[table]}").rowcount  # type: ignore[arg-type]
+        return f"{done} rows of {table}" if done else ""
 
     def lose_watermarks(self) -> str:
         return self._delete("recon.watermarks", "object")
@@ -278,6 +303,8 @@ FAULTS: Mapping[str, Callable[[Hands], str]] = {
     "lose failures": Hands.lose_failures,
     "lose staged rows": Hands.lose_staged,
     "alter staged rows": Hands.alter_staged,
+    "alter staged cells": Hands.alter_staged_cells,
+    "write times ahead": Hands.write_times_ahead,
     "lose watermarks": Hands.lose_watermarks,
     "alter watermarks": Hands.alter_watermarks,
     "lie about what is staged": Hands.lie_about_staged,

@@ -12,11 +12,13 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 
 from everycase.app import App
 from everycase.cli.console import ProgressLines
@@ -27,6 +29,7 @@ from everycase.operations import inbox, work
 from everycase.pipeline import load
 from everycase.store import state
 from tests.support.changing_export import ChangingExport
+from tests.support.database_faults import PASSING, Refusal, accept, refuse
 from tests.support.faults import (
     Choking,
     Half,
@@ -49,6 +52,12 @@ MODEL = Model()
 
 LAST_CALL = 9
 """A run of a trial makes some two to the power of so many calls through its ports; most of them fewer."""
+
+
+MOST_DELETED, MOST_DELETED_SHARE = 10, 0.1
+"""More cases than both of these are deleted only when somebody has approved it (contract §12)."""
+
+ZONES = ("UTC", "UTC", "Asia/Tokyo", "America/St_Johns", "Pacific/Kiritimati")
 
 
 class Run(StrEnum):
@@ -84,6 +93,10 @@ class Trial:
         self.has_fallback = self.rng.random() < 0.3
         self.batch_size = self.rng.choice((4, 8, 64))
         self.history: list[str] = [f"{len(self.export.tables['Case'])} cases"]
+        self.is_database_spoilt = False
+        self.ahead = timedelta()
+        zone = self.rng.choice(ZONES)
+        self.world.do(f"alter database {conninfo_to_dict(dsn)['dbname']} set timezone to '{zone}'")
         self.healed = 0
         """Gaps that were found by the healing runs."""
 
@@ -109,6 +122,26 @@ class Trial:
         trouble, calls = self.rng.choice(list(Trouble)), self.rng.choice((1, 2, 6, 30))
         self.weather.turn(trouble, calls)
         self._note(f"{trouble} for {calls} calls")
+
+    def spoil_database(self) -> None:
+        """For some statements PostgreSQL meets a deadlock, or has no room."""
+        refusal, statements = self.rng.choice(list(Refusal)), self.rng.choice((1, 2, 20))
+        statements = 1 if refusal in PASSING else statements
+        table = refuse(self.dsn, self.rng, refusal, statements)
+        self.is_database_spoilt = refusal not in PASSING
+        self._note(f"{refusal.name} for {statements} statements on {table}")
+
+    def lose_connections(self) -> None:
+        """Every connection of a run ends in the middle of it, as at a restart of PostgreSQL."""
+        kind = self.rng.choice((Run.SYNC, Run.SYNC, Run.DAILY, Run.DEEP, Run.HOURLY))
+        self.run(kind, cut_at=int(2 ** self.rng.uniform(0, LAST_CALL)))
+
+    def set_clock_ahead(self) -> None:
+        """A run by a machine whose clock is years ahead."""
+        self.ahead = timedelta(days=self.rng.choice((1, 400, 4000)))
+        self.run(self.rng.choice((Run.SYNC, Run.DAILY, Run.HOURLY)))
+        self.history[-1] += f" (clock ahead by {self.ahead.days} days)"
+        self.ahead = timedelta()
 
     def run_something(self) -> None:
         self.run(self.rng.choice(list(Run)))
@@ -145,14 +178,20 @@ class Trial:
 
     # ── runs ─────────────────────────────────────────────────────────────────────────────────
 
-    def run(self, kind: Run, *, die_at: int = 0, allow_deletes: int = 0) -> dict[str, Any] | None:
-        """The report as --json prints it; None where the run ended with an error that it may end with."""
-        mortality = Mortality(self.dsn, die_at)
-        is_fair = self.weather.is_calm and not self.export.damages
+    def run(
+        self, kind: Run, *, die_at: int = 0, cut_at: int = 0, allow_deletes: int = 0
+    ) -> dict[str, Any] | None:
+        """The report as --json prints it; None where the run ended with an error that it may end with.
+
+        `die_at`: the call at which the run dies; `cut_at`: at which it loses its connections and lives.
+        """
+        mortality = Mortality(self.dsn, die_at or cut_at, is_fatal=not cut_at)
+        is_calm = self.weather.is_calm and not self.is_database_spoilt and not cut_at
+        is_fair = is_calm and not self.export.damages
         paid = self.ledger.paid.copy()
         report: dict[str, Any] | None = None
         said = "done"
-        with self._watched(f"{kind}{f', dies at call {die_at}' if die_at else ''}"):
+        with self._watched(f"{kind}{_fate(die_at, cut_at)}", allow_deletes):
             try:
                 with self._app(mortality) as app:
                     report = _do(app, kind, allow_deletes)
@@ -190,7 +229,7 @@ class Trial:
 
         def clock() -> Any:
             mortality.call()
-            return real.clock()
+            return real.clock() + self.ahead
 
         real = app.processor
         app.__dict__["source"] = mortal(app.source)
@@ -214,16 +253,20 @@ class Trial:
             self.ledger.forgive(key)
 
     @contextmanager
-    def _watched(self, what: str) -> Iterator[None]:
-        """Whatever a run meets, it deletes nothing that lives at the source."""
+    def _watched(self, what: str, allow_deletes: int = 0) -> Iterator[None]:
+        """Whatever a run meets, it deletes nothing that lives at the source, and not many without a word."""
         self._note(what)
         deleted = self._deleted()
+        self._loaded = self.world.rows("select count(*) as n from recon.data_lineage")[0]["n"]
         is_readonly = what.startswith((Run.PLAN, Run.DRY))
         before = self._fingerprint() if is_readonly else {}
         yield
         wrongly = (self._deleted() - deleted) & set(self.export.live("Case"))
         if wrongly:
             self._fail([f"deleted, and alive at the source: {', '.join(sorted(wrongly))}"])
+        gone = len(self._deleted() - deleted)
+        if gone > max(MOST_DELETED, MOST_DELETED_SHARE * self._loaded, allow_deletes):
+            self._fail([f"{gone} cases were deleted without anybody's word"])
         after = self._fingerprint() if is_readonly else {}
         if written := [t for t in before if before[t] != after[t]]:
             self._fail([f"{what} has written into {', '.join(written)}"])
@@ -247,6 +290,8 @@ class Trial:
         """All faults end, what waits for its time or a person is tried, what is withheld is approved."""
         self.export.mend()
         self.weather.clear()
+        accept(self.dsn)
+        self.is_database_spoilt = False
         self._note("all faults end")
         with psycopg.connect(self.dsn, autocommit=True) as conn:
             state.resume(conn)
@@ -317,6 +362,12 @@ class Trial:
         raise InvariantBroken(f"seed {self.seed}\n{steps}\n! " + "\n! ".join(found))
 
 
+def _fate(die_at: int, cut_at: int) -> str:
+    if die_at:
+        return f", dies at call {die_at}"
+    return f", loses its connections at call {cut_at}" if cut_at else ""
+
+
 def _do(app: App, kind: Run, allow_deletes: int) -> dict[str, Any]:
     quiet = ProgressLines(quiet=True)
     match kind:
@@ -354,6 +405,9 @@ STEPS: tuple[tuple[int, Callable[[Trial], None]], ...] = (
     (1, Trial.mend_source),
     (6, Trial.run_something),
     (3, Trial.die_at_something),
+    (1, Trial.spoil_database),
+    (1, Trial.lose_connections),
+    (1, Trial.set_clock_ahead),
 )
 """What happens in a history, with how often; `kill_process` apart."""
 

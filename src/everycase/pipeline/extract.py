@@ -68,11 +68,14 @@ class Taken:
         )
 
 
-def take_in(merge: Merge, rows: ChangedRows, guard: DeletionGuard, *, is_stored: bool = True) -> Taken:
+def take_in(
+    merge: Merge, rows: ChangedRows, guard: DeletionGuard, *, is_stored: bool = True, is_by_id: bool = False
+) -> Taken:
     """Merge the rows chunk by chunk, then judge what is gone: nothing, where the read was not whole.
 
     No transaction is open while the source is read. `is_stored`: the merge writes to staging, so that the
-    source need not give these rows again.
+    source need not give these rows again. `is_by_id`: the rows were asked for by their ids, so an emptied
+    file answers that all of them are gone.
     """
     for chunk in pages(rows, CHUNK):
         if records := [r for r in chunk if isinstance(r, Record)]:
@@ -85,7 +88,9 @@ def take_in(merge: Merge, rows: ChangedRows, guard: DeletionGuard, *, is_stored:
     gone = Vanishing(seen=0, live=0, gone=0)
     if proof.is_whole:
         gone = merge.find_gone(absent=proof.proves_absence, spared=rows.spared)
-    left = gone.seen + len(rows.spared) if proof.proves_absence else None
+    left = gone.live - gone.gone if is_by_id else None
+    if proof.proves_absence:
+        left = gone.seen + len(rows.spared)
     withheld = gone.gone if guard.withholds(gone=gone.gone, live=gone.live, left=left) else 0
     return Taken(merge=merge, rows=rows, proof=proof, gone=gone, withheld=withheld)
 
@@ -144,7 +149,7 @@ class Extraction:
     def _take_in(self, obj: SourceObject, rows: ChangedRows, purpose: Purpose) -> Taken:
         follows = self.source.identity if self.source.is_incremental else ""
         merge = Merge(self.conn, obj, StagingTarget(conn=self.conn, follows=follows))
-        taken = take_in(merge, rows, self.guard)
+        taken = take_in(merge, rows, self.guard, is_by_id=purpose is Purpose.FETCH)
         read = Read(object=obj.name, purpose=purpose, proof=taken.proof)
         reads.add(self.conn, [read], run_id=self.run_id)
         return taken
