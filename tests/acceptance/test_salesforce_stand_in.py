@@ -7,20 +7,18 @@ import io
 import json
 import ssl
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
 import pytest
 import requests
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from simple_salesforce import Salesforce
 from simple_salesforce.exceptions import SalesforceMalformedRequest
 
 from everycase.domain.catalogue import OBJECTS
 from everycase.sources.sample.source import write_sample
+from tests.support.salesforce.certificate import write_certificate
 from tests.support.salesforce.far_end import CREDENTIALS, source_of
 from tests.support.salesforce.loading import Loader
 from tests.support.salesforce.node import NoNode, run_script
@@ -59,23 +57,7 @@ def token_of(server: SalesforceServer) -> str:
 
 @pytest.fixture
 def certificate(tmp_path: Path) -> Path:
-    """Of localhost, signed by itself; the key stands in the same file."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    pem = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    file = tmp_path / "localhost.pem"
-    file.write_bytes(made.public_bytes(serialization.Encoding.PEM) + pem)
-    return file
+    return write_certificate(tmp_path)
 
 
 @pytest.fixture

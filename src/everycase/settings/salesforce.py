@@ -43,6 +43,9 @@ class SalesforceSettings(BaseModel):
     canaries: Annotated[tuple[str, ...], CommaSeparated] = Field(
         default=(), description="Ids of cases that must be seen, separated by commas."
     )
+    without: Annotated[tuple[str, ...], CommaSeparated] = Field(
+        default=(), description="Fields that the organisation has not, as `Object.Field`, by commas."
+    )
 
     @field_validator("url")
     @classmethod

@@ -20,6 +20,8 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
     rows: int = 0
     """Rows of records in it, for the books."""
+    packed: bytes | None = None
+    """The body gzipped, where it is kept so."""
     promises: int | None = None
     """Bytes that are announced and never sent: the connection breaks before."""
 

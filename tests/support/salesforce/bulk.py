@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -42,8 +43,8 @@ class Jobs:
         self.page = PAGE
         self.polls = 1
         """How often a job is asked for before it is done."""
-        self.pages: dict[tuple[str, int, int], bytes] | None = None
-        """Where it is a dict, rendered pages are kept, so that a benchmark measures clients."""
+        self.pages: dict[tuple[str, int, int], tuple[bytes, bytes]] | None = None
+        """Where it is a dict, pages are kept, plain and gzipped, so that a benchmark measures clients."""
 
     def create(self, asked: Mapping[str, Any], version: str, fault: Fault | None) -> Answer:
         """Raises `BadQuery`."""
@@ -109,8 +110,8 @@ class Jobs:
             "Sforce-Locator": _locator(end) if end < len(job.rows) else "null",
             "Sforce-NumberOfRecords": str(announced),
         }
-        body = self._rendered(job, rows, start)
-        return Answer(body=body, headers=_HEADERS | headers, rows=len(rows))
+        body, packed = self._rendered(job, rows, start)
+        return Answer(body=body, packed=packed, headers=_HEADERS | headers, rows=len(rows))
 
     def abort(self, job_id: str, version: str) -> Answer:
         job = self.open.get(job_id)
@@ -134,15 +135,16 @@ class Jobs:
         records = [self._seen(j, version) | {"jobType": "V2Query"} for j in list(self.open.values())]
         return as_json({"done": True, "records": records, "nextRecordsUrl": None})
 
-    def _rendered(self, job: Job, rows: list[Row], start: int) -> bytes:
+    def _rendered(self, job: Job, rows: list[Row], start: int) -> tuple[bytes, bytes | None]:
         key = (repr(job.selection.query), start, len(rows))
         if self.pages is not None and key in self.pages:
             return self.pages[key]
         columns = job.selection.columns
         body = (csv_header(columns) + "".join(csv_row(columns, r) for r in rows)).encode()
-        if self.pages is not None:
-            self.pages[key] = body
-        return body
+        if self.pages is None:
+            return body, None
+        self.pages[key] = (body, gzip.compress(body, compresslevel=1))
+        return self.pages[key]
 
     def _seen(self, job: Job, version: str) -> dict[str, Any]:
         return {

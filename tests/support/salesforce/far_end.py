@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from everycase.domain.catalogue import Catalogue
@@ -49,17 +50,38 @@ def source_of(
     catalogue: Catalogue | None = None,
 ) -> SalesforceSource:
     """A source as a new run would make it."""
+    manners = manners or Manners(bulk_from=bulk_from, wait=do_not_wait)
+    return source_of_url(
+        server.url,
+        state=state,
+        manners=manners,
+        quota_share=quota_share,
+        catalogue=catalogue,
+        clock=server.organisation.clock,
+    )
+
+
+def source_of_url(
+    url: str,
+    *,
+    state: ReadState | None = None,
+    manners: Manners | None = None,
+    quota_share: float = 0.8,
+    catalogue: Catalogue | None = None,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> SalesforceSource:
+    """The same of a server in another process."""
     session = Session(
-        url=server.url,
+        url=url,
         grant=CREDENTIALS,
         version="62.0",
         quota=Quota(quota_share),
         timeout_s=20.0,
         patience=IMPATIENT,
         wait=do_not_wait,
-        clock=server.organisation.clock,
+        clock=clock,
     )
-    manners = manners or Manners(bulk_from=bulk_from, wait=do_not_wait)
+    manners = manners or Manners(wait=do_not_wait)
     return SalesforceSource(session, catalogue or Catalogue(), state or MemoryState(), manners)
 
 

@@ -283,7 +283,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.end_headers()
             return
         if "gzip" in self.headers.get("Accept-Encoding", "") and answer.promises is None and body:
-            body = gzip.compress(body, compresslevel=1)
+            body = answer.packed or gzip.compress(body, compresslevel=1)
             self.send_header("Content-Encoding", "gzip")
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()

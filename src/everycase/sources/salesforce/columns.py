@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 
 from everycase.domain.catalogue import (
@@ -65,12 +65,16 @@ class Columns:
         kept = tuple(c for c in self.selected if c.header in headers or (volatile and c.is_volatile))
         return replace(self, selected=kept)
 
-    def without(self, name: str) -> Columns | None:
-        """Without the columns that a refusal named; None where none is named so, or it is a key."""
+    def named(self, name: str) -> list[str]:
+        """The paths that a refusal means by `name`; where there is none, all through a reference."""
         lowered = name.lower()
-        dropped = [c for c in self.selected if lowered in (s.lower() for s in [*c.steps, c.path])]
-        if not dropped or any(c.header in _keys(self.object) for c in dropped):
-            return None
+        may_go = [c for c in self.selected if c.header not in _keys(self.object)]
+        found = [c.path for c in may_go if lowered in (s.lower() for s in [*c.steps, c.path])]
+        return found or [c.path for c in may_go if len(c.steps) > 1]
+
+    def without(self, paths: Collection[str]) -> Columns:
+        """Without these columns, which Salesforce refuses though it describes them."""
+        dropped = [c for c in self.selected if c.path in paths]
         fields = {f.name for f in self.object.fields}
         return replace(
             self,

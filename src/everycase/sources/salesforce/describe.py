@@ -59,6 +59,8 @@ class Descriptions:
     def __init__(self, session: Session, state: ReadState) -> None:
         self._session, self._state = session, state
         self._known: dict[str, Description | None] = {}
+        self.changed: set[str] = set()
+        """Objects whose description is not the one that was known before."""
 
     def forget(self) -> None:
         """Ask again: fields and permissions may have changed."""
@@ -99,6 +101,7 @@ class Descriptions:
         if not isinstance(body, dict) or not isinstance(body.get("fields"), list):
             raise ValueError("no description")
         fields = [_field(f) for f in body["fields"]]
+        self.changed.add(str(body["name"]))
         is_replicateable = body.get("replicateable") is not False
         if modified:
             plain = json.loads(json.dumps([asdict(f) for f in fields]))

@@ -16,6 +16,7 @@ from everycase.domain.rows import (
     Tombstone,
     TombstoneReason,
     iso,
+    long_id,
     moment,
 )
 from everycase.sources.salesforce import soql
@@ -28,6 +29,7 @@ from everycase.sources.salesforce.merges import Merges
 from everycase.sources.salesforce.position import Part, Position, Positions
 from everycase.sources.salesforce.ranges import split_range
 from everycase.sources.salesforce.reading import OrganisationReading, Outcome
+from everycase.sources.salesforce.rest import Balance
 from everycase.sources.salesforce.session import Session
 from everycase.sources.salesforce.windows import Mark, Pace, Window
 
@@ -113,8 +115,8 @@ class ObjectReader:
         """Rows that were made while the others were read; the first increment reads them once more."""
         begun = position.where.rpartition("CreatedDate < ")[2]
         where = soql.every(self._ours, f"CreatedDate >= {begun}")
-        for cells in Everything(self.kit.tools, self.columns, _small(where)):
-            yield rows.read(cells)
+        for page in self.kit.tools.rest.by_id(self.columns, where, Balance()):
+            yield from map(rows.read, page.rows)
 
     def _begin(self) -> Position:
         """The position of an earlier read that can go on, or a new one."""
@@ -239,7 +241,7 @@ class ObjectReader:
     def _as_they_are(self, rows: RowReader, ids: AbstractSet[str], reason: TombstoneReason) -> Iterator[Row]:
         """What is true now of these ids: one that was deleted may have come back."""
         for asked, found in self.kit.tools.rest.by_ids(self.columns, sorted(ids)):
-            missing = set(asked)
+            missing = {long_id(i) for i in asked}
             for cells in found:
                 row = rows.read(cells)
                 missing.discard((row.record_id if isinstance(row, BadRow) else row.id) or "")
@@ -266,9 +268,10 @@ class ObjectReader:
         for cells in stock._once(position, name):
             yield from _version(rows.read(cells))
         self._settle_balance(position, outcome)
-        late = _small(soql.every(live, f"CreatedDate >= {begun}"))
-        for cells in Everything(self.kit.tools, stock.columns, late):
-            yield from _version(rows.read(cells))
+        late = soql.every(live, f"CreatedDate >= {begun}")
+        for page in self.kit.tools.rest.by_id(stock.columns, late, Balance()):
+            for cells in page.rows:
+                yield from _version(rows.read(cells))
         outcome.is_whole = True
 
     def _narrow(self) -> ObjectReader:
@@ -301,11 +304,6 @@ class ObjectReader:
             before=position.expected,
             after=lambda: self._count(position.where),
         )
-
-
-def _small(where: str) -> Position:
-    """A read by REST that is neither kept nor balanced."""
-    return Position(where=where, columns="", until="", expected=0, parts=[Part()])
 
 
 def _version(row: Row) -> Iterator[RowVersion | BadRow]:

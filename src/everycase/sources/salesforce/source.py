@@ -22,6 +22,7 @@ from everycase.sources.salesforce.jobs import JobKeeper
 from everycase.sources.salesforce.merges import Merges
 from everycase.sources.salesforce.position import Positions
 from everycase.sources.salesforce.reader import Kit, ObjectReader
+from everycase.sources.salesforce.refusals import RefusedColumns
 from everycase.sources.salesforce.rest import RestQueries
 from everycase.sources.salesforce.session import Session
 from everycase.sources.salesforce.visibility import Expectations, hidden_rows
@@ -38,6 +39,8 @@ class Manners:
     readers: int = 2
     """Jobs of one object that are read side by side."""
     expectations: Expectations = field(default_factory=Expectations)
+    without: frozenset[str] = frozenset()
+    """Fields, as `Object.Field`, that the organisation has not and that nobody need be told of."""
     wait: Callable[[float], None] = time.sleep
 
 
@@ -53,6 +56,7 @@ class SalesforceSource:
         self._manners = manners or Manners()
         self.descriptions = Descriptions(session, state)
         self.rest = RestQueries(session)
+        self._refused = RefusedColumns(self.rest, self.descriptions, state)
         bulk = BulkJobs(session, wait=self._manners.wait)
         positions = Positions(state)
         self._kit = Kit(
@@ -93,7 +97,8 @@ class SalesforceSource:
             return ObjectState(object=obj.name, is_present=False, problem=_no_object(obj))
         if columns.missing_keys:
             return ObjectState(object=obj.name, is_present=False, problem=_no_keys(columns))
-        problems = [_no_fields(columns)] if columns.missing else []
+        unexplained = [f for f in columns.missing if f"{obj.name}.{f}" not in self._manners.without]
+        problems = [_no_fields(obj, unexplained)] if unexplained else []
         problems += hidden_rows(self.rest, obj, self._catalogue, self._manners.expectations)
         return ObjectState(
             object=obj.name,
@@ -108,7 +113,8 @@ class SalesforceSource:
         description = self.descriptions.describe(obj.name)
         if description is None:
             return None
-        return choose_columns(obj, self._catalogue, description, self.descriptions.describe)
+        chosen = choose_columns(obj, self._catalogue, description, self.descriptions.describe)
+        return chosen if chosen.missing_keys else self._refused.leave_out(chosen)
 
     def changes(self, obj: SourceObject, since: str = "") -> Reading[Record | Tombstone | BadRow]:
         reader = self._reader(obj)
@@ -144,11 +150,11 @@ def _no_keys(columns: Columns) -> str:
     )
 
 
-def _no_fields(columns: Columns) -> str:
-    name = columns.object.name
+def _no_fields(obj: SourceObject, names: Sequence[str]) -> str:
     return (
-        f"{name}: Salesforce does not show {_listed(columns.missing)} to this user, so that they count as "
-        "never filled in: let the permission set read them, or name them in EVERYCASE_FIELDS"
+        f"{obj.name}: Salesforce does not show {_listed(names)} to this user, so that they count as never "
+        "filled in: let the permission set read them, re-map them in EVERYCASE_FIELDS, or say in "
+        "EVERYCASE_SALESFORCE__WITHOUT that there are none"
     )
 
 

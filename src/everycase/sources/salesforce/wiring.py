@@ -39,6 +39,7 @@ class Options:
     readers: int
     expected_rows: Mapping[str, int]
     canaries: tuple[str, ...]
+    without: tuple[str, ...]
 
 
 def open_session(options: Options, clock: Callable[[], datetime]) -> Session:
@@ -67,6 +68,7 @@ def open_source(
         bulk_from=options.bulk_from,
         readers=options.readers,
         expectations=Expectations(rows=options.expected_rows, canaries=options.canaries),
+        without=frozenset(options.without),
     )
     return SalesforceSource(session, catalogue, state, manners)
 
