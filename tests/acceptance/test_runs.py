@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,12 +22,15 @@ from everycase.app import App
 from everycase.cli.console import ProgressLines
 from everycase.domain.errors import AnotherRunAtWork, DatabaseUnreachable, ExitCode
 from everycase.domain.failures import ErrorType, LoadFailure
-from everycase.operations import work
+from everycase.operations import jobs, work
+from everycase.operations.setup import stop_server
 from everycase.pipeline import run as shell
 from everycase.pipeline.engine import Stalled
 from everycase.pipeline.workers import is_any_left
+from everycase.settings import Settings
 from everycase.sources.sample.source import write_sample
-from everycase.store import db, locks, runs
+from everycase.store import db, embedded, locks, runs
+from tests.support.exports import case, child, record_id, write_export
 from tests.support.world import World
 
 CASES = 120
@@ -194,6 +198,45 @@ def test_a_command_whose_worker_never_returns_exits(world: World, source: Path) 
     assert done.returncode == 1
     assert "no batch has finished for 2 s" in done.stderr
     assert world.sync(source, embedders=SMALL).is_clean
+
+
+def test_a_dry_run_disturbs_no_run(world: World, source: Path) -> None:
+    """It goes through while another run holds the lock, says so, and leaves no books."""
+    world.sync(source, embedders=SMALL)
+    with db.connect(world.dsn) as conn, locks.wait_for(conn, locks.PIPELINE, seconds=1):
+        found = world.reconcile(source, dry_run=True, embedders=SMALL)
+    assert found["gaps"] == {}
+    assert any("a run is at work" in p for p in found["problems"])
+    assert world.rows("select from recon.reconciliation_runs") == []
+
+
+def test_each_job_of_serve_reads_the_source_as_it_is_then(world: World, tmp_path: Path) -> None:
+    """A file that comes later is seen, and so is one that was replaced."""
+    folder = tmp_path / "x"
+    write_export(folder, Case=[case(n) for n in range(3)])
+    with world.app(folder, embedders=SMALL) as app:
+        job = jobs.list_jobs(app, lambda: ProgressLines(quiet=True))[0]
+        assert job.run().startswith("3 created")
+        write_export(folder, Case=[case(n) for n in range(5)], Task=[child("Task", 1, record_id("Case", 1))])
+        assert job.run().startswith("2 created, 1 updated")
+
+
+def test_stop_refuses_while_a_run_or_its_worker_is_at_work() -> None:
+    """And ends the server when they are over."""
+    home = Path("/tmp") / f"ecs{os.getpid()}"
+    settings = Settings(home=home)
+    try:
+        dsn = embedded.start(home)
+        with db.connect(dsn) as conn:
+            with locks.wait_for(conn, locks.BUILD, seconds=1), pytest.raises(AnotherRunAtWork):
+                stop_server(settings)
+            with locks.at_work(conn, locks.PIPELINE), pytest.raises(AnotherRunAtWork):
+                stop_server(settings)
+        assert stop_server(settings)
+        assert not stop_server(settings)
+    finally:
+        embedded.stop(home)
+        shutil.rmtree(home, ignore_errors=True)
 
 
 # ── processes and signals ────────────────────────────────────────────────────────────────────────

@@ -14,6 +14,7 @@ from itertools import pairwise
 import pytest
 
 from everycase.domain.errors import DependencyUnreachable, EverycaseError
+from everycase.operations.jobs import poll_seconds
 from everycase.operations.scheduler import Job, JobOutcome, JobResult, run_due, serve
 from everycase.store import db, schedule
 
@@ -177,3 +178,11 @@ def test_serving_stops_at_once_and_outlives_its_database(dsn: str) -> None:
     idle.set()
     waiting.join(timeout=5)
     assert not waiting.is_alive()
+
+
+@pytest.mark.parametrize(
+    ("periods", "seconds"), [([0, 3600], 15.0), ([3600, 21600], 15.0), ([4, 3600], 1.0), ([0, 0], 15.0)]
+)
+def test_a_short_period_is_kept(periods: list[int], seconds: float) -> None:
+    """serve looks often enough for the shortest one."""
+    assert poll_seconds([timedelta(seconds=p) for p in periods]) == seconds

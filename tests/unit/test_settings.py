@@ -95,6 +95,13 @@ def test_periods_are_written_as_people_write_them(
     assert settings.load().sync_every.total_seconds() == seconds
 
 
+def test_a_period_that_serve_cannot_keep_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Less than a second; 0 is off."""
+    monkeypatch.setenv("EVERYCASE_RECONCILE_EVERY", "0.5")
+    with pytest.raises(WrongUse, match="EVERYCASE_RECONCILE_EVERY: at least 1 second, or 0 for off"):
+        settings.load()
+
+
 @pytest.mark.parametrize("text", ["soon", "-5", "-PT1H"])
 def test_what_is_no_period_is_refused(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     """By the setting's name."""

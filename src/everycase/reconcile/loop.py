@@ -27,7 +27,7 @@ from everycase.reconcile.identify import Pattern, Work, identify
 from everycase.reconcile.recover import recover, repair
 from everycase.reconcile.report import Report, count_left, count_recovered, count_withheld
 from everycase.reconcile.retention import Retention, prune
-from everycase.store import budget, failures, gaps, lineage, reads, runs
+from everycase.store import budget, failures, gaps, lineage, locks, reads, runs
 from everycase.store import continuity as life
 from everycase.store.db import Connection
 from everycase.store.gaps import GapTables, Outcome
@@ -319,6 +319,8 @@ class _ReconcileJob:
 
     def _unread(self) -> list[str]:
         found = [s.problem for s in self.sweeps if s.problem]
+        if self.order.dry_run and locks.is_held(self.run.conn, locks.PIPELINE):
+            found.append("a run is at work: the cases that it has under way are counted as stuck")
         return found + [o.problem for o in self.objects if o.problem and o.problem not in found]
 
     def _facts(self, report: Report, open_failures: Mapping[str, int]) -> Facts:
