@@ -94,6 +94,8 @@ def is_nobodys(text: str, start: int, end: int) -> bool:
 def is_ipv6(text: str, start: int, end: int) -> bool:
     """What `ipaddress` takes; never `::` alone, never eight pairs of digits, which are a WWN."""
     found = text[start:end]
+    if "::" not in found and found.count(":") < 6:
+        return False
     if not is_bounded(text, start, end) or (start and text[start - 1] in ":.") or text[end : end + 1] == ":":
         return False
     if not any(c.isdigit() for c in found) or len(found.strip(":")) < 1 or found.count(":") < 2:

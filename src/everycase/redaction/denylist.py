@@ -178,6 +178,9 @@ def _counts(form: Form, text: str, low: str, place: int, start: int, end: int) -
         return word in _TITLES and not (
             form.rule is Rule.CONTEXT and not first.isupper() and len(low[start:end]) < 3
         )
+    initial = _INITIAL_BEFORE.search(low, max(0, start - 4), start) or _INITIAL_AFTER.match(low, end)
+    if initial and initial[1] in {w[0] for w in form.key.split()}:
+        return True
     if word in _TITLES or _VERB.match(low, end):
         return True
     return (

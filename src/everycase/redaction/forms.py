@@ -402,7 +402,7 @@ def _address_part(part: str, key: str, *, is_whole: bool) -> Iterator[tuple[str,
     for spelled in _street_spellings(low, fold(part.translate(_UMLAUTS))):
         yield spelled, place
     digits = any(map(str.isdigit, low))
-    named = " ".join(w for w in low.split() if not any(map(str.isdigit, w))).strip(" .,")
+    named = " ".join(w for w in low.split() if len(w) > 2 and not any(map(str.isdigit, w))).strip(" .,")
     if digits and len(named) >= 5 and named not in words("tech_words") and named not in words("name_words"):
         yield named, place if " " in named else Form(Label.ADDRESS, key, Rule.CAPITAL)
 

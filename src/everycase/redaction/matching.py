@@ -57,7 +57,7 @@ class Alternatives:
     """Named patterns, found in one pass; where two begin at one place, the earlier one wins.
 
     The search has no groups, so that RE2 need not leave its automaton (more than half of the time,
-    facts/redaction.md); only a hit is asked for its name. Compiled when first used.
+    facts/redaction.md); a hit alone is asked for its name. Compiled when first used.
     """
 
     def __init__(self, patterns: dict[str, str]) -> None:
@@ -69,20 +69,31 @@ class Alternatives:
 
     @cached_property
     def _naming(self) -> Any:
-        joined = "|".join(f"(?P<{name}>{pattern})" for name, pattern in self.patterns.items())
-        return re2.compile(joined.encode(), _OPTIONS)
+        """One automaton for all patterns that says which of them match a whole text."""
+        found = re2.Set.FullMatchSet(_OPTIONS)
+        for pattern in self.patterns.values():
+            found.Add(pattern.encode())
+        found.Compile()
+        return found
 
     @cached_property
-    def _names(self) -> dict[int, str]:
-        index = self._naming.groupindex
-        return {i: n.decode() if isinstance(n, bytes) else n for n, i in index.items()}
+    def _names(self) -> list[str]:
+        return list(self.patterns)
 
     def find(self, scanned: Scanned) -> Iterator[Match]:
         """Every hit with its name, in order."""
         for first, last, start, end in self._spans(scanned):
-            found = self._naming.fullmatch(scanned.raw, first, last)
-            name = self._names.get(found.lastindex or 0, "") if found else ""
+            which = self._naming.Match(scanned.raw[first:last])
+            name = self._names[min(which)] if which else self._named_alone(scanned.raw, first, last)
             yield Match(name, start, end, scanned.text[start:end])
+
+    @cached_property
+    def _alone(self) -> dict[str, Any]:
+        return {name: re2.compile(pattern.encode(), _OPTIONS) for name, pattern in self.patterns.items()}
+
+    def _named_alone(self, raw: bytes, first: int, last: int) -> str:
+        """The name of a hit that matches nothing without what stands around it."""
+        return next(name for name, pattern in self._alone.items() if pattern.fullmatch(raw, first, last))
 
     def places(self, scanned: Scanned) -> Iterator[tuple[int, int]]:
         """Every hit without its name, in order: its start and end in characters."""

@@ -46,7 +46,8 @@ def leading_name(text: str, start: int, end: int) -> int:
     """How far the words of `[start, end)` are a name: the end of the last such word, or `start`."""
     reach = start
     for found in _WORD.finditer(text, start, end):
-        if not is_name_word(found[0]) and found[0] not in _LINK_WORDS:
+        is_initial = reach > start and len(found[0].rstrip(".")) == 1 and found[0][0].isupper()
+        if not (is_initial or is_name_word(found[0]) or found[0] in _LINK_WORDS):
             break
         reach = found.end()
     return reach

@@ -11,10 +11,24 @@ import phonenumbers
 from everycase.redaction.matching import Alternatives, Scanned
 from everycase.redaction.spans import Label, Span
 
-_RUNS = Alternatives({"digits": r"\d(?:[^\pL\pN\n\x1e]{0,3}\d){5,200}"})
+_RUNS = Alternatives({"digits": r"[0-9](?:[^A-Za-z0-9\n\x1e]{0,3}[0-9]){5,}"})
 _FEWEST = 6
 _COUNTRY_DIGITS = 6
 """Digits of a country code with its exit code in front of a number: `00353`."""
+
+
+_ASCII_DIGITS = frozenset("0123456789")
+
+
+class _Digits(dict[int, str | None]):
+    """Keeps ASCII digits only."""
+
+    def __missing__(self, point: int) -> str | None:
+        self[point] = chr(point) if 48 <= point < 58 else None
+        return self[point]
+
+
+_DIGITS = _Digits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +56,12 @@ class OwnPhones:
         if not self._own:
             return
         for start, end in _RUNS.places(Scanned.of(text)):
-            places = [i for i in range(start, end) if text[i].isdigit()]
-            digits = "".join(text[i] for i in places)
-            for own in self._own:
-                yield from _in_run(text, digits, places, own)
+            digits = text[start:end].translate(_DIGITS)
+            wanted = [own for own in self._own if own.core in digits or (own.local and own.local in digits)]
+            if wanted:
+                places = [i for i in range(start, end) if text[i] in _ASCII_DIGITS]
+                for own in wanted:
+                    yield from _in_run(text, digits, places, own)
 
 
 def _in_run(text: str, digits: str, places: list[int], own: _Own) -> Iterator[Span]:

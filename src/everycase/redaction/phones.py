@@ -67,7 +67,7 @@ def phone_spans(scanned: Scanned, kept: Cover, *, strict: bool = False) -> Itera
 
 
 def _span(text: str, start: int, end: int) -> Span:
-    digits = "".join(filter(str.isdigit, _number_of(text[start:end])))
+    digits = _number_of(text[start:end]).translate(_DIGITS)
     return Span(start, end, Label.PHONE, digits[-9:], "phone number")
 
 
@@ -102,39 +102,46 @@ _LONGEST = 40
 _MOST_WORDS = 8
 
 
+_DIGITS = {point: None for point in range(128) if not chr(point).isdigit()} | {
+    0xB7: None,
+    0x2022: None,
+    0xA0: None,
+}
+_EXTENDED = re.compile(r"[^0-9 \t\xa0()+.\-/\xb7\u2022]")
+
+
 def _number_of(shape: str) -> str:
     """The shape without its extension."""
-    for i, c in enumerate(shape):
-        if c.isalpha():
-            return shape[:i]
-    return shape
+    return shape if not (found := _EXTENDED.search(shape)) else shape[: found.start()]
 
 
 def _is_phone(text: str, start: int, end: int, *, is_asked: bool) -> bool:
     """Whether one number in one of the forms stands there. `is_asked`: of the plans too."""
     shape = text[start:end]
     number = _number_of(shape)
-    digits = "".join(filter(str.isdigit, number))
-    if not 6 <= len(digits) <= 17 or len(set(digits)) < 3 or "\t\t" in shape or _is_inside(text, start, end):
+    digits = number.translate(_DIGITS)
+    if not 6 <= len(digits) <= 17 or len(set(digits)) < 3 or _is_inside(text, start, end) or "\t\t" in shape:
         return False
     if number.lstrip("(")[0] == "+":
         return 8 <= len(digits) <= 15 and digits[0] != "0"
+    if is_named(text[max(0, start - _LOOK_BACK) : start], text[end : end + 12]):
+        is_path = "/" in number[3:-3].replace(" / ", "")
+        return not is_path and _groups(number) != [3, 2, 4] and not _is_series(text, start, end)
+    if len(digits) < 9 or len(digits) == len(number):
+        return False
+    return _is_written_as_number(text, start, end, number, is_asked=is_asked)
+
+
+def _is_written_as_number(text: str, start: int, end: int, number: str, *, is_asked: bool) -> bool:
+    """In the groups of America or Europe, and no part of a row of numbers."""
     groups = _groups(number)
     if groups == [3, 2, 4]:
         return False
-    if is_named(text[max(0, start - _LOOK_BACK) : start], text[end : end + 12]):
-        return (
-            len(digits) >= 6
-            and not _is_series(text, start, end)
-            and "/" not in number[3:-3].replace(" / ", "")
-        )
-    if len(digits) < 9:
-        return False
     if _is_american(number, groups):
-        return any(c in "-(" for c in number) or not _is_series(text, start, end)
-    if _is_series(text, start, end):
+        return "-" in number or "(" in number or not _is_series(text, start, end)
+    if _is_series(text, start, end) or not _is_european(number, groups):
         return False
-    return _is_european(number, groups) and (not is_asked or _is_dialled(number, _REGIONS))
+    return not is_asked or _is_dialled(number, _REGIONS)
 
 
 def _is_inside(text: str, start: int, end: int) -> bool:
@@ -161,11 +168,14 @@ def is_named(before: str, after: str) -> bool:
             and before.rstrip(" \t").endswith((":", ".", "="))
             and not (said[-2:-1].isalnum() or said[-2:-1] in ("'", "’"))
         )
-    return word in words("phone_words") or any(said.endswith(p) for p in phrases("phone_phrases"))
+    return word in words("phone_words") or said.endswith(tuple(phrases("phone_phrases")))
 
 
 def _groups(number: str) -> list[int]:
-    return [len(g) for g in "".join(c if c.isdigit() else " " for c in number).split()]
+    return [len(g) for g in _GROUP.findall(number)]
+
+
+_GROUP = re.compile(r"[0-9]+")
 
 
 def _is_american(number: str, groups: list[int]) -> bool:

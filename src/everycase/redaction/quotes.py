@@ -14,6 +14,9 @@ _OPENERS = r"(?:On|Am|Le|El|Il|Op|Den|Em|Dne|Dnia|W dniu|Fra|ons|tis|В|Вт|П�
 _WROTE = re.compile(
     rf"^\s{{0,3}}{_OPENERS}[\s,].{{4,300}}{_VERBS}(?: am .{{4,40}})?\s{{0,3}}:?\s{{0,3}}$", re.IGNORECASE
 )
+_WROTE_WITHIN = re.compile(
+    rf"^\s{{0,3}}{_OPENERS}[\s,].{{4,80}}\b{_VERBS}\s.{{2,160}}:\s{{0,3}}$", re.IGNORECASE
+)
 _WROTE_SHORT = re.compile(
     rf"^\s{{0,3}}[^\s>].{{0,200}}(?:@|\d{{4}}).{{0,100}}\b{_VERBS}\s{{0,3}}:\s{{0,3}}$", re.IGNORECASE
 )
@@ -84,12 +87,32 @@ def _earlier_mail(lines: Sequence[str], i: int) -> int:
         headers = _headers(lines, i + 1)
         is_rule = set(line.strip()) <= set("_-")
         return 1 + headers if headers or not is_rule else 0
+    if notes := _notes_headers(lines, i):
+        return notes
     if _FROM.match(line) or (
         _LOTUS.match(line) and _TO.match("".join(x for x in lines[i + 1 : i + 3] if x.strip())[:20])
     ):
         headers = _headers(lines, i)
         return headers if sum(bool(_HEADER_LINE.match(x)) for x in lines[i : i + headers]) >= 3 else 0
     return 0
+
+
+_DATE_LINE = re.compile(
+    r"^\s{0,8}(?:\w{3,9},? )?\d{1,4}[./-]\d{1,2}[./-]\d{2,4},? (?:at )?\d{1,2}:\d{2}(?::\d{2})?(?: ?[AP]M)?\s{0,3}$",
+    re.IGNORECASE,
+)
+
+
+def _notes_headers(lines: Sequence[str], i: int) -> int:
+    """The headers of Lotus Notes: a name, a date below it, then `To:`."""
+    if (
+        len(lines[i]) > 90
+        or i + 2 >= len(lines)
+        or not _DATE_LINE.match(lines[i + 1])
+        or not _TO.match(lines[i + 2])
+    ):
+        return 0
+    return 2 + _headers(lines, i + 2)
 
 
 def _headers(lines: Sequence[str], i: int) -> int:
@@ -124,6 +147,8 @@ def _attribution(lines: Sequence[str], i: int) -> int:
 
 def _is_attribution(line: str) -> bool:
     """`On Mon, Nov 4, 2024 Ada wrote:`: with a date or an address, or with the colon and nothing behind it."""
+    if _WROTE_WITHIN.match(line):
+        return any(map(str.isdigit, line)) or "@" in line
     return bool(_WROTE.match(line)) and (
         line.rstrip().endswith(":") or "@" in line or any(map(str.isdigit, line))
     )

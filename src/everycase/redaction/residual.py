@@ -235,7 +235,7 @@ _SHAPES: Mapping[str, tuple[Label, str]] = {
     "user-info": (Label.LOGIN, r"[a-z][a-z0-9+.-]{1,12}://[^\s/@\x00]{1,64}:[^\s/@\x00]{1,64}@"),
     "mail": (
         Label.EMAIL,
-        r"[\pL\pN][\pL\pN._+-]{0,63}@(?:[\pL\pN-]{1,63}\.){1,6}(?:com|net|org|edu|gov|info|biz|de|fr|uk|us|it|es|nl|pl|se|eu|jp|cn|in|ch|at|be|br|ru|example|test)\b",
+        r"[a-z0-9\x{80}-\x{10FFFF}._+-]+@(?:[a-z0-9\x{80}-\x{10FFFF}-]+\.)+(?:com|net|org|edu|gov|info|biz|de|fr|uk|us|it|es|nl|pl|se|eu|jp|cn|in|ch|at|be|br|ru|example|test)\b",
     ),
     "phone": (
         Label.PHONE,

@@ -126,8 +126,16 @@ def _decoded(text: str, pattern: re.Pattern[str], sign: str) -> Iterator[Edit]:
 
 # ── the folded shadow: letters without case and accents ─────────────────────────────────────────
 
-_SPACES = re.compile(" {2,}")
-_ASCII_SPACES = {ord(c): " " for c in "\t\n\r\x0b\x0c"}
+_SPACES = re.compile(r" {2,}(?=\w)")
+
+
+def _joins(low: str, m: re.Match[str]) -> bool:
+    """Whether a name may stand on both sides of a run of blanks; between the columns of a log none does."""
+    before, after = low[m.start() - 1 : m.start()], low[m.end()]
+    return before.isalpha() or (after.isalpha() and (before.isdigit() or before in (",", ".", ":")))
+
+
+_ASCII_SPACES = "\t\n\r\x0b\x0c"
 _LETTERS = {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "æ": "ae", "œ": "oe", "þ": "th", "ı": "i"}
 """Letters that Unicode does not take apart, as people type them who lack the key."""
 
@@ -160,7 +168,11 @@ _FOLDS = _Folds()
 def fold(text: str) -> str:
     """Lower case, compatibility form, no accents, every white space a space. May change the length."""
     if text.isascii():
-        return text.lower().translate(_ASCII_SPACES)
+        low = text.lower()
+        for space in _ASCII_SPACES:
+            if space in low:
+                low = low.replace(space, " ")
+        return low
     return text.translate(_FOLDS)
 
 
@@ -170,7 +182,7 @@ def folded(text: str) -> Shadow:
     if len(low) == len(text):
         if "  " not in low:
             return Shadow(low)
-        return edited(low, (Edit(m.start(), m.end(), " ") for m in _SPACES.finditer(low)))
+        return edited(low, [Edit(m.start(), m.end(), " ") for m in _SPACES.finditer(low) if _joins(low, m)])
     return edited(text.translate(_SAME), _odd_and_runs(text))
 
 
@@ -197,7 +209,7 @@ def _odd_and_runs(text: str) -> Iterator[Edit]:
             j = i + 1
             while j < end and _FOLDS[ord(text[j])] == " ":
                 j += 1
-            if j - i > 1:
+            if j - i > 1 and text[i - 1 : i].strip():
                 yield Edit(i, j, " ")
             i = j
             continue

@@ -71,6 +71,8 @@ _HEADER_NEAR = re.compile(
     r"(?im)^[ \t>*]{0,8}\*?(?:from|von|de|sent|gesendet|to|an|cc|date|subject|betreff|objet|datum|envoyé|asunto|oggetto|assunto|onderwerp|skickat|ämne|тема|дата)\*?[ \t]{0,2}:"
 )
 _ADDRESS = re.compile(r"[<\[(]?(?:mailto:)?[^\s<>@\[\]();,\"]{1,64}@[^\s<>\[\]();,\"]{1,200}[>\])]?")
+_ORGANISED = re.compile(r"(?:/[A-Za-z0-9_&]{1,30}){1,4}(?:@[A-Za-z0-9_-]{1,30})?(?=[\s;,]|\Z)")
+"""What Lotus Notes writes behind a name: `/HOU/ECT@ECT`."""
 _PIECE = re.compile(r"[^;,<>\[\]()\"\n]+")
 _VAGUE = frozenset(
     "name full name owner case owner customer client kunde kund klant klient cliente nom nome naam namn navn nimi nombre manager author contact kontakt responsable".split()
@@ -214,6 +216,7 @@ def _header(text: str, m: Match) -> Iterator[Span]:
     if "@" not in value and not (";" in value and "," in value) and not _HEADER_NEAR.search(near):
         return
     base = m.start + colon + 1
+    value = _ORGANISED.sub(lambda o: ";" * len(o[0]), value)
     blanked = _ADDRESS.sub(lambda a: ";" * len(a[0]), value)
     for piece in _PIECE.finditer(blanked):
         found = piece[0].strip(" '*\t")
@@ -261,17 +264,25 @@ def _alone(text: str, m: Match) -> Iterator[Span]:
     is_last = not after.strip() or after.lstrip("\n \t").startswith("\x1e")
     is_dashed = said[:1] in "-–—~"
     line_above = above.rpartition("\n")[2].lstrip(" >")
+    is_greeting = (
+        said.endswith(",") and (is_first or before.endswith("\n\n")) or (is_first and said[-1:] in "-–:!")
+    )
+    is_dash_line = is_dashed and is_after_gap and line_above[:1] not in "-–—*~"
+    below = text[m.end : m.end + 100].lstrip("\n").partition("\n")[0]
     if (
-        (said.endswith(",") and (is_first or before.endswith("\n\n")))
+        is_greeting
         or (is_last and not is_first and (is_after_gap or is_dashed))
-        or (
-            is_dashed
-            and is_after_gap
-            and line_above[:1] not in "-–—*~"
-            and (is_last or after[:2] == "\n\n" or after[:2].strip(" \n") in (">", "O"))
-        )
+        or (is_dash_line and (is_last or after[:2] == "\n\n" or after[:2].strip(" \n") in (">", "O")))
+        or (is_after_gap and " " in bare and after[:1] == "\n" and _BELOW_NAME.search(below))
     ):
         yield from _person(text, start, start + len(bare), "line of its own")
+
+
+_BELOW_NAME = re.compile(
+    r"(?i:\b(?:engineer|manager|director|consultant|administrator|developer|analyst|architect|specialist|support|president|"
+    r"phone|tel|mobile|fax|cell|ext)\b)|@|^\s{0,8}\d{1,4}[./-]\d{1,2}[./-]\d{2,4}|^\s{0,8}\+?\(?\d[\d ().-]{7,20}\d\s{0,3}$"
+)
+"""What stands under a name in a signature or a header: a post, a number, a date."""
 
 
 def _first(text: str, m: Match) -> Iterator[Span]:
