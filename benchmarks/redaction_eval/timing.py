@@ -5,13 +5,19 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 
 from benchmarks.redaction_eval.cases import case_of
 from benchmarks.redaction_eval.mails import mails
 from benchmarks.redaction_eval.technical import samples
 from everycase.redaction.redactor import TableRedactor
 
-WHO = {"ContactName": "Odalys Ferrucci", "ContactEmail": "odalys.ferrucci@brightmoor.example", "AccountName": "Brightmoor Mills Ltd", "ContactPhone": "+49 89 2345678"}
+WHO = {
+    "ContactName": "Odalys Ferrucci",
+    "ContactEmail": "odalys.ferrucci@brightmoor.example",
+    "AccountName": "Brightmoor Mills Ltd",
+    "ContactPhone": "+49 89 2345678",
+}
 LENGTH = 15_000
 ATTACKS: Mapping[str, str] = {
     "combining marks out of order": "\u0316\u0301",
@@ -75,7 +81,11 @@ def ordinary(count: int = 60, length: int = LENGTH) -> Iterator[str]:
         size = 0
         while size < length:
             parts += [next(logs) for _ in range(4)]
-            parts.append(mail.body if size == 0 else "We replaced the part and the customer watched it for two days without a fault.")
+            parts.append(
+                mail.body
+                if size == 0
+                else "We replaced the part and the customer watched it for two days without a fault."
+            )
             size = sum(len(p) + 2 for p in parts)
         yield "\n\n".join(parts)[:length]
         count -= 1
@@ -105,7 +115,8 @@ def attack_times(redactor: TableRedactor, length: int = 30_000) -> dict[str, flo
     found = {}
     for name, piece in ATTACKS.items():
         text = "a" + piece * (length // len(piece))
-        found[name] = max(milliseconds(lambda t=table: redactor.redact(case_of(text, t, WHO)), 2) for table in ("CaseComment", "EmailMessage", "WorkOrder"))
+        cases = [case_of(text, table, WHO) for table in ("CaseComment", "EmailMessage", "WorkOrder")]
+        found[name] = max(milliseconds(partial(redactor.redact, case), 2) for case in cases)
     return found
 
 

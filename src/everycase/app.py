@@ -45,8 +45,11 @@ from everycase.ports import Collections, Embedder, Notifier, Source, VectorIndex
 from everycase.reconcile.alerting import Teller
 from everycase.reconcile.loop import Reconciliation
 from everycase.reconcile.retention import Retention
+from everycase.redaction import presidio
+from everycase.redaction.options import Keep, Options, read_allow_list, read_deny_list
 from everycase.redaction.redactor import TableRedactor
 from everycase.settings import ProviderSettings, Settings
+from everycase.settings.redaction import RedactionSettings
 from everycase.sources.export.source import ExportSource
 from everycase.sources.salesforce import wiring as salesforce
 from everycase.sources.salesforce.source import SalesforceSource
@@ -238,10 +241,17 @@ class App:
         return wired
 
     @cached_property
-    def processor(self) -> Processor:
-        redactor = TableRedactor(
-            catalogue=self.catalogue, keep_hardware_addresses=self.settings.keep_hardware_addresses
+    def redactor(self) -> TableRedactor:
+        """The rules with the settings' lists. Raises `WrongUse` if a list or the model cannot be had."""
+        return TableRedactor(
+            catalogue=self.catalogue,
+            options=redaction_options(self.settings.redaction),
+            keep_hardware_addresses=self.settings.keep_hardware_addresses,
         )
+
+    @cached_property
+    def processor(self) -> Processor:
+        redactor = self.redactor
         return Processor(
             pool=self.pool,
             catalogue=self.catalogue,
@@ -376,3 +386,16 @@ def build_batch(worker: Worker, collection: str, run_id: UUID, ids: Sequence[str
 def _worker_app(worker: Worker) -> App:
     telemetry.configure(debug=worker.debug)
     return App(worker.settings.model_copy(update={"engine": "inline"}))
+
+
+def redaction_options(settings: RedactionSettings) -> Options:
+    """The settings as the rules take them; lists are read from their files."""
+    detectors = (presidio.load(),) if settings.model == "presidio" else ()
+    return Options(
+        keep=frozenset(Keep(k) for k in settings.keep),
+        own_domains=frozenset(settings.own_domains),
+        deny=read_deny_list(settings.deny) if settings.deny else (),
+        allow=read_allow_list(settings.allow) if settings.allow else frozenset(),
+        detectors=detectors,
+        detector_seconds=settings.model_seconds,
+    )

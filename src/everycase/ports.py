@@ -153,6 +153,9 @@ class Redactor(Protocol):
     def redact(self, case: JoinedCase) -> RedactedCase:
         """The case without personal data. Raises `RedactionFailure`; never returns on doubt."""
 
+    def search(self, case: JoinedCase, texts: Sequence[str]) -> Mapping[str, int]:
+        """What the rules find, by type, in texts that other rules made of a case earlier."""
+
 
 # ── embedding ────────────────────────────────────────────────────────────────────────────────────
 

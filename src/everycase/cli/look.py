@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from everycase.cli import console, show
 from everycase.cli.frame import Call, Panel, Result, command
+from everycase.operations import redact as redaction
 from everycase.operations import runs as history
 from everycase.operations import search as searching
 from everycase.operations.status import read_status
@@ -57,6 +59,30 @@ def search(
         answer = searching.search(app, query, where=where or (), limit=limit, page=page, similar=similar)
     asked = {"query": query, **({"similar": similar} if similar else {})}
     return Result({**asked, **answer.as_dict()}, lambda: show.hits(answer))
+
+
+@command(panel=Panel.LOOK)
+def redact(
+    call: Call,
+    file: Annotated[str, typer.Argument(help="A text file in UTF-8, or - for standard input.")],
+    table: Annotated[
+        str,
+        typer.Option(metavar="OBJECT", help="Whose rules apply: Case, EmailMessage, WorkOrder, ..."),
+    ] = "CaseComment",
+    who: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="COLUMN=VALUE",
+            help="An identity column, such as ContactName=Ada Lovelace. May be given several times.",
+        ),
+    ] = None,
+) -> Result:
+    """Show what redaction would remove from a text, and which rule removes it. Stores nothing."""
+    text = sys.stdin.read() if file == "-" else redaction.read_text(Path(file))
+    identity = dict(redaction.parse_column(w) for w in who or ())
+    with call.app() as app:
+        found = redaction.redact_text(app, text, table=table, identity=identity)
+    return Result(found.as_dict(), lambda: show.redacted(found))
 
 
 @command(panel=Panel.LOOK)

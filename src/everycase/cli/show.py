@@ -15,11 +15,12 @@ from everycase.operations.builds import BuildReport
 from everycase.operations.doctor import Check
 from everycase.operations.inbox import Inbox, Retried
 from everycase.operations.jobs import JobResult
+from everycase.operations.redact import RedactedText
 from everycase.operations.search import SearchAnswer, why
 from everycase.operations.status import Overview, ProviderOverview
 from everycase.operations.trace import Journey
 from everycase.operations.wording import as_text, percent, provider_lines, whole_percent
-from everycase.operations.work import MainJob, Plan, Report, SyncReport
+from everycase.operations.work import MainJob, Plan, Report, Served, SyncReport
 
 
 def me() -> str:
@@ -62,6 +63,9 @@ def sync(report: SyncReport) -> None:
     if totals.redactions:
         removed = ", ".join(f"{n:,} {kind}" for kind, n in sorted(totals.redactions.items()))
         console.say(f"Removed: {removed}")
+    if totals.residues:
+        left = ", ".join(f"{n:,} {shape}" for shape, n in sorted(totals.residues.items()))
+        console.say(f"! Overlooked by the redaction rules, then masked by the residual scan: {left}")
     if totals.stages:
         console.table(
             "Stages",
@@ -130,9 +134,34 @@ def plan(found: Plan) -> None:
         f"{about}{found.to_embed:,} texts to embed, about {found.estimated_tokens:,} tokens, "
         f"cost {found.estimated_cost:.2f}"
     )
-    for o in found.objects:
-        if o.problem:
-            console.say(f"! {o.problem}")
+    if found.served and found.served.before:
+        served(found.served)
+    for problem in found.problems:
+        console.say(f"! {problem}")
+
+
+def redacted(found: RedactedText) -> None:
+    """The text as it would be stored, then each span that goes with its rule."""
+    console.say(found.preview.text)
+    rows = [(f.line, f.label, f.rule, f.text) for f in found.findings]
+    console.table("What goes", ("line", "type", "rule", "text"), rows)
+    if found.preview.cut_lines:
+        console.say(f"Quotes and signature: {found.preview.cut_lines:,} lines go whole")
+    if found.preview.kept:
+        console.say("Kept as technical: " + ", ".join(found.preview.kept))
+    console.say(f"Rules {found.version}")
+
+
+def served(found: Served) -> None:
+    """What the rules of today find in objects that were made by other rules, before and after."""
+    types = sorted(found.before, key=lambda t: -found.before[t])
+    rows = [(t, found.before[t], found.after.get(t, 0)) for t in types]
+    console.table(
+        f"Found by the redaction rules of today in {found.cases:,} served objects made by other rules",
+        ("type", "now", "after the sync"),
+        rows,
+    )
+    console.say("Worst first: " + ", ".join(f"{number} ({n:,})" for number, n in found.worst))
 
 
 def overview(o: Overview) -> None:

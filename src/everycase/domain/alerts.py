@@ -36,6 +36,8 @@ class Facts:
     load_failed: int | None = None
     missing: int | None = None
     """Cases that the index lacked at the end of the run."""
+    residues: int | None = None
+    """What the residual scan found behind the redaction rules."""
     manual_review: int | None = None
     """Open failures that wait for a person."""
     stop_reason: str | None = None
@@ -83,6 +85,7 @@ def work_facts(totals: BatchResult) -> Facts:
         timeouts=timeouts.late,
         load_tried=load.read if load else None,
         load_failed=load.failed if load else None,
+        residues=sum(totals.residues.values()) if totals.stages.get("redact") else None,
     )
 
 

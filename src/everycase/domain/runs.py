@@ -117,6 +117,8 @@ class BatchResult:
     usage: dict[str, Usage] = field(default_factory=dict)
     """What each provider did."""
     redactions: dict[str, int] = field(default_factory=dict)
+    residues: dict[str, int] = field(default_factory=dict)
+    """What the residual scan found behind the rules and masked, by shape."""
     failures: dict[ErrorType, int] = field(default_factory=dict)
     """The cases that failed, by type."""
     stages: dict[str, StageResult] = field(default_factory=dict)
@@ -155,6 +157,8 @@ class BatchResult:
         add_usage(self.usage, other.usage)
         for kind, n in other.redactions.items():
             self.redactions[kind] = self.redactions.get(kind, 0) + n
+        for shape, n in other.residues.items():
+            self.residues[shape] = self.residues.get(shape, 0) + n
         for error_type, n in other.failures.items():
             self.failures[error_type] = self.failures.get(error_type, 0) + n
         for stage, result in other.stages.items():

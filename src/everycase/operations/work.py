@@ -19,6 +19,7 @@ from everycase.operations.progress import recorded
 from everycase.pipeline import workers
 from everycase.pipeline.ending import Ending
 from everycase.pipeline.plan import Plan, make_plan
+from everycase.pipeline.served import Served
 from everycase.pipeline.sync import SyncReport
 from everycase.pipeline.work import Progress
 from everycase.reconcile.loop import Order
@@ -27,7 +28,7 @@ from everycase.reconcile.retention import Pruned
 from everycase.reconcile.retention import prune as remove_old
 from everycase.store import lineage, state
 
-__all__ = ["MainJob", "Plan", "Progress", "Pruned", "Report", "SyncReport"]
+__all__ = ["MainJob", "Plan", "Progress", "Pruned", "Report", "Served", "SyncReport"]
 
 OpenProgress = Callable[[], AbstractContextManager[Progress]]
 

@@ -7,7 +7,7 @@ all of them, or beyond `SAMPLE` of them a sample that is scaled up.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from everycase.domain.catalogue import SourceObject
@@ -20,6 +20,7 @@ from everycase.pipeline.join import check
 from everycase.pipeline.process import Processor
 from everycase.pipeline.read import ChangedRows, OnRows
 from everycase.pipeline.redact import Redacted, redact
+from everycase.pipeline.served import Served, ServedLook
 from everycase.ports import Source
 from everycase.store import db, planning, reads, staging, vectors
 from everycase.store.db import Connection
@@ -46,6 +47,9 @@ class Plan:
     estimated_cost: float
     is_sampled: bool
     objects: list[ObjectResult]
+    served: Served | None = None
+    """What the redaction rules of today find in objects that other rules made; None if there are none."""
+    problems: list[str] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -58,7 +62,8 @@ class Plan:
             "estimated_tokens": self.estimated_tokens,
             "estimated_cost": self.estimated_cost,
             "is_sampled": self.is_sampled,
-            "problems": [o.problem for o in self.objects if o.problem],
+            "served": self.served.as_dict() if self.served else None,
+            "problems": self.problems,
         }
 
 
@@ -101,7 +106,8 @@ def _count(conn: Connection, world: Processor, objects: list[ObjectResult]) -> P
     counts = planning.decide(conn, recipe=world.recipe, now=world.clock())
     due = counts[Decision.CREATE] + counts[Decision.UPDATE]
     ids = planning.due(conn, limit=SAMPLE)
-    texts, characters = _to_embed(conn, world, ids)
+    served = ServedLook(world.index, world.catalogue, world.redactor)
+    texts, characters = _to_embed(conn, world, ids, served)
     scale = due / len(ids) if ids else 0.0
     tokens = world.embedder.estimate_tokens(round(characters * scale))
     return Plan(
@@ -115,10 +121,12 @@ def _count(conn: Connection, world: Processor, objects: list[ObjectResult]) -> P
         estimated_cost=round(tokens / 1e6 * world.preferred_price, 4),
         is_sampled=due > len(ids),
         objects=objects,
+        served=served.found,
+        problems=[o.problem for o in objects if o.problem] + served.problems,
     )
 
 
-def _to_embed(conn: Connection, world: Processor, ids: list[str]) -> tuple[int, int]:
+def _to_embed(conn: Connection, world: Processor, ids: list[str], served: ServedLook) -> tuple[int, int]:
     """How many different texts of these cases have no vector yet, and their characters."""
     seen: set[str] = set()
     characters = 0
@@ -132,8 +140,10 @@ def _to_embed(conn: Connection, world: Processor, ids: list[str]) -> tuple[int, 
                 continue
             clean = redact(world.redactor, found.case)
             if isinstance(clean, Redacted):
+                served.add(found.case, clean.case)
                 to_embed = clean.composite.to_embed
                 texts[text_hash(to_embed)] = len(to_embed)
+        served.look()
         kept = vectors.cached(conn, list(texts), world.embedder.space)
         news = {h: n for h, n in texts.items() if h not in kept and h not in seen}
         seen |= news.keys()

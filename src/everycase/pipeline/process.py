@@ -174,6 +174,9 @@ class _Batch:
         counts = self.books.result.redactions
         for kind, n in (i for c in clean for i in c.case.redactions.items()):
             counts[kind] = counts.get(kind, 0) + n
+        residues = self.books.result.residues
+        for shape, n in (i for c in clean for i in c.case.residues.items()):
+            residues[shape] = residues.get(shape, 0) + n
         with self.processor.pool.connection() as conn, conn.transaction():
             self.books.statistics(conn, todo, self.redacted)
             said = {c.case.record_id: say_redactions(c.case.redactions) for c in clean}

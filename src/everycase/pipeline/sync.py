@@ -116,6 +116,7 @@ class SyncReport:
             "index_count": self.index_count,
             "open_failures": dict(self.open_failures),
             "redactions": totals.redactions,
+            "residues": totals.residues,
             "rows": {o.object: asdict(o) for o in self.objects},
             "failures": totals.failures,
             "problems": self.problems,

@@ -224,6 +224,15 @@ RULES: tuple[Rule, ...] = (
         action="Run manual recovery, investigate data loss",
     ),
     Rule(
+        name="redaction_residues",
+        severity=Severity.HIGH,
+        measure=Measure.COUNT,
+        value=lambda f, _: f.residues,
+        limit=lambda _: 0,
+        sentence="Personal data that the redaction rules overlooked and the residual scan masked: {value}",
+        action="See residues in the report of the run, and try such texts with everycase redact",
+    ),
+    Rule(
         name="manual_review",
         severity=Severity.HIGH,
         measure=Measure.COUNT,

@@ -118,6 +118,7 @@ class DenyList:
             if form.rule is Rule.INNER:
                 yield _Hit(form, start, end, counts=True)
             elif (stop := _bounded_end(low, start, end)) >= 0:
+                start = _with_clitics(low, start)
                 yield _Hit(form, start, stop, _counts(form, text, low, shadow.start(start), start, stop))
             elif end > reach and _is_telling(form, self._texts[which]):
                 start, reach = _whole_word(low, start, end, reach)
@@ -139,7 +140,7 @@ def _bounded_end(low: str, start: int, end: int) -> int:
         return stop
     if end - start >= 4 and (owned := _OWNED.match(low, end)):
         return end if "'" in owned[0] or "’" in owned[0] else owned.end()
-    return end if _is_inflected(low, start, end) else -1
+    return _inflected_end(low, start, end)
 
 
 def _is_clitic(low: str, start: int) -> bool:
@@ -152,14 +153,20 @@ def _is_clitic(low: str, start: int) -> bool:
     return start - first < 4 and all(c in "وفبلكهال" or c in "והבכלמש" for c in low[first:start])
 
 
-def _is_inflected(low: str, start: int, end: int) -> bool:
-    """Cyrillic names take endings: Иванову."""
+def _with_clitics(low: str, start: int) -> int:
+    while start and low[start - 1].isalnum():
+        start -= 1
+    return start
+
+
+def _inflected_end(low: str, start: int, end: int) -> int:
+    """Where a Cyrillic name with its ending ends (Иванову); -1 for any other word."""
     if not ("\u0400" <= low[start] <= "\u04ff" and end - start >= 4):
-        return False
+        return -1
     stop = end
     while stop < len(low) and low[stop].isalpha():
         stop += 1
-    return stop - end <= 3
+    return stop if stop - end <= 3 else -1
 
 
 def _counts(form: Form, text: str, low: str, place: int, start: int, end: int) -> bool:

@@ -10,7 +10,7 @@ from everycase.redaction.words import words
 
 _NAME = r"\p{Lu}[\pL'’.-]+"
 _NUMBER = r"\d{1,5}(?:[ ]?[A-Za-z])?(?:[-/]\d{1,4}[a-z]?)?"
-_ENGLISH = "|".join(sorted(words("street_words"), key=len, reverse=True))
+_ENGLISH = "|".join(sorted(words("street_words"), key=lambda p: (-len(p), p)))
 _ROMANCE = (
     r"(?:[Rr]ue|[Aa]venue|[Bb]oulevard|[Cc]hemin|[Ii]mpasse|[Aa]llée|[Qq]uai|[Rr]oute|[Cc]ours|[Pp]lace|Calle|C/|Avenida|Avda\.?|Av\.|Paseo|Plaza|Pza\.?|Carrera|"
     r"Carretera|Ronda|Camino|Carrer|Via|Viale|Piazza|Corso|Largo|Vicolo|Strada|Rua|Travessa|Praça|Alameda|Rodovia|Estrada)"
@@ -19,7 +19,7 @@ _LINK = r"(?:(?:de|del|de[ ]la|de[ ]los|de[ ]las|du|des|da|do|dos|das|della|dei|
 PATTERNS = {
     "street": rf"\b\d{{1,5}}[A-Za-z]?,?[ ](?:[NSEW]\.?[ ]|North[ ]|South[ ]|East[ ]|West[ ])?(?:{_NAME}|\d{{1,3}}(?:st|nd|rd|th))(?:[ ]{_NAME}){{0,3}}[ ](?:{_ENGLISH})\b\.?(?:,?[ ](?:(?i:suite|ste|floor|unit|apt|apartment|room|bldg|building|#)\.?[ ]?\w{{1,6}}))?",
     "strasse": rf"\b(?:\p{{Lu}}[\pL-]+[ ]?(?:straße|strasse|Straße|Strasse|str\.|Str\.|weg|Weg|platz|Platz|allee|Allee|gasse|Gasse|damm|Damm|ring|Ring|ufer|markt|berg|hof|chaussee))[ ]{_NUMBER}\b",
-    "germanic": rf"\b\p{{Lu}}[\pL' -]+(?:straat|laan|plein|kade|gracht|dreef|singel|steeg|gatan|vägen|gränd|torget|gade|gaden|vej|vejen|allé|gata|gaten|veien|vegen|katu|kuja|polku|aukio)[ ]{_NUMBER}\b",
+    "germanic": rf"\b(?:\p{{Lu}}[\pL'-]*[ ]){{0,2}}\p{{Lu}}[\pL'-]*(?:straat|laan|plein|kade|gracht|dreef|singel|steeg|gatan|vägen|gränd|torget|gade|gaden|vej|vejen|allé|gata|gaten|veien|vegen|katu|kuja|polku|aukio)[ ]{_NUMBER}\b",
     "slavic": rf"\b(?:ul\.|ulica|ulice|al\.|aleja|os\.|osiedle|pl\.|plac|nám\.|náměstí|tř\.|třída|trg|ул\.|улица|пр\.|проспект|вул\.)[ ]{{0,2}}(?:[\pL][\pL.'-]*[ ])+{_NUMBER}\b",
     "czech": r"\b\p{Lu}[\pL-]+(?:ská|cká|ova|ovo|ého|ní)[ ]\d{1,4}(?:/\d{1,4}[a-z]?)\b",
     "romance": rf"\b\d{{1,4}}(?:[ ]?(?:bis|ter|[A-Za-z]))?,?[ ]{_ROMANCE}[ ]{_LINK}{{0,2}}{_NAME}(?:[ ]{_LINK}{{0,2}}{_NAME}){{0,3}}",

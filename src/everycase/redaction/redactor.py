@@ -78,8 +78,10 @@ class Found:
     joined: str
     spans: list[Span]
     """In order, without overlap, in places of `joined`."""
+    plain: str
+    """The plain shadow of `joined`, in which the rules looked."""
     kept: list[Kept]
-    """Technical tokens, in places of the plain shadow."""
+    """Technical tokens, in places of `plain`."""
 
 
 class TableRedactor:
@@ -104,6 +106,7 @@ class TableRedactor:
         self._protector = Protector(_not_protected(options))
         self._patterns = PatternFinder(more=_more_patterns(options), keep_masks=Keep.MASKS in options.keep)
         self._allowed = options.allow | {fold(d) for d in options.own_domains}
+        self._allowed_letters = frozenset("".join(filter(str.isalnum, a)) for a in self._allowed)
         identity = [(o.name, c.name, c.kind.value) for o in catalogue.objects for c in o.identity]
         meaning = repr((options.meaning, identity, rules_digest()))
         self.version = f"{RULES_VERSION}.{hashlib.sha256(meaning.encode()).hexdigest()[:6]}"
@@ -140,10 +143,13 @@ class TableRedactor:
         work = self._work(case, records, strict=False)
         return self._find(texts_of(records, self._kinds), work)
 
-    def residues(self, case: JoinedCase, texts: Sequence[str]) -> Counter[str]:
-        """What the residual scan sees in texts that were made of a case earlier, by shape."""
-        scan = residual.ResidualScan(identities(case, self._catalogue), self._is_allowed)
-        return Counter(r.shape for text in texts for r in scan.find(text))
+    def search(self, case: JoinedCase, texts: Sequence[str]) -> Mapping[str, int]:
+        """What the rules find, by type, in texts that other rules made of a case earlier."""
+        records = [replace(r, values={}) for r in case.records()]
+        records[0] = replace(records[0], values={"Description": "\n\n".join(texts)})
+        work = self._work(case, case.records(), strict=False)
+        found = self._find(texts_of(records, self._kinds), work)
+        return Counter(s.label.value for s in found.spans if not s.is_fixed)
 
     def _work(self, case: JoinedCase, records: Sequence[Record], *, strict: bool) -> _Work:
         deny = DenyList(case, self._catalogue, self._options.deny, self._allowed)
@@ -151,7 +157,7 @@ class TableRedactor:
         return _Work(case, deny, scan, own_numbers(records), strict)
 
     def _is_allowed(self, letters: str) -> bool:
-        return letters in {"".join(filter(str.isalnum, a)) for a in self._allowed}
+        return letters in self._allowed_letters
 
     def _redact(self, case: JoinedCase, number: str, strictness: Strictness) -> RedactedCase:
         """All texts of a case as one, so that every rule passes over them once."""
@@ -203,6 +209,7 @@ class TableRedactor:
             [replace(s, start=shadow.start(s.start), end=shadow.end(s.end)) for s in chosen]
             if shadow.places
             else chosen,
+            scanned.text,
             kept,
         )
 

@@ -92,6 +92,7 @@ class ResidualScan:
     def __init__(
         self, identities: Iterable[tuple[IdentityKind, str]], allowed: Callable[[str], bool] = lambda _: False
     ) -> None:
+        self._allowed = allowed
         self._needles: dict[str, _Needle] = {}
         self._numbers: set[str] = set()
         for kind, value in identities:
@@ -107,7 +108,7 @@ class ResidualScan:
         found = [*self._own(seen), *_shapes(text, seen)]
         if "%" in text or "=" in text:
             found += self._escaped(text)
-        return found
+        return [r for r in found if not self._allowed(_only_letters(seen[r.start : r.end]))]
 
     def _own(self, seen: str) -> Iterator[Residue]:
         letters = _only_letters(seen)

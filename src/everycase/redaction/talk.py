@@ -19,7 +19,7 @@ _REACH = 160
 def _any_of(name: str) -> str:
     return "|".join(
         re.escape(p).replace("\\ ", "[ ]").replace("\\&", "&")
-        for p in sorted(phrases(name), key=len, reverse=True)
+        for p in sorted(phrases(name), key=lambda p: (-len(p), p))
     )
 
 
@@ -264,8 +264,8 @@ def _alone(text: str, m: Match) -> Iterator[Span]:
     is_last = not after.strip() or after.lstrip("\n \t").startswith("\x1e")
     is_dashed = said[:1] in "-–—~"
     line_above = above.rpartition("\n")[2].lstrip(" >")
-    is_greeting = (
-        said.endswith(",") and (is_first or before.endswith("\n\n")) or (is_first and said[-1:] in "-–:!")
+    is_greeting = (said.endswith(",") and (is_first or before.endswith("\n\n"))) or (
+        is_first and said[-1:] in "-–:!"
     )
     is_dash_line = is_dashed and is_after_gap and line_above[:1] not in "-–—*~"
     below = text[m.end : m.end + 100].lstrip("\n").partition("\n")[0]

@@ -23,6 +23,9 @@ _MOVED = re.compile(
     r"[^\n]{0,30}\b(?i:from|to)[ \t]{1,2}\Z"
 )
 _TWO = re.compile(r"\d{1,4}(?:\.\d{1,5}){2,4}[ \t]{0,2}(?:to|->|=>|→|and|or|,|/|vs\.?)[ \t]{0,2}\Z")
+_BESIDE = re.compile(
+    r"\d{1,4}(?:\.\d{1,5}){1,4},?[ \t]\(?(?:was|from|formerly|previously|old|new|now|currently|before|instead of)[ :]{1,2}\Z"
+)
 _TWO_AFTER = re.compile(r"[ \t]{0,2}(?:to|->|=>|→|vs\.?)[ \t]{0,2}\d{1,4}(?:\.\d{1,5}){2,4}")
 _NAMED_AFTER = re.compile(
     r"[ \t]{1,2}(?i:firmware|release|version|driver|build|bios|patch|hotfix|image|fw|rpm|package|update)\b"
@@ -85,6 +88,8 @@ def _is_named_so(before: str, after: str, octets: list[int]) -> bool:
         return octets[0] != 10 or is_small
     if word in words("address_words") or (before[-1:] == "/" and not before[-2:-1].isalnum()):
         return False
+    if octets[0] < 10 and _BESIDE.search(before):
+        return True
     if is_small and octets[0] < 32 and (_TWO.search(before) or _TWO_AFTER.match(after)):
         return octets[0] != 10 or octets[3] == 0
     return _is_of_product(found, word, octets)

@@ -43,6 +43,7 @@ from everycase.settings.kinds import (
     address,
     check_key_is_encrypted,
 )
+from everycase.settings.redaction import RedactionSettings
 from everycase.settings.salesforce import SalesforceSettings
 
 Provider = Literal["local", "local-small", "chathpe", "nomic"]
@@ -243,6 +244,11 @@ class Settings(BaseSettings):
     )
     sync_every: JobPeriod = Field(default=timedelta(hours=1), description="How often `serve` syncs; 0: off.")
     reconcile_every: JobPeriod = Field(
+    redaction: RedactionSettings = Field(
+        default_factory=RedactionSettings, description="What redaction keeps and removes."
+    )
+    sync_every: Period = Field(default=timedelta(hours=1), description="How often `serve` syncs; 0: off.")
+    reconcile_every: Period = Field(
         default=timedelta(hours=6), description="How often `serve` reconciles (type hourly); 0: off."
     )
     deep_every: JobPeriod = Field(
