@@ -135,7 +135,8 @@ def test_presidio_finds_what_no_rule_does_and_damages_nothing() -> None:
 def test_the_version_is_the_same_in_every_process() -> None:
     """Or each process would find all cases stale."""
     code = (
-        "from everycase.domain.catalogue import Catalogue; from everycase.redaction.redactor import TableRedactor;"
+        "from everycase.domain.catalogue import Catalogue\n"
+        "from everycase.redaction.redactor import TableRedactor\n"
         "print(TableRedactor(catalogue=Catalogue()).version)"
     )
     found = {
