@@ -242,13 +242,11 @@ class Settings(BaseSettings):
     keep_hardware_addresses: bool = Field(
         default=True, description="Keep MAC addresses and WWNs, which are technical, in the text."
     )
-    sync_every: JobPeriod = Field(default=timedelta(hours=1), description="How often `serve` syncs; 0: off.")
-    reconcile_every: JobPeriod = Field(
     redaction: RedactionSettings = Field(
         default_factory=RedactionSettings, description="What redaction keeps and removes."
     )
-    sync_every: Period = Field(default=timedelta(hours=1), description="How often `serve` syncs; 0: off.")
-    reconcile_every: Period = Field(
+    sync_every: JobPeriod = Field(default=timedelta(hours=1), description="How often `serve` syncs; 0: off.")
+    reconcile_every: JobPeriod = Field(
         default=timedelta(hours=6), description="How often `serve` reconciles (type hourly); 0: off."
     )
     deep_every: JobPeriod = Field(
