@@ -76,6 +76,10 @@ class Reading(Protocol[T_co]):
 
     def proof(self) -> ReadProof: ...
 
+    @property
+    def expected(self) -> int | None:
+        """Rows that are to come, deletions among them; None where nobody has counted them yet."""
+
     def note_stored(self) -> None:
         """All rows that were given out are stored: a read that is cut short goes on after them."""
 

@@ -138,8 +138,9 @@ class ProgressLines:
     ) -> None:
         return None
 
-    def rows(self, source_object: str, count: int) -> None:
-        self._line(f"reading {source_object}: {count:,} rows")
+    def rows(self, source_object: str, count: int, expected: int | None) -> None:
+        share = f" of {expected:,} ({min(count / expected, 1):.0%})" if expected else ""
+        self._line(f"reading {source_object}: {count:,} rows{share}")
 
     def start(self, cases: int) -> None:
         self._total, self._done, self._failed, self._last = cases, 0, 0, 0.0
@@ -184,10 +185,12 @@ class ProgressBar:
     ) -> None:
         self._bar.stop()
 
-    def rows(self, source_object: str, count: int) -> None:
+    def rows(self, source_object: str, count: int, expected: int | None) -> None:
         if self._reading is None:
             self._reading = self._bar.add_task("reading", total=None)
-        self._bar.update(self._reading, description=f"reading {source_object}", completed=count)
+        self._bar.update(
+            self._reading, description=f"reading {source_object}", completed=count, total=expected
+        )
 
     def start(self, cases: int) -> None:
         for over in (self._reading, self._cases):

@@ -34,9 +34,9 @@ class RecordedProgress:
         self._total: int | None = None
         self._written = 0.0
 
-    def rows(self, source_object: str, count: int) -> None:
-        self._shown.rows(source_object, count)
-        self._phase, self._done, self._total = f"reading {source_object}", count, None
+    def rows(self, source_object: str, count: int, expected: int | None) -> None:
+        self._shown.rows(source_object, count, expected)
+        self._phase, self._done, self._total = f"reading {source_object}", count, expected
         self._write()
 
     def start(self, cases: int) -> None:
@@ -81,8 +81,8 @@ class EndedBy:
     def is_asked(self) -> bool:
         return self._stop.is_set()
 
-    def rows(self, source_object: str, count: int) -> None:
-        self._shown.rows(source_object, count)
+    def rows(self, source_object: str, count: int, expected: int | None) -> None:
+        self._shown.rows(source_object, count, expected)
 
     def start(self, cases: int) -> None:
         self._shown.start(cases)
@@ -131,7 +131,7 @@ def cancel_run(app: App, run_id: UUID, caller: Caller) -> RunProgress:
 class Silence:
     """Progress that nobody watches."""
 
-    def rows(self, source_object: str, count: int) -> None:  # noqa: ARG002 - nobody watches
+    def rows(self, source_object: str, count: int, expected: int | None) -> None:  # noqa: ARG002 - nobody watches
         return None
 
     def start(self, cases: int) -> None:  # noqa: ARG002

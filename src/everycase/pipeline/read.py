@@ -15,7 +15,9 @@ from everycase.ports import Reading, ReadProof, Source
 MOST_BAD_ROWS = 10_000
 """An object with more of them is not what it should be; reading it stops there."""
 
-OnRows = Callable[[str, int], None]
+OnRows = Callable[[str, int, int | None], None]
+"""Told of an object how many rows were read, and how many are expected; None where nobody has counted."""
+
 _REPORT_EVERY = 1000
 
 T = TypeVar("T")
@@ -44,9 +46,9 @@ class ObjectRows(Generic[T]):
             else:
                 self.count += 1
                 if self.count % _REPORT_EVERY == 0:
-                    self._on_rows(self._name, self.count)
+                    self._on_rows(self._name, self.count, self._reading.expected)
                 yield row
-        self._on_rows(self._name, self.count)
+        self._on_rows(self._name, self.count, self._reading.expected)
 
     @property
     def spared(self) -> list[str]:
@@ -79,6 +81,10 @@ class Fetched:
             record_id = row.record_id if isinstance(row, BadRow) else row.id
             self._answered |= {record_id} if record_id else set()
             yield row
+
+    @property
+    def expected(self) -> int:
+        return len(self._ids)
 
     def note_stored(self) -> None:
         """A fetch is short: it begins anew."""

@@ -41,7 +41,7 @@ GiveUp = Callable[[Sequence[str], Exception | None], BatchResult]
 class Progress(Protocol):
     """Told how far a run is; counts only."""
 
-    def rows(self, source_object: str, count: int) -> None: ...
+    def rows(self, source_object: str, count: int, expected: int | None) -> None: ...
 
     def start(self, cases: int) -> None: ...
 
@@ -70,9 +70,9 @@ class Crew:
         """What this run may delete by itself."""
         return DeletionGuard(allowed=allow_deletes, most=self.thresholds.deletions)
 
-    def rows(self, source_object: str, count: int) -> None:
+    def rows(self, source_object: str, count: int, expected: int | None) -> None:
         """Pass on how many rows have been read. Raises `RunInterrupted` once the run is told to end."""
-        self.progress.rows(source_object, count)
+        self.progress.rows(source_object, count, expected)
         self.ending.check()
 
     def work_off(self, run: OpenRun, *, source: str, only: Sequence[str] | None = None) -> Worked:

@@ -96,7 +96,7 @@ def extraction(
             guard=DeletionGuard(allowed=0, most=500),
             run_id=uuid4(),
             now=datetime.now(UTC),
-            on_rows=lambda name, rows: None,
+            on_rows=lambda name, rows, expected: None,
         )
 
 

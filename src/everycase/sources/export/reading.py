@@ -52,6 +52,8 @@ class FileReading(Generic[T]):
         except SourceCutShort as e:
             self._problem = str(e)
 
+    expected = None
+
     def note_stored(self) -> None:
         """A file is read from its beginning, whatever was stored of it."""
 
