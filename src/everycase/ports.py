@@ -389,7 +389,10 @@ class VectorIndex(Protocol):
         """Read whole objects back; without exactly one vector, in its own space, with an empty one."""
 
     def probe(self, object_ids: Sequence[UUID]) -> set[UUID]:
-        """Which of these does the vector index itself find by their own vectors."""
+        """Which of these are found: by their own vectors in the vector index itself, and by their words.
+
+        An index whose words cannot be damaged apart from the object looks for the vectors alone.
+        """
 
     def search(
         self,

@@ -100,6 +100,9 @@ POLICIES: Mapping[ErrorType, Policy] = {
 REMOVES_OBJECT = frozenset({ErrorType.PII_RESIDUAL})
 """Failures after which the case's older object may not be served either: the same rules let it through."""
 
+LONG_WAIT = timedelta(hours=24)
+"""A child whose parent has not come for so long is merely noted (contract §11)."""
+
 FIRST_WAIT = timedelta(minutes=5)
 LONGEST_WAIT = timedelta(hours=6)
 

@@ -18,6 +18,8 @@ class GapKind(StrEnum):
     """Staging or lineage has it alive, the source has it no longer."""
     CHANGED_AT_SOURCE = "changed_at_source"
     """The source's row is not the one that is staged."""
+    ALTERED = "altered"
+    """The staged row does not hold what its hash says."""
     UNTRACKED = "untracked"
     """Staged, and in no lineage."""
     STUCK = "stuck"
@@ -67,6 +69,7 @@ METHODS: Mapping[GapKind, RecoveryMethod | None] = {
     GapKind.NOT_STAGED: RecoveryMethod.RESTAGED,
     GapKind.GONE_AT_SOURCE: RecoveryMethod.DELETED,
     GapKind.CHANGED_AT_SOURCE: RecoveryMethod.RESTAGED,
+    GapKind.ALTERED: RecoveryMethod.RESTAGED,
     GapKind.UNTRACKED: RecoveryMethod.TRACKED,
     GapKind.STUCK: RecoveryMethod.RESUMED,
     GapKind.OUTDATED: RecoveryMethod.REFRESHED,
@@ -83,7 +86,10 @@ METHODS: Mapping[GapKind, RecoveryMethod | None] = {
 }
 """The least work that repairs each kind; a missing object whose vector is lost too is `re_embedded`."""
 
-AT_SOURCE = frozenset({GapKind.NOT_STAGED, GapKind.CHANGED_AT_SOURCE, GapKind.GONE_AT_SOURCE})
+AT_SOURCE = frozenset(
+    {GapKind.NOT_STAGED, GapKind.CHANGED_AT_SOURCE, GapKind.GONE_AT_SOURCE, GapKind.ALTERED}
+)
+"""Kinds that are closed by reading rows of the source again."""
 REPAIRABLE = frozenset(
     {GapKind.MISSING, GapKind.STALE, GapKind.CORRUPT, GapKind.UNSEARCHABLE, GapKind.WRONG_SPACE}
 )

@@ -290,6 +290,24 @@ def _read_flag(text: str) -> str:
     return "true" if flag(text) else "false"
 
 
+def recompute_hash(obj: SourceObject, record: Record) -> str:
+    """The row hash of a staged record, from what is staged: another one than it carries says it was altered.
+
+    Raises `MalformedRow` for text that could not have been read.
+    """
+    names = [c.name for c in obj.identity if c.name in record.identity]
+    names += sorted(n for n in record.identity if n not in names)
+    stamps = (record.created_date, record.last_modified_date, record.system_modstamp)
+    return _row_hash(
+        record.id,
+        record.parent_id if obj.parent else None,
+        record.values,
+        {n: record.identity[n] for n in names},
+        [_Moment(when, iso(when)) if when else None for when in stamps],
+        record.is_deleted,
+    )
+
+
 def _row_hash(
     record_id: str,
     parent: str | None,

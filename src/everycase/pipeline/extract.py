@@ -15,7 +15,7 @@ from uuid import UUID
 from everycase.domain.batching import pages
 from everycase.domain.cases import Record
 from everycase.domain.catalogue import Catalogue, SourceObject
-from everycase.domain.failures import ErrorType, Failure, FailureStage
+from everycase.domain.failures import LONG_WAIT, ErrorType, Failure, FailureStage
 from everycase.domain.rows import BadRow, Tombstone
 from everycase.domain.runs import ObjectResult
 from everycase.domain.thresholds import DeletionGuard
@@ -207,6 +207,7 @@ class Extraction:
         with self.conn.transaction():
             failures.record(self.conn, found, now=self.now)
             failures.resolve_waiting(self.conn, keep=[f.record_id for f in found], now=self.now)
+            failures.note_waiting(self.conn, since=self.now - LONG_WAIT)
 
 
 def _withheld_sentence(obj: SourceObject, gone: Vanishing, withheld: int) -> str:
@@ -264,8 +265,16 @@ def _waiting(orphans: staging.Orphans) -> Failure:
         case_number=None,
         stage=FailureStage.JOIN,
         error_type=ErrorType.MISSING_CHILD_DATA,
-        message=f"{children} waiting for a {orphans.parent_object} that is not staged; "
-        "joined as soon as it comes",
+        message=f"{children} waiting for {_parents(orphans)}",
         source_object=orphans.parent_object,
         payload={"waiting": dict(orphans.waiting)},
+    )
+
+
+def _parents(orphans: staging.Orphans) -> str:
+    if orphans.parents == 1:
+        return f"a {orphans.parent_object} that is not staged; joined as soon as it comes"
+    return (
+        f"{orphans.parents:,} more {orphans.parent_object} rows that are not staged, as where an export "
+        "covers the last years alone; joined as soon as they come"
     )

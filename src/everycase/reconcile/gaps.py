@@ -57,6 +57,8 @@ class Finder:
         """Everything that the scope asks for; `sets`: the index is compared object by object."""
         found = Found(has_sets=sets)
         self._at_source(sweeps, Look.BEFORE)
+        if self.scope.contents:
+            self._recompute(Look.BEFORE)
         self.tables.find_tracking(recipe=self.recipe, look=Look.BEFORE)
         if sets:
             self._gather_manifest()
@@ -78,6 +80,8 @@ class Finder:
         """
         self.tables.clear()
         self._at_source(sweeps, Look.AFTER)
+        if self.tables.tally().get(GapKind.ALTERED):
+            self._recompute(Look.AFTER)
         self.tables.find_tracking(recipe=self.recipe, look=Look.AFTER)
         if sets:
             for ids in self.tables.touched_object_ids(run_id):
@@ -107,6 +111,12 @@ class Finder:
             if look is Look.AFTER:
                 self.sweeper.look_again(s)
             self.tables.find_at_source(s.object, versions, is_whole=s.is_whole, spared=s.spared, look=look)
+
+    def _recompute(self, look: Look) -> None:
+        """The hashes that everything is compared by, from what is staged: all of them, or of a sample."""
+        sample = None if self.scope.everything or look is Look.AFTER else self.sample
+        for obj in self.sweeper.catalogue.objects:
+            self.tables.find_altered(obj, sample=sample, seed=self.seed, look=look)
 
     # ── sets ─────────────────────────────────────────────────────────────────────────────────
 

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from everycase.domain.failures import Disposition, ErrorType, FailureStage
+from everycase.domain.failures import LONG_WAIT, Disposition, ErrorType, FailureStage
 from everycase.domain.gaps import AT_SOURCE, EXTRA, REPAIRABLE, GapKind
 from everycase.domain.thresholds import DeletionGuard
-
-LONG_WAIT = timedelta(hours=24)
-"""A child whose parent has not come for so long is worth a note (contract §11)."""
 
 ACTIONS: Mapping[ErrorType, str] = {
     ErrorType.SOURCE_UNAVAILABLE: "the source is read again at the next run",

@@ -74,6 +74,8 @@ def _restage(
         now=world.clock(),
         on_rows=crew.rows,
     )
+    for o in world.catalogue.objects:
+        tables.disbelieve_altered(o)
     results = extraction.fetch_all(
         {o: ids for o in world.catalogue.objects if (ids := tables.rows_at_source(o))}
     )

@@ -54,6 +54,7 @@ GAPS = {
     "orphan": "foreign object",
     "duplicate": "duplicate object",
     "quarantined": "quarantined case still served",
+    "altered": "staged row altered behind our back",
     "debt": "in a fallback embedding space",
     "count_mismatch": "counted, not listed (or the reverse)",
 }

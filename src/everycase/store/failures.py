@@ -12,7 +12,7 @@ from uuid import UUID
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
-from everycase.domain.failures import POLICIES, ErrorType, Failure, FailureStage, verdict
+from everycase.domain.failures import POLICIES, Disposition, ErrorType, Failure, FailureStage, verdict
 from everycase.store.db import Connection
 from everycase.store.queries import queries
 
@@ -92,7 +92,7 @@ def _is_known(failure: Failure, seen: _Seen | None) -> bool:
         and failure.error_type in unattended
         and seen.error_type == failure.error_type
         and seen.payload == dict(failure.payload)
-        and seen.disposition == POLICIES[failure.error_type].disposition
+        and seen.disposition in (POLICIES[failure.error_type].disposition, Disposition.SKIP)
     )
 
 
@@ -145,6 +145,11 @@ def resolve_rows(conn: Connection, source_object: str, ids: Sequence[str], *, no
 def resolve_unreadable(conn: Connection, source_object: str, *, now: datetime) -> None:
     """Close the failure of an object that could not be read as a whole; those of its rows stay."""
     conn.execute(SQL["resolve_unreadable"], {"object": source_object, "now": now})
+
+
+def note_waiting(conn: Connection, *, since: datetime) -> None:
+    """Children that have waited since then are noted: nobody can do anything about them here."""
+    conn.execute(SQL["note_waiting"], {"since": since})
 
 
 def resolve_waiting(conn: Connection, *, keep: Sequence[str], now: datetime) -> None:

@@ -24,6 +24,7 @@ from everycase.domain.gaps import AT_SOURCE, METHODS, REPAIRABLE, Expected, Gap,
 from everycase.domain.lineage import Owned
 from everycase.domain.rows import RowVersion
 from everycase.ports import VersionKind
+from everycase.store import staging
 from everycase.store.db import Connection
 from everycase.store.queries import queries
 from everycase.store.staging import StagingTable
@@ -93,6 +94,22 @@ class GapTables:
         """The ids of an object's rows that differed from the source."""
         given = {"object": obj.name, "kinds": list(AT_SOURCE)}
         return {r[0] for r in self._conn.execute(SQL["rows_at_source"], given)}
+
+    def altered_at(self, obj: SourceObject) -> list[str]:
+        """The ids of an object's rows that were found to be altered."""
+        given = {"object": obj.name, "kinds": [GapKind.ALTERED]}
+        return [r[0] for r in self._conn.execute(SQL["rows_at_source"], given)]
+
+    def find_altered(self, obj: SourceObject, *, sample: int | None, seed: int, look: Look) -> None:
+        """Staged rows that are not what their hash says; the second time, of those that were found first."""
+        only = self.altered_at(obj) if look is Look.AFTER else None
+        ids = staging.altered_rows(self._conn, obj, sample=sample, seed=seed, only=only)
+        self.add([Gap(kind=GapKind.ALTERED, object=obj.name, record_id=i) for i in list(ids)], look)
+
+    def disbelieve_altered(self, obj: SourceObject) -> None:
+        """Let the source's rows replace those that were altered."""
+        if ids := self.altered_at(obj):
+            staging.disbelieve(self._conn, obj, ids)
 
     def sweep_again(self, obj: SourceObject, versions: Iterable[RowVersion]) -> None:
         """Put what the source says now in the place of what it said before."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,12 +13,15 @@ from psycopg.rows import dict_row
 
 from everycase.domain.cases import JoinedCase, Record
 from everycase.domain.catalogue import Catalogue, Kind, SourceObject
-from everycase.domain.rows import iso
+from everycase.domain.rows import MalformedRow, iso, recompute_hash
 from everycase.store.db import Connection
 from everycase.store.queries import queries
 
 MANY = 500
 """Changed rows after which a table's statistics are made anew."""
+
+MOST_NAMED = 100
+"""Missing parents of one object that are named; an export of the last years lacks thousands."""
 
 _KEEPING = ("created_date", "last_modified_date", "system_modstamp")
 
@@ -28,8 +31,11 @@ class Orphans:
     """Children that wait for a parent which is not staged."""
 
     parent_id: str
+    """Of many missing parents, the name of their object."""
     parent_object: str
     waiting: Mapping[str, int]
+    parents: int
+    """How many missing parents this stands for."""
 
 
 class StagingTable:
@@ -88,8 +94,9 @@ def set_mark(conn: Connection, obj: SourceObject, source: str, mark: str) -> Non
 
 
 def waiting_children(conn: Connection) -> list[Orphans]:
-    rows = conn.execute(queries("staging")["waiting_children"]).fetchall()
-    return [Orphans(parent_id=p, parent_object=o, waiting=w) for p, o, w in rows]
+    """The first missing parents of each object one by one, the others together, so memory is bounded."""
+    rows = conn.execute(queries("staging")["waiting_children"], {"named": MOST_NAMED}).fetchall()
+    return [Orphans(parent_id=p, parent_object=o, waiting=w, parents=n) for p, o, w, n in rows]
 
 
 # ── the join ─────────────────────────────────────────────────────────────────────────────────────
@@ -123,6 +130,36 @@ def join(conn: Connection, catalogue: Catalogue, ids: Sequence[str], *, schema: 
         )
         for row in cases
     ]
+
+
+def altered_rows(
+    conn: Connection, obj: SourceObject, *, sample: int | None, seed: int, only: Sequence[str] | None = None
+) -> Iterator[str]:
+    """Ids of live rows whose hash is not that of what they hold; `sample` of them are looked at, None: all.
+
+    Streamed: memory does not grow with the rows.
+    """
+    table = StagingTable(obj)
+    columns = sql.SQL(", ").join(map(sql.Identifier, table.columns))
+    statement = table.compose("staging", "rows_to_recompute", columns=columns)
+    given = {"sample": sample, "seed": seed, "only": list(only) if only is not None else None}
+    with conn.transaction(), conn.cursor(name="altered_rows", row_factory=dict_row) as cursor:
+        cursor.itersize = MANY
+        for row in cursor.execute(statement, given):
+            if not _is_as_hashed(obj, row):
+                yield row["id"]
+
+
+def _is_as_hashed(obj: SourceObject, row: Mapping[str, Any]) -> bool:
+    try:
+        return recompute_hash(obj, _record(obj, row)) == str(row["row_hash"])
+    except MalformedRow:
+        return False
+
+
+def disbelieve(conn: Connection, obj: SourceObject, ids: Sequence[str]) -> None:
+    """Take the hash from rows that were altered, so that what the source has replaces them."""
+    conn.execute(StagingTable(obj).compose("staging", "disbelieve"), {"ids": list(ids)})
 
 
 def _children(cursor: Any, obj: SourceObject, ids: Sequence[str], schema: str) -> dict[str, list[Record]]:

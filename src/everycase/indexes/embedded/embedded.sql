@@ -125,6 +125,14 @@ cross join lateral (
 group by p.id
 having bool_or(f.id = p.id) or (count(*) = %(nearest)s and max(f.distance) < 1e-6)
 
+-- searchable_by_words --
+-- Which of these are searched by the words and identifiers that they have, as these are computed anew.
+select o.id
+from jsonb_to_recordset(%(objects)s) as o (id uuid, words text, identifiers text[])
+join vector_index.case_words w on w.id = o.id
+where w.lexemes = to_tsvector('english', o.words) and w.identifiers = o.identifiers
+  and (w.length = 0 or w.weights <> '{}/1000000000'::sparsevec)
+
 -- tables --
 -- The spaces' tables that are there.
 select tablename from pg_tables where schemaname = 'vector_index' and tablename like 'vector\_%%'

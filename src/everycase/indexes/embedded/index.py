@@ -307,7 +307,13 @@ class EmbeddedIndex:
         for effort in _EFFORTS[1:]:
             left = [i for i in object_ids if i not in found]
             found |= self._probe(left, effort=effort) if left else set()
-        return found
+        return found & self._searchable_by_words(list(found))
+
+    def _searchable_by_words(self, object_ids: Sequence[UUID]) -> set[UUID]:
+        rows = [words_row(o) for o in self.objects(object_ids)]
+        with self._connection(vectors=False) as conn:
+            given = {"objects": Jsonb(rows, dumps=_dumps)}
+            return {r[0] for r in conn.execute(SQL["searchable_by_words"], given)}
 
     def _probe(self, object_ids: Sequence[UUID], *, effort: int) -> set[UUID]:
         found: set[UUID] = set()
@@ -410,10 +416,19 @@ class EmbeddedIndex:
         try:
             with self._pool.connection() as conn:
                 if vectors and not conn.adapters.types.get("halfvec"):
-                    register_vector(conn)
+                    _register(conn)
                 yield conn
         except DatabaseFault as e:
             raise LoadFailure(_error_type(e), str(e)) from None
+
+
+def _register(conn: psycopg.Connection[Any]) -> None:
+    try:
+        register_vector(conn)
+    except psycopg.ProgrammingError:
+        raise LoadFailure(
+            ErrorType.WEAVIATE_UNAVAILABLE, "the index is not in this database: everycase sync creates it"
+        ) from None
 
 
 def _refuse_space(o: IndexObject, tables: Collection[str]) -> UpsertOutcome | None:

@@ -68,6 +68,11 @@ update recon.failed_records
 set resolved = true, resolution_time = %(now)s, recovery_method = 'source_changed'
 where record_id = %(object)s and source_object = %(object)s and stage = 'extraction' and not resolved
 
+-- note_waiting --
+-- Children whose parent has not come for long: noted, and joined all the same when it comes.
+update recon.failed_records set disposition = 'skip', next_retry_time = null
+where error_type = 'MissingChildData' and not resolved and disposition = 'retry' and failed_at < %(since)s
+
 -- resolve_waiting --
 -- Parents that have come, or children that wait no longer.
 update recon.failed_records

@@ -333,7 +333,7 @@ from (
         select from manifest x where x.object_id = g.object_id)
       when g.kind = 'gone_at_source' then g.object <> 'Case' or not exists (
         select from recon.data_lineage l where l.record_id = g.record_id and l.status <> 'deleted')
-      when g.kind in ('not_staged', 'changed_at_source') and g.object <> 'Case' then true
+      when g.kind in ('not_staged', 'changed_at_source', 'altered') and g.object <> 'Case' then true
       when g.kind = 'debt' then exists (
         select from recon.data_lineage l
         where l.record_id = g.record_id and l.status = 'completed' and l.space = %(space)s)

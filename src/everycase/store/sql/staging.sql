@@ -19,7 +19,7 @@ set version = excluded.version, row_count = excluded.row_count, digest = exclude
 delete from recon.watermarks where source = %(source)s and object = %(object)s
 
 -- waiting_children --
--- Children whose parent is not staged, by the parent that is missing.
+-- Children whose parent is not staged, by the parent that is missing; many parents as one row, by their object.
 with waiting as (
   select parent_id, 'Case' as parent_object, 'Task' as object from udp.task where not is_deleted
   union all select parent_id, 'Case', 'WorkOrder' from udp.workorder where not is_deleted
@@ -32,6 +32,28 @@ with waiting as (
   where not exists (select from udp.case c where w.parent_object = 'Case' and c.id = w.parent_id)
     and not exists (select from udp.workorder o where w.parent_object = 'WorkOrder' and o.id = w.parent_id)
   group by parent_id, parent_object, object
+), ranked as (
+  select coalesce(parent_id, '(none)') as parent_id, parent_object, jsonb_object_agg(object, n) as waiting,
+    row_number() over (partition by parent_object order by parent_id) as place
+  from counted group by parent_id, parent_object
 )
-select coalesce(parent_id, '(none)') as parent_id, parent_object, jsonb_object_agg(object, n) as waiting
-from counted group by parent_id, parent_object
+select parent_id, parent_object, waiting, 1 from ranked where place <= %(named)s
+union all
+select r.parent_object, r.parent_object, (
+    select jsonb_object_agg(o.key, o.n) from (
+      select w.key, sum(w.value::bigint) as n from ranked m, jsonb_each_text(m.waiting) w
+      where m.parent_object = r.parent_object and m.place > %(named)s group by w.key) o),
+  count(*)
+from ranked r where r.place > %(named)s group by r.parent_object
+
+-- rows_to_recompute --
+-- Live rows, whole: all, some at random, or those that are named.
+select {columns} from {table} t
+where not t.is_deleted and (%(only)s::text[] is null or t.id = any (%(only)s))
+  and (%(sample)s::bigint is null or t.id in (
+    select s.id from {table} s where not s.is_deleted
+    order by hashtextextended(s.id, %(seed)s) limit %(sample)s))
+
+-- disbelieve --
+-- Their hash was kept when their content was altered.
+update {table} set row_hash = '' where id = any (%(ids)s)
