@@ -9,6 +9,9 @@ SHORTEST, LONGEST = 3, 64
 MOST = 400
 """Of one case: a pasted log has thousands, the first ones tell."""
 
+_BARE, _LONG = 3, 30
+"""Words of a query that may be nothing but identifiers, and of one that is a whole report."""
+
 _TOKEN = re.compile(r"[^\W_](?:[\w.:/#+\-]*[^\W_])?")
 _PARTS = re.compile(r"[:/#+]")
 _MOMENT = re.compile(
@@ -53,7 +56,17 @@ def _is_identifier(token: str) -> bool:
     return has_digit and not _SMALL.fullmatch(token) and not _MOMENT.fullmatch(token)
 
 
+def is_bare(query: str) -> bool:
+    """Whether a query may be nothing but identifiers."""
+    return len(query.split()) <= _BARE
+
+
 def asked_for(query: str) -> list[str]:
-    """What of a query may be an identifier: its identifiers, and its words where it has at most three."""
-    words = query.split()
-    return identifiers([query[:20_000]], codes=[query] if len(words) <= 3 else ())
+    """The identifiers that a query asks for; a bare query may be one without digits.
+
+    A long query is a pasted report: what looks like an identifier in it is no more than a word (measured,
+    docs/decisions/0018).
+    """
+    if len(query.split()) > _LONG:
+        return []
+    return identifiers([query], codes=[query] if is_bare(query) else ())

@@ -17,7 +17,7 @@ from uuid import UUID
 import numpy as np
 
 from everycase.domain.cases import Vector
-from everycase.domain.identifiers import asked_for
+from everycase.domain.identifiers import asked_for, is_bare
 from everycase.domain.passages import match, stems
 from everycase.domain.ranking import Background, Candidate, Ranked, rank
 from everycase.ports import Facets, Findings, Hit, Passage
@@ -34,8 +34,8 @@ FRESH_S = 60.0
 SMALL = 1000
 """Of an index with fewer cases nothing is remembered: it is asked quickly, and changes quickly."""
 
-FEW = 20
-"""An identifier that more cases have tells little, and does not lift them above the others."""
+FEW = 3
+"""An identifier that more cases have tells little, unless the query is nothing else."""
 
 MOST_EXPLAINED = 100
 """Hits of a page that get passages: their whole texts are read."""
@@ -140,10 +140,10 @@ class _Found:
         lists = (self.words, self.identifiers, *self.meaning.values())
         return list(dict.fromkeys(i for found in lists for i in found))
 
-    def telling(self) -> Mapping[UUID, int]:
-        """How many identifiers each case has that few have."""
+    def telling(self, few: int) -> Mapping[UUID, int]:
+        """How many identifiers each case has that at most `few` have."""
         common = Counter(i for had in self.identifiers.values() for i in had)
-        return {c: sum(common[i] <= FEW for i in had) for c, had in self.identifiers.items()}
+        return {c: sum(common[i] <= few for i in had) for c, had in self.identifiers.items()}
 
 
 def search(lists: Lists, question: Question, backgrounds: Mapping[str, Background]) -> Findings:
@@ -156,7 +156,8 @@ def search(lists: Lists, question: Question, backgrounds: Mapping[str, Backgroun
     for space, vector in question.queries.items():
         found.meaning[space] = lists.by_meaning(space, vector, question.depth)
     shown = lists.shown(found.ids)
-    ranked = rank(_candidates(found, shown), backgrounds, depth=question.depth)
+    few = question.depth if is_bare(question.text) else FEW
+    ranked = rank(_candidates(found, shown, few), backgrounds, depth=question.depth)
     page = ranked[question.offset : question.offset + question.limit]
     return Findings(
         hits=tuple(_explained(lists, question.text, [_hit(r, shown, found) for r in page])),
@@ -165,8 +166,8 @@ def search(lists: Lists, question: Question, backgrounds: Mapping[str, Backgroun
     )
 
 
-def _candidates(found: _Found, shown: Mapping[UUID, Mapping[str, str]]) -> list[Candidate]:
-    telling = found.telling()
+def _candidates(found: _Found, shown: Mapping[UUID, Mapping[str, str]], few: int) -> list[Candidate]:
+    telling = found.telling(few)
     return [
         Candidate(
             id=i,
