@@ -99,7 +99,7 @@ def query_weights(words: Sequence[Word], size: int) -> str:
     return "{" + inside + "}/1000000000"
 
 
-def telling(words: Sequence[Word], size: int, most: int = MOST_CANDIDATES) -> str:
+def telling(words: Sequence[Word], size: int, most: int) -> str:
     """A tsquery for about `most` cases: any of the rarest words, or several common ones together."""
     in_order = sorted((w for w in words if w.cases), key=lambda w: (w.cases, w.lexeme))
     if not in_order:
@@ -172,7 +172,7 @@ class EmbeddedLists:
 
     def by_words(self, text: str, depth: int) -> dict[UUID, float]:
         words = self._words(text)
-        expression = telling(words, self._lexicon.size)
+        expression = telling(words, self._lexicon.size, MOST_CANDIDATES)
         if not expression:
             return {}
         found = self._weigh(words, expression, depth)
