@@ -7,7 +7,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	if $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' >/dev/null 2>&1; then echo $$p; break; fi; done)
 PIP_QUIET := --quiet --disable-pip-version-check --no-input
 
-.PHONY: salesforce-demo help setup run test test-fast check bench soak weaviate clean screenshots
+.PHONY: salesforce-demo help setup run test test-fast check bench eval-search soak weaviate clean screenshots
 
 help: ## What there is to make
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -36,6 +36,9 @@ check: setup
 	@$(BIN)/ruff format --check --quiet src tests benchmarks
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+eval-search: setup ## How well searches find, beside BM25; writes the figures into docs/search.md
+	@$(BIN)/python -m benchmarks.search_eval
 
 bench: setup ## The benchmarks, as tables
 	@$(BIN)/python -m benchmarks
