@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from uuid import uuid4
 
 from everycase.app import App
+from everycase.operations.golden import judge_of
 from everycase.operations.work import Progress
 from everycase.pipeline.ending import Ending
 from everycase.pipeline.rebuild import BuildReport
@@ -26,8 +28,12 @@ def build(app: App, progress: Progress, *, max_cost: float | None = None) -> Bui
 def switch(
     app: App, progress: Progress, *, allow_missing: int = 0, max_cost: float | None = None
 ) -> BuildReport:
-    """Bring the new collection up to date, compare it with staging, and serve it in one step."""
-    return app.new_rebuild(progress, Ending(), max_cost=max_cost).switch(uuid4(), allow_missing=allow_missing)
+    """Bring the new collection up to date, compare it with staging, and serve it in one step.
+
+    It is not served where the golden queries, or cases by their own subjects, find less in it.
+    """
+    rebuild = app.new_rebuild(progress, Ending(), max_cost=max_cost)
+    return replace(rebuild, judge=judge_of(app)).switch(uuid4(), allow_missing=allow_missing)
 
 
 def drop(app: App, progress: Progress, collection: str) -> None:

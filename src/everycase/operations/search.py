@@ -115,7 +115,7 @@ def find_cases(
     """
     if not text.strip():
         raise WrongUse("there is nothing to search for: give a few words")
-    queries, notes = _query_vectors(index, embedder, text)
+    queries, notes = query_vectors(index, embedder, text)
     found = index.search(text, queries, where=where, limit=limit, offset=(page - 1) * limit)
     hits = found.hits
     if page == 1 and not any(map(fits, hits)):
@@ -137,7 +137,7 @@ def find_similar(
     own = example.properties
     text = "\n".join(str(own[n]) for n in ("subject", "description", "issue_plain_text") if own.get(n))
     text = (text or example.composite)[:LONGEST_EXAMPLE]
-    queries, notes = _query_vectors(index, embedder, text, known={example.stamps.space: example.vector})
+    queries, notes = query_vectors(index, embedder, text, known={example.stamps.space: example.vector})
     found = index.search(text, queries, where=where, limit=page * limit + 1)
     others = [h for h in found.hits if h.object_id != example.stamps.object_id]
     return SearchAnswer(
@@ -156,7 +156,7 @@ def fits(hit: Hit) -> bool:
     return bool(hit.identifiers) or by_meaning or by_words
 
 
-def _query_vectors(
+def query_vectors(
     index: VectorIndex, embedder: Embedder, text: str, *, known: Mapping[str, Vector] | None = None
 ) -> tuple[dict[str, Vector], list[str]]:
     """The query's vector in every space that holds cases, and a note on each that has none."""

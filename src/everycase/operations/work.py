@@ -14,6 +14,7 @@ from everycase.domain.errors import ExitCode
 from everycase.domain.gaps import RunType
 from everycase.domain.runs import RunStatus
 from everycase.domain.thresholds import DeletionGuard
+from everycase.operations.golden import check_model
 from everycase.operations.overview import keep_census
 from everycase.operations.progress import recorded
 from everycase.pipeline import workers
@@ -44,8 +45,10 @@ def sync(
     """Bring the index up to date, and alert people where a threshold is crossed.
 
     Anybody can watch and cancel the run (`operations.progress`); it leaves the counts that pages show.
+    Raises `WrongUse` where the golden queries find less with a new model.
     """
     run_id, ending = run_id or uuid4(), Ending()
+    check_model(app)
     with recorded(app, run_id, "sync", progress, ending) as watched:
         report = app.new_sync(watched, ending, max_cost=max_cost).run(run_id, allow_deletes=allow_deletes)
     keep_census(app, run_id=run_id)
@@ -71,6 +74,7 @@ def reconcile(
     order = Order(run_type=run_type, deep=deep, dry_run=dry_run, allow_deletes=allow_deletes)
     if dry_run:
         return app.new_reconciliation(progress, ending, max_cost=max_cost).run(run_id, order)
+    check_model(app)
     with recorded(app, run_id, "reconcile", progress, ending) as watched:
         report = app.new_reconciliation(watched, ending, max_cost=max_cost).run(run_id, order)
     keep_census(app, run_id=run_id, source=report.counts.get("source"))

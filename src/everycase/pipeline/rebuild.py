@@ -19,10 +19,19 @@ from everycase.domain.runs import BatchResult, Deferral, RunFigures
 from everycase.pipeline.build import given_up
 from everycase.pipeline.run import LOCK_WAIT_S, OpenRun, RunEnd, Shell, reaching_index
 from everycase.pipeline.work import Crew, Work
-from everycase.ports import Collections
+from everycase.ports import Collections, VectorIndex
 from everycase.store import budget, builds, locks
 from everycase.store.builds import Listing
 from everycase.store.db import Connection
+
+Judge = Callable[[VectorIndex, VectorIndex], list[str]]
+"""Why the second index must not be served in place of the first one; empty where it may."""
+
+
+def approve(_served: VectorIndex, _build: VectorIndex) -> list[str]:
+    """For a build that nobody has queries for."""
+    return []
+
 
 READ_PAGE = 200
 """Objects that are read back at once."""
@@ -45,6 +54,8 @@ class BuildReport:
     """Objects that were read back and probed."""
     unlike: int = 0
     """Those of them that were not as they were written, or that their own vector did not find: removed."""
+    objections: Sequence[str] = ()
+    """Why it is not served although it is whole: searches find less in it."""
     is_served: bool = False
     adopted: int = 0
     ended_by: int | None = None
@@ -72,7 +83,7 @@ class BuildReport:
                 f"{self.lacking:,} cases of the served collection are not in {self.collection}: build again, "
                 f"or approve it with --allow-missing {self.lacking}"
             )
-        return [*found, *Told(undelivered=self.undelivered).problems]
+        return [*found, *self.objections, *Told(undelivered=self.undelivered).problems]
 
     @property
     def exit_code(self) -> ExitCode:
@@ -95,6 +106,7 @@ class BuildReport:
             "lacking": self.lacking,
             "compared": self.compared,
             "unlike": self.unlike,
+            "objections": list(self.objections),
             **self.figures.as_dict(),
             "adopted": self.adopted,
             "problems": self.problems,
@@ -114,6 +126,8 @@ class Rebuild:
     work: Callable[[str, UUID], Work]
     sample: int
     """Objects that are read back and probed before a collection is served."""
+    judge: Judge = approve
+    """Holds the build against the served index before it takes its place."""
 
     def build(self, run_id: UUID) -> BuildReport:
         """Make what the collection under way lacks; begin one where there is none.
@@ -130,7 +144,8 @@ class Rebuild:
         """
         shell = replace(self.shell, held=(locks.BUILD, locks.PIPELINE))
         return shell.carry_out(
-            run_id, lambda run: _SwitchJob(build=self._job(run), allow_missing=allow_missing)
+            run_id,
+            lambda run: _SwitchJob(build=self._job(run), allow_missing=allow_missing, judge=self.judge),
         )
 
     def _job(self, run: OpenRun) -> _BuildJob:
@@ -169,6 +184,7 @@ class _BuildJob:
     lacking: int = 0
     compared: int = 0
     unlike: int = 0
+    objections: Sequence[str] = ()
     is_served: bool = False
     adopted: int = 0
 
@@ -199,6 +215,7 @@ class _BuildJob:
             lacking=self.lacking,
             compared=self.compared,
             unlike=self.unlike,
+            objections=self.objections,
             is_served=self.is_served,
             adopted=self.adopted,
             ended_by=self.crew.ending.signal,
@@ -257,6 +274,7 @@ class _SwitchJob:
 
     build: _BuildJob
     allow_missing: int
+    judge: Judge
 
     def begin(self) -> None:
         name = builds.opened(self.build.run.conn)
@@ -271,6 +289,14 @@ class _SwitchJob:
         listing = build.look()
         build.compare(listing)
         if not build.unlike and build.lacking <= self.allow_missing and not self._is_cut_short():
+            self._serve(listing)
+
+    def _serve(self, listing: Listing) -> None:
+        build = self.build
+        if not self._was_served_before():
+            served = build.crew.processor.index
+            build.objections = self.judge(served, build.collections.open(build.collection))
+        if not build.objections:
             build.serve(listing)
 
     def _is_cut_short(self) -> bool:

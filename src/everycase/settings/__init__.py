@@ -253,6 +253,10 @@ class Settings(BaseSettings):
         default=timedelta(days=1),
         description="How often `serve` reconciles (type daily); 0: off.",
     )
+    golden_loss: Share = Field(
+        default=0.02,
+        description="How much less, of 1, the golden queries may find in a new index or with a new model.",
+    )
     sample_size: int = Field(
         default=500,
         ge=0,

@@ -87,7 +87,7 @@ class Word:
 
 def rarity(word: Word, size: int) -> float:
     """Inverse document frequency, as in BM25."""
-    return math.log(1 + max(size - word.cases, 0) / (word.cases + 0.5))
+    return math.log(1 + (max(size - word.cases, 0) + 0.5) / (word.cases + 0.5))
 
 
 def query_weights(words: Sequence[Word], size: int) -> str:
@@ -95,7 +95,7 @@ def query_weights(words: Sequence[Word], size: int) -> str:
     weights: dict[int, float] = {}
     for w in words:
         weights[w.term] = weights.get(w.term, 0.0) + w.times * rarity(w, size)
-    inside = ",".join(f"{term}:{weight:.6g}" for term, weight in weights.items() if weight > 1e-6)
+    inside = ",".join(f"{term}:{weight:.6g}" for term, weight in weights.items() if weight > 0)
     return "{" + inside + "}/1000000000"
 
 

@@ -1,0 +1,115 @@
+"""Golden queries: kept by command, and asked before another model is taken."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from everycase.domain.errors import WrongUse
+from everycase.embedders.wordllama import WordLlamaEmbedder
+from everycase.operations import golden
+from everycase.ports import Embedding, EmbeddingBatch
+from tests.support.exports import case, write_export
+from tests.support.world import World
+
+SUBJECTS = (
+    "The server does not boot after the memory upgrade",
+    "A drive of the array has failed and was rebuilt",
+    "Fans run at full speed although the room is cool",
+    "The licence key of the remote console is rejected",
+    "The network adapter loses its link under load",
+)
+
+
+@pytest.fixture
+def export(tmp_path: Path) -> Path:
+    rows = [case(n, Subject=subject, Description=subject) for n, subject in enumerate(SUBJECTS)]
+    return write_export(tmp_path / "export", Case=rows)
+
+
+def test_a_query_is_kept_asked_and_forgotten(world: World, export: Path) -> None:
+    """The same again changes nothing; a case that nobody has is refused."""
+    world.sync(export)
+    with world.app(export) as app:
+        number = app.index.search("fans", {}).hits[0].case_number
+        for _ in range(2):
+            assert golden.add(app, " fans are loud ", number).query == "fans are loud"
+        assert [(f.golden.query, f.place) for f in golden.list_queries(app)] == [("fans are loud", 1)]
+        with pytest.raises(WrongUse, match="no case"):
+            golden.add(app, "fans", "99999999")
+        with pytest.raises(WrongUse, match="needs words"):
+            golden.add(app, " ", number)
+        assert golden.remove(app, "fans are loud") == 1
+        with pytest.raises(WrongUse, match="no such golden query"):
+            golden.remove(app, "fans are loud")
+
+
+class Poor(WordLlamaEmbedder):
+    """A model that finds every case but the one that is wanted."""
+
+    space = "poor/model@2"
+    spaces = {space: 2}  # noqa: RUF012
+
+    def embed_documents(self, texts: Sequence[str], **_kept: object) -> EmbeddingBatch:
+        vectors = [[0.0, 1.0] if "Fans" in t else [1.0, 0.1] for t in texts]
+        return EmbeddingBatch(
+            outcomes=[Embedding(vector=np.array(v, dtype=np.float32), space=self.space) for v in vectors],
+            calls=1,
+            tokens=0,
+        )
+
+    def embed_query(self, text: str, space: str) -> np.ndarray:
+        if space != self.space:
+            return WordLlamaEmbedder().embed_query(text, space)
+        return np.array([1.0, 0.0], dtype=np.float32)
+
+
+def test_a_worse_model_is_refused_with_the_worst_queries(world: World, export: Path) -> None:
+    """Before anything is embedded for good; a better one is taken."""
+    world.sync(export)
+    with world.app(export) as app:
+        wanted = app.index.search("fans", {}).hits[0].case_number
+        golden.add(app, "fans are loud", wanted)
+        golden.check_model(app)
+        app.embedder = Poor()
+        with pytest.raises(WrongUse, match=f'"fans are loud" finds {wanted} in place 5'):
+            golden.check_model(app)
+        app.settings = replace_loss(app.settings)
+        golden.check_model(app)
+    with world.app(export, embedders=("local",)) as app:
+        golden.check_model(app)
+    assert world.sync(export, embedders=("local",)).figures.totals.updated == len(SUBJECTS)
+
+
+def replace_loss(settings):
+    return settings.model_copy(update={"golden_loss": 1.0})
+
+
+def test_a_build_that_finds_less_is_refused(world: World, export: Path) -> None:
+    """By the golden queries and by what cases say of themselves."""
+    world.sync(export)
+    with world.app(export) as app:
+        wanted = app.index.search("fans", {}).hits[0].case_number
+        golden.add(app, "fans are loud", wanted)
+        judge = golden.judge_of(app)
+        assert judge(app.index, app.index) == []
+        found = judge(app.index, Emptied(app.index))
+    assert len(found) == 2
+    assert f"finds {wanted} nowhere, now in place 1" in found[0]
+
+
+class Emptied:
+    """An index that lists its cases and finds none of them."""
+
+    def __init__(self, index) -> None:
+        self._index = index
+
+    def search(self, *_asked: object, **_how: object):
+        return replace(self._index.search("the of", {}), hits=())
+
+    def __getattr__(self, name: str):
+        return getattr(self._index, name)
