@@ -31,6 +31,7 @@ from everycase.embedders.openai_compatible import OpenAIDialect
 from everycase.embedders.provider import Dialect, ProviderEmbedder
 from everycase.embedders.wordllama import WordLlamaEmbedder
 from everycase.indexes.embedded.index import EmbeddedIndex
+from everycase.indexes.empty import EmptyIndex
 from everycase.notify import AppriseNotifier
 from everycase.pipeline.build import Builder
 from everycase.pipeline.ending import Ending
@@ -53,17 +54,20 @@ from everycase.settings.redaction import RedactionSettings
 from everycase.sources.export.source import ExportSource
 from everycase.sources.salesforce import wiring as salesforce
 from everycase.sources.salesforce.source import SalesforceSource
-from everycase.sources.sample.source import SampleSource
-from everycase.store import db, embedded, locks, migrate
+from everycase.sources.sample.source import OnStep, SampleSource
+from everycase.store import db, locks
 from everycase.store.budget import PostgresGate
 from everycase.store.db import Connection, Pool
 from everycase.store.fence import ObjectFence
+from everycase.store.opening import Access, Place, open_place
 from everycase.store.source_state import StoredReadState
 
 if TYPE_CHECKING:
     from everycase.indexes.weaviate.wiring import WeaviateWiring
 
 log = structlog.get_logger()
+
+__all__ = ["Access", "App"]
 
 
 def now() -> datetime:
@@ -76,8 +80,13 @@ class App:
     subject = "everycase"
     """What alerts are signed with."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(
+        self, settings: Settings, access: Access = Access.WRITE, *, on_step: OnStep | None = None
+    ) -> None:
+        """`on_step` is told how far something is that takes long: what, and how many so far."""
         self.settings = settings
+        self.access = access
+        self._on_step = on_step or (lambda _doing, _count: None)
         self._open = ExitStack()
 
     def __enter__(self) -> App:
@@ -98,15 +107,20 @@ class App:
         return EngineSpec.parse(self.settings.engine)
 
     @cached_property
+    def place(self) -> Place:
+        """The database and the data directory, as far as `access` may create them."""
+        url = self.settings.database_url.get_secret_value()
+        return open_place(url, self.settings.home, self.access, self._open)
+
+    @property
     def dsn(self) -> str:
         """The database's address, with the embedded server up."""
-        url = self.settings.database_url.get_secret_value()
-        return embedded.start(self.settings.home) if url == "embedded" else url
+        return self.place.dsn
 
     @cached_property
     def pool(self) -> Pool:
         """Connections to a database whose schema is up to date."""
-        migrate.upgrade(self.dsn)
+        self.place.make_ready()
         pool = db.open_pool(self.dsn, size=3 * self.engine.workers + 4)
         self._open.callback(pool.close)
         return pool
@@ -115,7 +129,13 @@ class App:
     def source(self) -> Source:
         s = self.settings
         if s.source == "sample":
-            return SampleSource(s.home, self.catalogue, cases=s.sample_cases, seed=s.sample_seed)
+            return SampleSource(
+                self.place.home,
+                self.catalogue,
+                cases=s.sample_cases,
+                seed=s.sample_seed,
+                on_step=self._on_step,
+            )
         if s.source == "salesforce":
             return self.salesforce
         return ExportSource(Path(s.source).expanduser(), self.catalogue)
@@ -198,7 +218,9 @@ class App:
 
     @cached_property
     def index(self) -> VectorIndex:
-        return self._weaviate.index if self._weaviate else EmbeddedIndex(self.pool)
+        index = self._weaviate.index if self._weaviate else EmbeddedIndex(self.pool)
+        is_read = self.access is not Access.WRITE
+        return EmptyIndex(index) if is_read and not index.exists() else index
 
     @property
     def collections(self) -> Collections:
@@ -302,7 +324,7 @@ class App:
 
     def connect(self) -> Connection:
         """A connection of its own, to a database whose schema is up to date."""
-        migrate.upgrade(self.dsn)
+        self.place.make_ready()
         return db.connect(self.dsn)
 
     def new_sync(self, progress: Progress, ending: Ending, *, max_cost: float | None = None) -> Sync:

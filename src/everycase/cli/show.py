@@ -165,6 +165,7 @@ def served(found: Served) -> None:
 
 
 def overview(o: Overview) -> None:
+    console.say(f"{o.place}; {o.database_bytes / 1e6:,.0f} MB")
     rows = [(where, "not known" if n is None else n) for where, n in o.funnel.items()]
     console.table("Census", ("where", "cases"), rows)
     console.say(f"Completeness: {percent(o.completeness)} of the staged cases are in the index")
