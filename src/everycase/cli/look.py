@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from everycase.cli import console, show
+from everycase.cli import console, show, show_state
 from everycase.cli.frame import Call, Panel, Result, command
 from everycase.operations import redact as redaction
 from everycase.operations import runs as history
@@ -23,7 +23,7 @@ def status(call: Call) -> Result:
     """Show where every case stands and what is open."""
     with call.reader() as app:
         overview = read_status(app)
-    return Result(overview.as_dict(), lambda: show.overview(overview), overview.exit_code)
+    return Result(overview.as_dict(), lambda: show_state.overview(overview), overview.exit_code)
 
 
 @command(panel=Panel.LOOK)
@@ -34,7 +34,7 @@ def trace(
     """Show the journey of one case: its stages with their times, what was joined, what failed."""
     with call.reader() as app:
         journey = trace_case(app, case)
-    return Result(journey.as_dict(), lambda: show.journey(journey))
+    return Result(journey.as_dict(), lambda: show_state.journey(journey))
 
 
 @command(panel=Panel.LOOK)
@@ -93,7 +93,7 @@ def runs(
     """List the reconciliations of the last 30 days, newest first, and a summary of each day."""
     with call.reader() as app:
         found = history.list_runs(app, limit=limit)
-    return Result(found.as_dict(), lambda: show.runs(found.runs))
+    return Result(found.as_dict(), lambda: show_state.runs(found.runs))
 
 
 class Format(StrEnum):
@@ -125,7 +125,7 @@ def report(
         elif form is Format.HTML:
             sys.stdout.write(found.as_html())
         elif found.gaps is not None:
-            show.gaps(found.gaps)
+            show_state.gaps(found.gaps)
         else:
             console.say(found.as_text())
 

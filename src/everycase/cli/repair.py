@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from everycase.cli import console, show
+from everycase.cli import console, show, show_state
 from everycase.cli.frame import AllowDeletes, Call, MaxCost, Panel, Result, command
 from everycase.domain.failures import Disposition, FailureStage
 from everycase.domain.gaps import RunType
@@ -74,7 +74,7 @@ def failures(
         found = inbox.list_failures(app, wanted, limit=limit)
     rows = [] if group else found.failures
     values = {"open": found.open, "groups": found.groups, "failures": rows}
-    return Result(values, lambda: show.inbox(found, grouped=group), found.exit_code)
+    return Result(values, lambda: show_state.inbox(found, grouped=group), found.exit_code)
 
 
 @command(panel=Panel.REPAIR)

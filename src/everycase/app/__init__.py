@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cache, cached_property, partial
 from pathlib import Path
 from types import TracebackType
@@ -16,19 +15,17 @@ from uuid import UUID
 import structlog
 
 from everycase import telemetry
+from everycase.app.embedding import make_embedder
+from everycase.app.redaction import make_options
+from everycase.app.weaviate import connect_weaviate
 from everycase.domain import fingerprint
 from everycase.domain.catalogue import Catalogue
 from everycase.domain.errors import WrongUse
 from everycase.domain.providers import Limits, Prices
 from everycase.domain.runs import BatchResult, RunKind
 from everycase.domain.thresholds import Thresholds
-from everycase.embedders import minilm, nomic, openai_compatible
+from everycase.embedders import minilm
 from everycase.embedders.chain import EmbedderChain
-from everycase.embedders.endpoint import Endpoint, Manners, address
-from everycase.embedders.minilm import MiniLMEmbedder
-from everycase.embedders.nomic import NomicDialect
-from everycase.embedders.openai_compatible import OpenAIDialect
-from everycase.embedders.provider import Dialect, ProviderEmbedder
 from everycase.embedders.wordllama import WordLlamaEmbedder
 from everycase.indexes.embedded.index import EmbeddedIndex
 from everycase.indexes.empty import EmptyIndex
@@ -46,11 +43,8 @@ from everycase.ports import Collections, Embedder, Notifier, Source, VectorIndex
 from everycase.reconcile.alerting import Teller
 from everycase.reconcile.loop import Reconciliation
 from everycase.reconcile.retention import Retention
-from everycase.redaction import presidio
-from everycase.redaction.options import Keep, Options, read_allow_list, read_deny_list
 from everycase.redaction.redactor import TableRedactor
-from everycase.settings import ProviderSettings, Settings
-from everycase.settings.redaction import RedactionSettings
+from everycase.settings import Settings
 from everycase.sources.export.source import ExportSource
 from everycase.sources.salesforce import wiring as salesforce
 from everycase.sources.salesforce.source import SalesforceSource
@@ -150,7 +144,10 @@ class App:
     @cached_property
     def embedders(self) -> tuple[Embedder, ...]:
         """The providers in their order. Raises `WrongUse` for one that lacks its address."""
-        return tuple(self._embedder(name) for name in self.providers)
+        return tuple(make_embedder(name, self.settings, self._gate, self._open) for name in self.providers)
+
+    def _gate(self, provider: str, limits: Limits) -> PostgresGate:
+        return PostgresGate(self.pool, provider, limits)
 
     @cached_property
     def providers(self) -> tuple[str, ...]:
@@ -165,51 +162,6 @@ class App:
     def embedder(self) -> Embedder:
         """The chain; queries are also embedded in the space of the small model, which was `local` once."""
         return EmbedderChain(self.embedders, for_queries=[WordLlamaEmbedder()])
-
-    def _embedder(self, name: str) -> Embedder:
-        s = self.settings
-        if name == "chathpe":
-            c = s.chathpe
-            dialect = OpenAIDialect(model=c.model, dimensions=c.dimensions, encoding=c.encoding)
-            return self._provider(name, c, openai_compatible.PATH, dialect)
-        if name == "nomic":
-            n = s.nomic
-            if n.protocol == "nomic":
-                return self._provider(
-                    name, n, nomic.PATH, NomicDialect(model=n.model, dimensions=n.dimensions)
-                )
-            dialect = OpenAIDialect(
-                model=n.model, dimensions=n.dimensions, encoding=n.encoding, prefixes=nomic.PREFIXES
-            )
-            return self._provider(name, n, openai_compatible.PATH, dialect)
-        return MiniLMEmbedder() if name == "local" else WordLlamaEmbedder()
-
-    def _provider(self, name: str, s: ProviderSettings, path: str, dialect: Dialect) -> Embedder:
-        setting = f"EVERYCASE_{name.upper()}"
-        if not s.url:
-            raise WrongUse(f"{setting}__URL is not set, and EVERYCASE_EMBEDDERS names {name}")
-        limits = Limits(
-            requests_per_minute=s.requests_per_minute,
-            tokens_per_minute=s.tokens_per_minute,
-            cool_down=s.cool_down,
-            probe_for=s.timeout + timedelta(seconds=10),
-        )
-        endpoint = Endpoint(
-            provider=name,
-            url=address(s.url, path),
-            api_key=s.api_key.get_secret_value() if s.api_key else None,
-            gate=PostgresGate(self.pool, name, limits),
-            manners=Manners(timeout_s=s.timeout.total_seconds()),
-            setting=setting,
-        )
-        self._open.callback(endpoint.close)
-        return ProviderEmbedder(
-            endpoint=endpoint,
-            dialect=dialect,
-            model=s.model,
-            dimensions=s.dimensions,
-            batch_size=s.batch_size,
-        )
 
     @property
     def prices(self) -> Prices:
@@ -236,29 +188,7 @@ class App:
     def _weaviate(self) -> WeaviateWiring | None:
         if self.settings.index != "weaviate":
             return None
-        # Imported here, because the client takes a second that no other index should cost. It also turns
-        # on every library's warnings for the whole process, which is undone.
-        with warnings.catch_warnings():
-            from everycase.indexes.weaviate import wiring
-
-        w = self.settings.weaviate
-        connection = wiring.connect(
-            w.url,
-            grpc_host=w.grpc_host,
-            grpc_port=w.grpc_port,
-            api_key=w.api_key.get_secret_value() if w.api_key else None,
-            deadlines=wiring.Deadlines(
-                connect=w.connect_timeout, query=w.query_timeout, insert=w.insert_timeout
-            ),
-        )
-        wired = wiring.wire(
-            connection,
-            w.collection,
-            shape=wiring.Shape(
-                quantise=w.quantise, replicas=w.replicas, consistency=wiring.Consistency(w.consistency)
-            ),
-            fence=ObjectFence(self.pool),
-        )
+        wired = connect_weaviate(self.settings.weaviate, ObjectFence(self.pool))
         self._open.callback(wired.connection.close)
         return wired
 
@@ -267,7 +197,7 @@ class App:
         """The rules with the settings' lists. Raises `WrongUse` if a list or the model cannot be had."""
         return TableRedactor(
             catalogue=self.catalogue,
-            options=redaction_options(self.settings.redaction),
+            options=make_options(self.settings.redaction),
             keep_hardware_addresses=self.settings.keep_hardware_addresses,
         )
 
@@ -408,16 +338,3 @@ def build_batch(worker: Worker, collection: str, run_id: UUID, ids: Sequence[str
 def _worker_app(worker: Worker) -> App:
     telemetry.configure(debug=worker.debug)
     return App(worker.settings.model_copy(update={"engine": "inline"}))
-
-
-def redaction_options(settings: RedactionSettings) -> Options:
-    """The settings as the rules take them; lists are read from their files."""
-    detectors = (presidio.load(),) if settings.model == "presidio" else ()
-    return Options(
-        keep=frozenset(Keep(k) for k in settings.keep),
-        own_domains=frozenset(settings.own_domains),
-        deny=read_deny_list(settings.deny) if settings.deny else (),
-        allow=read_allow_list(settings.allow) if settings.allow else frozenset(),
-        detectors=detectors,
-        detector_seconds=settings.model_seconds,
-    )
