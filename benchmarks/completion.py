@@ -314,31 +314,46 @@ def run(settings: dict[str, Any], mix: Mix, kind: str) -> None:
             work.reconcile(app, quiet, RunType.DAILY)
 
 
-class FailingRedactor:
-    """The real redactor with a detector that runs out of time: once on some cases, always on a few."""
+class FailingDetector:
+    """A detector that finds nothing and runs out of time: once on some cases, always on a few."""
 
-    def __init__(self, catalogue: Catalogue, mix: Mix) -> None:
-        self.version = "failing"  # of the detector, then of the redactor that has it
-        self._inner = TableRedactor(catalogue=catalogue, detectors=[self])
-        self.version = self._inner.version
+    version = "failing"
+
+    def __init__(self, mix: Mix) -> None:
         self._mix = mix
-        self._case = threading.local()
         self._struck: set[str] = set()
-
-    def redact(self, case: JoinedCase) -> RedactedCase:
-        self._case.id = case.record_id
-        return self._inner.redact(case)
+        self.case_id = ""
+        """Whose text comes next."""
 
     def find(self, _text: str) -> Sequence[tuple[int, int, str]]:
-        """What the detector finds: nothing, if it does not fail."""
-        case_id = self._case.id
-        is_fresh = case_id not in self._struck
-        if self._mix.strikes("redaction_stays", case_id) or (
-            is_fresh and self._mix.strikes("redaction", case_id)
+        is_fresh = self.case_id not in self._struck
+        if self._mix.strikes("redaction_stays", self.case_id) or (
+            is_fresh and self._mix.strikes("redaction", self.case_id)
         ):
-            self._struck.add(case_id)
+            self._struck.add(self.case_id)
             raise TimeoutError("out of time")
         return ()
+
+
+class FailingRedactor:
+    """The real redactor with a detector that fails; one of each for every thread."""
+
+    def __init__(self, catalogue: Catalogue, mix: Mix) -> None:
+        self._catalogue, self._mix = catalogue, mix
+        self._mine = threading.local()
+        self.version = self._of_this_thread()[0].version
+
+    def redact(self, case: JoinedCase) -> RedactedCase:
+        redactor, detector = self._of_this_thread()
+        detector.case_id = case.record_id
+        return redactor.redact(case)
+
+    def _of_this_thread(self) -> tuple[TableRedactor, FailingDetector]:
+        if not hasattr(self._mine, "pair"):
+            detector = FailingDetector(self._mix)
+            self._mine.pair = (TableRedactor(catalogue=self._catalogue, detectors=[detector]), detector)
+        pair: tuple[TableRedactor, FailingDetector] = self._mine.pair
+        return pair
 
 
 class FailingIndex:

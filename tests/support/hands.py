@@ -189,6 +189,10 @@ class Hands:
         another = f"(select embedding from {table} order by id limit 1)"
         return self._update(table, "id", f"embedding = {another}")
 
+    def lose_words(self) -> str:
+        """The lexical half of the index."""
+        return self._delete("vector_index.case_words", "id")
+
     def alter_properties(self) -> str:
         return self._update(_OBJECTS, "id", self.rng.choice(PROPERTY_CHANGES))
 
@@ -312,6 +316,7 @@ FAULTS: Mapping[str, Callable[[Hands], str]] = {
     "alter kept vectors": Hands.alter_kept_vectors,
     "lose objects": Hands.lose_objects,
     "lose vectors": Hands.lose_vectors,
+    "lose words": Hands.lose_words,
     "overwrite vectors": Hands.overwrite_vectors,
     "alter properties": Hands.alter_properties,
     "alter stamps": Hands.alter_stamps,

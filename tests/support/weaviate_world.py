@@ -54,6 +54,26 @@ class WeaviateWorld(World):
             rows = [{**o.properties, "id": uuid.UUID(str(o.uuid))} for o in collection.iterator()]
         return sorted(rows, key=lambda r: str(r["case_id"]))
 
+    def held(self) -> list[DataObject]:
+        """A copy of every object."""
+        with self.collection() as collection:
+            return [
+                DataObject(
+                    uuid=o.uuid,
+                    properties={k: v for k, v in o.properties.items() if v},
+                    vector=o.vector,
+                )
+                for o in collection.iterator(include_vector=True)
+            ]
+
+    def hold(self, objects: list[DataObject]) -> None:
+        """Exactly these, as after a restore of the collection from an older copy."""
+        with self.collection() as collection:
+            for o in collection.iterator(return_properties=[]):
+                collection.data.delete_by_id(o.uuid)
+            outcome = collection.data.insert_many(objects)
+            assert not outcome.has_errors, outcome.errors
+
     def unfindable(self) -> int:
         """Objects that a search with their own vector does not find, by a plain client: all are tried."""
         lost = 0
