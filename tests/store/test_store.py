@@ -15,6 +15,7 @@ from everycase.domain.catalogue import OBJECTS
 from everycase.domain.errors import AnotherRunAtWork, DependencyUnreachable, WrongUse
 from everycase.domain.failures import ErrorType, Failure, FailureStage
 from everycase.store import db, embedded, failures, locks, migrate, staging
+from everycase.store.failures import FailureFilter
 
 NOW = datetime(2024, 11, 4, 6, 0, tzinfo=UTC)
 
@@ -70,7 +71,7 @@ def test_one_open_row_for_a_case_and_stage(conn) -> None:
     """A repeat raises the count and moves the next try."""
     failures.record(conn, [failure(1), failure(2)], now=NOW)
     failures.record(conn, [failure(1)], now=NOW + timedelta(minutes=6))
-    rows = {r["record_id"]: r for r in failures.listed(conn)}
+    rows = {r["record_id"]: r for r in failures.list_failures(conn, FailureFilter())}
     assert (rows["r1"]["retry_count"], rows["r2"]["retry_count"]) == (2, 1)
     assert rows["r1"]["next_retry_time"] > rows["r2"]["next_retry_time"]
     assert (rows["r1"]["failed_at"], rows["r1"]["last_failed_at"]) == (NOW, NOW + timedelta(minutes=6))
@@ -81,7 +82,7 @@ def test_after_six_tries_a_person_is_asked_but_never_for_an_outage(conn) -> None
     down = failure(2, error_type=ErrorType.EMBEDDING_UNAVAILABLE)
     for n in range(7):
         failures.record(conn, [failure(1), down], now=NOW + timedelta(hours=n))
-    rows = {r["record_id"]: r for r in failures.listed(conn)}
+    rows = {r["record_id"]: r for r in failures.list_failures(conn, FailureFilter())}
     assert (rows["r1"]["disposition"], rows["r1"]["next_retry_time"]) == ("manual_review", None)
     assert (rows["r2"]["disposition"], rows["r2"]["retry_count"]) == ("retry", 0)
 
@@ -90,10 +91,10 @@ def test_resolved_failures_tell_how_long_it_took(conn) -> None:
     """And may come back as a new row."""
     failures.record(conn, [failure(1)], now=NOW)
     assert failures.resolve(conn, ["r1"], method="retry", now=NOW + timedelta(minutes=10)) == ["r1"]
-    (group,) = failures.grouped(conn, include_resolved=True)
+    (group,) = failures.group_failures(conn, FailureFilter(include_resolved=True))
     assert (group["open"], group["resolved"], group["mttr_s"]) == (0, 1, 600.0)
     failures.record(conn, [failure(1)], now=NOW + timedelta(hours=1))
-    assert len(failures.listed(conn, include_resolved=True)) == 2
+    assert len(failures.list_failures(conn, FailureFilter(include_resolved=True))) == 2
     assert failures.tally(conn) == {"retry": 1}
 
 

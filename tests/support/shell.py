@@ -1,4 +1,4 @@
-"""The commands as a person or a script runs them: in a process of their own."""
+"""The commands as a person or a script runs them: in a process of their own, or quicker in this one."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from typer.testing import CliRunner
+
+from everycase.cli.commands import app
 from tests.support.world import World
 
 
@@ -29,3 +32,12 @@ class Shell:
 
     def json(self, *words: str, **env: str) -> dict:
         return json.loads(self(*words, "--json", **env).stdout)
+
+
+class Prompt(Shell):
+    """Runs everycase in this process: ten times as quick, for what does not depend on the process."""
+
+    def __call__(self, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
+        given = {k: v for k, v in {**self.env, **env}.items() if k.startswith(("EVERYCASE_", "PG", "TMPDIR"))}
+        done = CliRunner().invoke(app, list(words), env=given)
+        return subprocess.CompletedProcess(words, done.exit_code, done.stdout, done.stderr)

@@ -142,6 +142,9 @@ class ProgressLines:
         share = f" of {expected:,} ({min(count / expected, 1):.0%})" if expected else ""
         self._line(f"reading {source_object}: {count:,} rows{share}")
 
+    def step(self, doing: str, count: int) -> None:
+        self._line(f"{doing}: {count:,}")
+
     def start(self, cases: int) -> None:
         self._total, self._done, self._failed, self._last = cases, 0, 0, 0.0
         self._line(f"{cases:,} cases to work on")
@@ -191,6 +194,11 @@ class ProgressBar:
         self._bar.update(
             self._reading, description=f"reading {source_object}", completed=count, total=expected
         )
+
+    def step(self, doing: str, count: int) -> None:
+        if self._reading is None:
+            self._reading = self._bar.add_task(doing, total=None)
+        self._bar.update(self._reading, description=doing, completed=count, total=None)
 
     def start(self, cases: int) -> None:
         for over in (self._reading, self._cases):

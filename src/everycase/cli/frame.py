@@ -16,9 +16,10 @@ from typing import Annotated, Any
 import typer
 
 from everycase import settings, telemetry
-from everycase.app import App
+from everycase.app import Access, App
 from everycase.cli import console
 from everycase.domain.errors import EverycaseError, ExitCode
+from everycase.operations import place
 
 app = typer.Typer(
     name="everycase",
@@ -102,7 +103,22 @@ class Call:
         return settings.load(self.config)
 
     def app(self) -> App:
-        return App(self.settings())
+        """For a command that writes: what is missing is created. Says what it works with."""
+        return self._open(Access.WRITE)
+
+    def reader(self) -> App:
+        """For a command that reads: nothing is created."""
+        return self._open(Access.READ)
+
+    def rehearsal(self) -> App:
+        """For a command that says what another would do: nothing that is created stays."""
+        return self._open(Access.REHEARSE)
+
+    def _open(self, access: Access) -> App:
+        settings = self.settings()
+        if access is not Access.READ and not self.is_quiet:
+            console.complain(place.describe(settings))
+        return App(settings, access, on_step=console.ProgressLines(quiet=self.is_quiet).step)
 
     def progress(self) -> console.ProgressLines | console.ProgressBar:
         return console.progress(quiet=self.is_quiet)

@@ -21,7 +21,7 @@ index_app = typer.Typer(
 @command("list", group=index_app)
 def list_(call: Call) -> Result:
     """List the collections and say which one is served."""
-    with call.app() as app:
+    with call.reader() as app:
         found = builds.list_collections(app)
     rows = [(c.name, "served" if c.is_served else "", c.count) for c in found]
     return Result(

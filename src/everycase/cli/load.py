@@ -34,8 +34,8 @@ def sync(call: Call, allow_deletes: AllowDeletes = 0, max_cost: MaxCost = None) 
 
 @command(panel=Panel.LOAD)
 def plan(call: Call, allow_deletes: AllowDeletes = 0) -> Result:
-    """Show what a sync would do and what it would cost; writes nothing."""
-    with call.app() as app, call.progress() as progress:
+    """Show what a sync would do and what it would cost; writes and creates nothing."""
+    with call.rehearsal() as app, call.progress() as progress:
         planned = work.plan(app, progress, allow_deletes=allow_deletes)
     return Result(planned.as_dict(), lambda: show.plan(planned))
 

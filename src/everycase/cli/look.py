@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from everycase.cli import console, show
+from everycase.cli import console, show, show_state
 from everycase.cli.frame import Call, Panel, Result, command
 from everycase.operations import redact as redaction
 from everycase.operations import runs as history
@@ -21,9 +21,9 @@ from everycase.operations.trace import trace_case
 @command(panel=Panel.LOOK)
 def status(call: Call) -> Result:
     """Show where every case stands and what is open."""
-    with call.app() as app:
+    with call.reader() as app:
         overview = read_status(app)
-    return Result(overview.as_dict(), lambda: show.overview(overview), overview.exit_code)
+    return Result(overview.as_dict(), lambda: show_state.overview(overview), overview.exit_code)
 
 
 @command(panel=Panel.LOOK)
@@ -32,9 +32,9 @@ def trace(
     case: Annotated[str, typer.Argument(help="Record id (15 or 18 characters) or case number.")],
 ) -> Result:
     """Show the journey of one case: its stages with their times, what was joined, what failed."""
-    with call.app() as app:
+    with call.reader() as app:
         journey = trace_case(app, case)
-    return Result(journey.as_dict(), lambda: show.journey(journey))
+    return Result(journey.as_dict(), lambda: show_state.journey(journey))
 
 
 @command(panel=Panel.LOOK)
@@ -55,7 +55,7 @@ def search(
     page: Annotated[int, typer.Option(min=1, max=1000, help="Which page of the hits.")] = 1,
 ) -> Result:
     """Find cases by meaning, by word and by identifier: error codes, case and part numbers, versions."""
-    with call.app() as app:
+    with call.reader() as app:
         answer = searching.search(app, query, where=where or (), limit=limit, page=page, similar=similar)
     asked = {"query": query, **({"similar": similar} if similar else {})}
     return Result({**asked, **answer.as_dict()}, lambda: show.hits(answer))
@@ -91,9 +91,9 @@ def runs(
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most this many runs.")] = 20,
 ) -> Result:
     """List the reconciliations of the last 30 days, newest first, and a summary of each day."""
-    with call.app() as app:
+    with call.reader() as app:
         found = history.list_runs(app, limit=limit)
-    return Result(found.as_dict(), lambda: show.runs(found.runs))
+    return Result(found.as_dict(), lambda: show_state.runs(found.runs))
 
 
 class Format(StrEnum):
@@ -116,7 +116,7 @@ def report(
     limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="At most this many gaps.")] = 1000,
 ) -> Result:
     """Show the report of a reconciliation; as HTML with the trends of the days before it."""
-    with call.app() as app:
+    with call.reader() as app:
         found = history.read_report(app, run_id, gap_limit=limit if with_gaps else None)
 
     def print_it() -> None:
@@ -125,7 +125,7 @@ def report(
         elif form is Format.HTML:
             sys.stdout.write(found.as_html())
         elif found.gaps is not None:
-            show.gaps(found.gaps)
+            show_state.gaps(found.gaps)
         else:
             console.say(found.as_text())
 

@@ -7,12 +7,11 @@ from typing import Annotated
 
 import typer
 
-from everycase.cli import console, show
+from everycase.cli import console, show, show_state
 from everycase.cli.frame import AllowDeletes, Call, MaxCost, Panel, Result, command
-from everycase.domain.failures import Disposition, ErrorType, FailureStage
+from everycase.domain.failures import Disposition, FailureStage
 from everycase.domain.gaps import RunType
 from everycase.operations import inbox, work
-from everycase.operations.inbox import FailureFilter
 
 
 @command(panel=Panel.REPAIR)
@@ -29,12 +28,14 @@ def reconcile(
     deep: Annotated[
         bool, typer.Option("--deep", help="Read back and probe every object, and read the whole source.")
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Find and report; write nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Find and report; write nothing, call no provider.")
+    ] = False,
     allow_deletes: AllowDeletes = 0,
     max_cost: MaxCost = None,
 ) -> Result:
     """Compare source, staging, lineage and index, and repair what differs."""
-    with call.app() as app, call.progress() as progress:
+    with call.rehearsal() if dry_run else call.app() as app, call.progress() as progress:
         report = work.reconcile(
             app,
             progress,
@@ -66,14 +67,14 @@ def failures(
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="At most this many failures.")] = 100,
 ) -> Result:
     """Show the error inbox: which cases failed, at which stage, why, and what will happen."""
-    wanted = FailureFilter(
+    wanted = inbox.read_filter(
         stage=stage, error_type=type_, disposition=disposition, case=case, include_resolved=include_resolved
     )
-    with call.app() as app:
+    with call.reader() as app:
         found = inbox.list_failures(app, wanted, limit=limit)
     rows = [] if group else found.failures
     values = {"open": found.open, "groups": found.groups, "failures": rows}
-    return Result(values, lambda: show.inbox(found, grouped=group), found.exit_code)
+    return Result(values, lambda: show_state.inbox(found, grouped=group), found.exit_code)
 
 
 @command(panel=Panel.REPAIR)
@@ -83,22 +84,21 @@ def retry(
         str | None,
         typer.Argument(metavar="[FAILURE|CASE]", help="A failure's id, or a case's record id or number."),
     ] = None,
-    type_: Annotated[
-        ErrorType | None, typer.Option("--type", help="All open failures of this error type.")
-    ] = None,
+    type_: Annotated[str | None, typer.Option("--type", help="All open failures of this error type.")] = None,
     stage: Annotated[FailureStage | None, typer.Option(help="All open failures of this stage.")] = None,
     all_: Annotated[bool, typer.Option("--all", help="All open failures.")] = False,
 ) -> Result:
     """Try open failures again now, with the cases' current content; also those in manual review."""
+    error_type = inbox.read_error_type(type_) if type_ else None
     with call.app() as app, call.progress() as progress:
-        found = inbox.retry(app, progress, which, error_type=type_, stage=stage, everything=all_)
+        found = inbox.retry(app, progress, which, error_type=error_type, stage=stage, everything=all_)
     return Result(found.as_dict(), lambda: show.retried(found), found.exit_code)
 
 
 @command(panel=Panel.REPAIR)
 def resume(call: Call) -> Result:
     """Let a pipeline go on that stopped because too many cases failed."""
-    with call.app() as app:
+    with call.reader() as app:
         reason = work.resume(app)
     sentence = (
         f"the pipeline may run again; it had stopped because {reason}"
@@ -114,7 +114,7 @@ def prune(call: Call) -> Result:
 
     A daily reconciliation does this by itself.
     """
-    with call.app() as app:
+    with call.reader() as app:
         removed = work.prune(app)
     sentence = (
         f"removed {removed.failures:,} resolved failures, {removed.runs:,} runs and {removed.vectors:,} "

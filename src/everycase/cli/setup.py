@@ -25,13 +25,14 @@ def doctor(call: Call) -> Result:
 
 @command(panel=Panel.SET_UP)
 def sample(
-    call: Call,  # noqa: ARG001 - needs no settings
+    call: Call,
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write: a new or an empty folder.")],
     cases: Annotated[int, typer.Option(min=1, help="How many cases.")] = 2000,
     seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 1,
 ) -> Result:
     """Write a generated export of linked support cases, and a file that lists what was planted in it."""
-    rows = setup.write_sample_export(folder, cases=cases, seed=seed)
+    with call.progress() as progress:
+        rows = setup.write_sample_export(folder, progress, cases=cases, seed=seed)
     values = {"folder": str(folder), "cases": cases, "seed": seed, "rows": rows}
     return Result(values, lambda: show.sample(folder, rows))
 
@@ -39,7 +40,7 @@ def sample(
 @command("db-url", panel=Panel.SET_UP)
 def db_url(call: Call) -> Result:
     """Print the database's address in a form that psql takes. It holds a password if yours does."""
-    with call.app() as app:
+    with call.reader() as app:
         url = app.dsn
     return Result({"url": url}, lambda: print(url))  # noqa: T201 - never wrapped
 

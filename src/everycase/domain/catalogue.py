@@ -18,7 +18,6 @@ from everycase.domain.errors import WrongUse
 VERSION = "1"
 """Raised when a field is added, removed or changes its meaning: part of every case's recipe."""
 
-FIELD_COUNT = 44
 FEW_FIELDS = 30
 """Below this many populated fields a case is flagged, and processed all the same (seed, diagram 3)."""
 

@@ -1,26 +1,31 @@
-"""doctor: check everything that a run needs, in the order in which it needs it."""
+"""doctor: check everything that a run needs, and what would go wrong in one, before it does.
+
+To add a check, write a function that takes the app and returns one sentence, or raises an
+`EverycaseError` with one that says what to do, and put it into `CHECKS`. A check writes nothing.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from everycase.app import App
-from everycase.domain.errors import DependencyUnreachable, EverycaseError, ExitCode, WrongUse
+from everycase.app import Access, App
+from everycase.domain.errors import DependencyUnreachable, EverycaseError, ExitCode
 from everycase.domain.failures import EmbeddingFailure
 from everycase.domain.providers import provider_of
-from everycase.pipeline import continuity
+from everycase.operations import checks_database, checks_source
 from everycase.ports import Embedder
 from everycase.settings import Settings
 from everycase.sources.salesforce.examine import examine
-from everycase.store import db
+
+Look = Callable[[App], str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """One thing that doctor looked at."""
+    """What one check found."""
 
     name: str
     is_ok: bool
@@ -28,47 +33,53 @@ class Check:
     code: ExitCode = ExitCode.CLEAN
 
     def as_dict(self) -> dict[str, Any]:
-        found = asdict(self)
-        return {"name": found["name"], "ok": found["is_ok"], "detail": found["detail"]}
+        return {"name": self.name, "ok": self.is_ok, "detail": self.detail}
 
 
 def diagnose(load: Callable[[], Settings]) -> list[Check]:
-    """Look at everything that a run needs, in that order, as far as can be seen."""
-    checks: list[Check] = []
-
-    def attempt(name: str, look_at: Callable[[], str]) -> bool:
-        try:
-            checks.append(Check(name=name, is_ok=True, detail=look_at()))
-        except EverycaseError as e:
-            checks.append(Check(name=name, is_ok=False, detail=str(e), code=e.exit_code))
-        return checks[-1].is_ok
-
-    found: list[Settings] = []
+    """Run all checks, in the order in which a run would meet what they check."""
+    settings: list[Settings] = []
 
     def read_settings() -> str:
-        found.append(load())
-        return f"data directory {found[0].home}"
+        settings.append(load())
+        file = settings[0].file
+        return f"{f'from {file}' if file else 'no file'}, data directory {settings[0].home}"
 
-    if not attempt("settings", read_settings):
-        return checks
-    with App(found[0]) as app:
-        attempt("catalogue", lambda: f"{sum(len(o.counted) for o in app.catalogue.objects)} fields")
-        attempt("alerts", lambda: _alerts(app))
-        attempt("engine", lambda: f"{app.engine.kind}, {app.engine.workers} workers")
-        attempt("source", lambda: _source(app))
-        if found[0].source == "salesforce":
-            checks += _salesforce(app)
-        if attempt("database", lambda: _database(app)):
-            if attempt("embedders", lambda: ", ".join(e.space for e in app.embedders)):
-                for e in app.embedders:
-                    attempt(f"embedder {provider_of(e.space)}", partial(_embedder, e))
-            if attempt("index", lambda: _index(app)):
-                attempt("continuity", lambda: _continuity(app))
-    return checks
+    first = _attempt("settings", read_settings)
+    if not settings:
+        return [first]
+    with App(settings[0], Access.REHEARSE) as app:
+        return [first, *_run_checks(app)]
+
+
+def _run_checks(app: App) -> Iterator[Check]:
+    failed: set[str] = set()
+    for name, look, needs in CHECKS:
+        if failed & set(needs):
+            continue
+        done = _attempt(name, partial(look, app))
+        if not done.is_ok:
+            failed.add(name)
+        yield done
+        if done.is_ok and name in DETAILS:
+            yield from DETAILS[name](app)
+
+
+def _attempt(name: str, look: Callable[[], str]) -> Check:
+    try:
+        return Check(name=name, is_ok=True, detail=look())
+    except EverycaseError as e:
+        return Check(name=name, is_ok=False, detail=str(e), code=e.exit_code)
+
+
+def _catalogue(app: App) -> str:
+    return f"{sum(len(o.counted) for o in app.catalogue.objects)} fields"
 
 
 def _salesforce(app: App) -> list[Check]:
     """What the organisation shows of itself; nothing where the settings do not lead to one."""
+    if app.settings.source != "salesforce":
+        return []
     try:
         findings = examine(app.salesforce, app.catalogue)
     except EverycaseError:  # the check of the source has said it
@@ -87,28 +98,24 @@ def _salesforce(app: App) -> list[Check]:
 def _alerts(app: App) -> str:
     """Raises `WrongUse` for a URL that nobody can send to; nothing is sent."""
     if not (channels := len(app.settings.alerts)):
-        return "no channel: EVERYCASE_ALERTS is not set, alerts stand in the reports alone"
+        return "no channel: EVERYCASE_ALERTS is not set, so alerts stand in the reports alone"
     return f"{channels} channels, by {type(app.notifier).__name__}"
 
 
-def _source(app: App) -> str:
-    states = [app.source.state(obj) for obj in app.catalogue.objects]
-    problems = [s.problem for s in states if s.problem]
-    if problems:
-        raise WrongUse("; ".join(problems))
-    missing = [f"{s.object}.{f}" for s in states for f in s.missing_fields]
-    note = f"; not in it, so never populated: {', '.join(missing)}" if missing else ""
-    return f"{app.source.kind}, {len(states)} objects{note}"
+def _engine(app: App) -> str:
+    return f"{app.engine.kind}, {app.engine.workers} workers"
 
 
-def _database(app: App) -> str:
-    with app.pool.connection() as conn:
-        version = conn.info.server_version // 10000
-    return f"PostgreSQL {version} at {db.address(app.dsn)}, schema up to date"
+def _embedders(app: App) -> str:
+    return ", ".join(e.space for e in app.embedders)
 
 
-def _embedder(embedder: Embedder) -> str:
-    """Asks for one short text, once. Raises `DependencyUnreachable`."""
+def _each_embedder(app: App) -> list[Check]:
+    return [_attempt(f"embedder {provider_of(e.space)}", partial(_ask, e)) for e in app.embedders]
+
+
+def _ask(embedder: Embedder) -> str:
+    """Embeds one short text. Raises `DependencyUnreachable`."""
     try:
         embedder.embed_query("a short text to see whether the model answers", embedder.space)
     except EmbeddingFailure as e:
@@ -117,17 +124,29 @@ def _embedder(embedder: Embedder) -> str:
 
 
 def _index(app: App) -> str:
-    app.index.prepare(app.embedder.spaces)
     health = app.index.health()
     if not (health.is_ready and health.is_writable):
         raise DependencyUnreachable(health.detail)
     return f"{app.index.name}, {app.index.count():,} objects"
 
 
-def _continuity(app: App) -> str:
-    """Raises `EverycaseError` where a part was restored from a backup, or a clock was wrong."""
-    with app.pool.connection() as conn:
-        found = continuity.look(conn, app.index)
-    if found:
-        raise EverycaseError("; ".join(found))
-    return "database, staging and index are of the same time"
+CHECKS: tuple[tuple[str, Look, tuple[str, ...]], ...] = (
+    ("catalogue", _catalogue, ()),
+    ("alerts", _alerts, ()),
+    ("engine", _engine, ()),
+    ("home", checks_database.check_home, ()),
+    ("database", checks_database.check_database, ()),
+    ("source", checks_source.check_source, ("database",)),
+    ("same source", checks_source.check_identity, ("database", "source")),
+    ("deletions", checks_source.check_deletions, ("database", "source", "same source")),
+    ("clocks", checks_database.check_clocks, ("database",)),
+    ("generations", checks_database.check_generations, ("database",)),
+    ("embedders", _embedders, ("database",)),
+    ("index", _index, ("database", "embedders")),
+    ("continuity", checks_database.check_continuity, ("database", "index")),
+    ("dimensions", checks_database.check_dimensions, ("database", "embedders", "index")),
+)
+"""Name, check, and the names of the checks without which it says nothing."""
+
+DETAILS: Mapping[str, Callable[[App], list[Check]]] = {"source": _salesforce, "embedders": _each_embedder}
+"""Checks whose number is not known before: they follow the check of this name where that is well."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,20 +20,10 @@ from everycase.operations.work import Progress
 from everycase.pipeline.ending import Ending
 from everycase.pipeline.retry import Choice, Retried
 from everycase.store import census, failures
+from everycase.store.failures import FailureFilter
 from everycase.store.orders import FailureSelection as Selection
 
 __all__ = ["FailureFilter", "Inbox", "Retried"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FailureFilter:
-    """Which failures are wanted; None: any."""
-
-    stage: FailureStage | None = None
-    error_type: str | None = None
-    disposition: Disposition | None = None
-    case: str | None = None
-    include_resolved: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,20 +40,44 @@ class Inbox:
         return ExitCode.UNRESOLVED if unresolved(self.open) else ExitCode.CLEAN
 
 
+def read_filter(
+    *,
+    stage: FailureStage | None = None,
+    error_type: str | None = None,
+    disposition: Disposition | None = None,
+    case: str | None = None,
+    include_resolved: bool = False,
+) -> FailureFilter:
+    """What a person asks for, as a filter. `case`: a record id of 15 or 18 characters, or a case number.
+
+    Raises `WrongUse` for an error type that there is not.
+    """
+    return FailureFilter(
+        stage=stage,
+        error_type=read_error_type(error_type) if error_type else None,
+        disposition=disposition,
+        cases=case_keys(case) if case else None,
+        include_resolved=include_resolved,
+    )
+
+
+def read_error_type(name: str) -> ErrorType:
+    """The error type of this name, in whatever case. Raises `WrongUse` with the nearest one."""
+    by_name = {t.lower(): t for t in ErrorType}
+    if found := by_name.get(name.lower()):
+        return found
+    near = difflib.get_close_matches(name.lower(), list(by_name), n=1, cutoff=0.5)
+    hint = f"did you mean {by_name[near[0]]}?" if near else f"there are {', '.join(ErrorType)}"
+    raise WrongUse(f"there is no error type {name!r}: {hint}")
+
+
 def list_failures(app: App, wanted: FailureFilter, *, limit: int = 100) -> Inbox:
+    """The failures that the filter lets through, the newest first, and their groups."""
     with app.pool.connection() as conn:
         return Inbox(
             open=failures.tally(conn),
-            groups=failures.grouped(conn, include_resolved=wanted.include_resolved),
-            failures=failures.listed(
-                conn,
-                stage=wanted.stage,
-                error_type=wanted.error_type,
-                disposition=wanted.disposition,
-                record=wanted.case,
-                include_resolved=wanted.include_resolved,
-                limit=limit,
-            ),
+            groups=failures.group_failures(conn, wanted),
+            failures=failures.list_failures(conn, wanted, limit=limit),
         )
 
 

@@ -39,6 +39,11 @@ class RecordedProgress:
         self._phase, self._done, self._total = f"reading {source_object}", count, expected
         self._write()
 
+    def step(self, doing: str, count: int) -> None:
+        self._shown.step(doing, count)
+        self._phase, self._done, self._total = doing, count, None
+        self._write()
+
     def start(self, cases: int) -> None:
         self._shown.start(cases)
         self._phase, self._done, self._failed, self._total = "cases", 0, 0, cases
@@ -83,6 +88,9 @@ class EndedBy:
 
     def rows(self, source_object: str, count: int, expected: int | None) -> None:
         self._shown.rows(source_object, count, expected)
+
+    def step(self, doing: str, count: int) -> None:
+        self._shown.step(doing, count)
 
     def start(self, cases: int) -> None:
         self._shown.start(cases)
@@ -132,6 +140,9 @@ class Silence:
     """Progress that nobody watches."""
 
     def rows(self, source_object: str, count: int, expected: int | None) -> None:  # noqa: ARG002 - nobody watches
+        return None
+
+    def step(self, doing: str, count: int) -> None:  # noqa: ARG002
         return None
 
     def start(self, cases: int) -> None:  # noqa: ARG002

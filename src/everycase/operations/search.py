@@ -91,7 +91,6 @@ def search(
     or a case that is not in the index.
     """
     conditions = [parse_condition(w, app.catalogue) for w in where]
-    app.index.prepare(app.embedder.spaces)
     if similar:
         return find_similar(
             app.index, app.embedder, _example(app, similar), where=conditions, limit=limit, page=page

@@ -7,17 +7,18 @@ from pathlib import Path
 
 from everycase.app import App
 from everycase.domain.errors import AnotherRunAtWork, WrongUse
+from everycase.operations.work import Progress
 from everycase.settings import Settings
 from everycase.sources.sample.source import write_sample
 from everycase.store import db, embedded, locks
 from everycase.store import migrate as migrations
 
 
-def write_sample_export(folder: Path, *, cases: int, seed: int) -> dict[str, int]:
+def write_sample_export(folder: Path, progress: Progress, *, cases: int, seed: int) -> dict[str, int]:
     """Write a generated export; its rows by object. Raises `WrongUse` unless the folder is new or empty."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise WrongUse(f"{folder} exists and is not an empty folder: choose another")
-    return dict(write_sample(folder, cases=cases, seed=seed).rows)
+    return dict(write_sample(folder, cases=cases, seed=seed, on_step=progress.step).rows)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,11 +11,13 @@ from everycase.app import App
 from everycase.domain import completeness
 from everycase.domain.errors import DependencyUnreachable, ExitCode
 from everycase.domain.failures import LoadFailure
+from everycase.operations.place import describe
 from everycase.ports import IndexHealth
 from everycase.store import (
     alerts,
     budget,
     builds,
+    checkup,
     continuity,
     failures,
     ledger,
@@ -78,6 +80,9 @@ class Overview:
     """Loaded cases whose vector is a fallback's."""
     providers: tuple[ProviderOverview, ...]
     cache: CacheSize
+    place: str
+    """Source, database, index and settings file."""
+    database_bytes: int
     building: str | None
     """The collection that is being built beside the served one."""
     doubt: str = ""
@@ -141,6 +146,8 @@ class Overview:
             "debt": self.debt,
             "providers": {p.name: p.as_dict() for p in self.providers},
             "cache": asdict(self.cache),
+            "place": self.place,
+            "database_bytes": self.database_bytes,
             "building": self.building,
             "doubt": self.doubt,
             "index": {"count": self.index_count, "ready": self.is_index_ready, "detail": self.index_detail},
@@ -159,6 +166,8 @@ def read_status(app: App) -> Overview:
             debt=sum(n for space, n in spaces.items() if space != app.embedder.space),
             providers=_providers(app, conn),
             cache=vectors.size(conn),
+            place=describe(app.settings),
+            database_bytes=checkup.database_bytes(conn),
             building=builds.opened(conn),
             doubt=continuity.doubted(conn),
             open_failures=failures.tally(conn),
@@ -178,7 +187,6 @@ def read_status(app: App) -> Overview:
 def _index_state(app: App) -> tuple[int | None, IndexHealth]:
     """What the index says; that it says nothing keeps nobody from the rest."""
     try:
-        app.index.prepare(app.embedder.spaces)
         return app.index.count(), app.index.health()
     except (LoadFailure, DependencyUnreachable) as e:
         return None, IndexHealth(is_ready=False, is_writable=False, detail=str(e))

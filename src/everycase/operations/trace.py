@@ -10,6 +10,7 @@ from everycase.app import App
 from everycase.domain.errors import NotFound
 from everycase.domain.rows import MalformedRow, long_id
 from everycase.store import failures, lineage
+from everycase.store.failures import FailureFilter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +72,9 @@ def trace_case(app: App, key: str) -> Journey:
             row=row,
             events=lineage.journey(conn, row["record_id"]),
             join=lineage.last_join(conn, row["record_id"]),
-            failures=failures.listed(conn, record=row["record_id"], include_resolved=True),
+            failures=failures.list_failures(
+                conn, FailureFilter(cases=[row["record_id"]], include_resolved=True)
+            ),
         )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from everycase.domain.catalogue import SourceObject
+from everycase.domain.catalogue import Catalogue, SourceObject
 from everycase.domain.fingerprint import text_hash
 from everycase.domain.lineage import Decision
 from everycase.domain.runs import ObjectResult
@@ -80,11 +80,18 @@ def make_plan(
     Raises `WrongUse` where the database holds another source.
     """
     with db.connect(dsn) as conn:
-        reads.check(conn, source.identity)
-        planning.prepare(conn, world.catalogue)
-        objects = [_compare(conn, source, obj, guard, on_rows) for obj in world.catalogue.objects]
+        objects = compare_source(conn, source, world.catalogue, guard=guard, on_rows=on_rows)
         planning.overlay(conn, world.catalogue)
         return _count(conn, world, objects)
+
+
+def compare_source(
+    conn: Connection, source: Source, catalogue: Catalogue, *, guard: DeletionGuard, on_rows: OnRows
+) -> list[ObjectResult]:
+    """What a sync would do to staging, object by object. Nothing is written but temporary tables."""
+    reads.check(conn, source.identity)
+    planning.prepare(conn, catalogue)
+    return [_compare(conn, source, obj, guard, on_rows) for obj in catalogue.objects]
 
 
 def _compare(

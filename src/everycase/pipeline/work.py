@@ -43,6 +43,9 @@ class Progress(Protocol):
 
     def rows(self, source_object: str, count: int, expected: int | None) -> None: ...
 
+    def step(self, doing: str, count: int) -> None:
+        """Something that has no end in sight: `listing the index`, 3,000 so far."""
+
     def start(self, cases: int) -> None: ...
 
     def batch(self, result: BatchResult) -> None: ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,7 +10,7 @@ from uuid import UUID
 
 from everycase.domain import fingerprint
 from everycase.domain.batching import pages
-from everycase.domain.cases import IndexObject
+from everycase.domain.cases import IndexObject, Stamps
 from everycase.domain.gaps import EXTRA, REPAIRABLE, Expected, Gap, GapKind, Scope, content_gap
 from everycase.ports import VectorIndex
 from everycase.reconcile.count import Sweep, Sweeper
@@ -23,6 +23,17 @@ READ_PAGE = 200
 
 _AT_ONCE = 4
 """Pages under way at a time: the index works on some while others are compared here."""
+
+
+_STEP = 1000
+"""Objects of a listing between two words on how far it is."""
+
+OnStep = Callable[[str, int], None]
+"""Told what is being done, and with how many so far."""
+
+
+def _say_nothing(_doing: str, _count: int) -> None:
+    return None
 
 
 @dataclass(slots=True)
@@ -52,6 +63,7 @@ class Finder:
     since: datetime | None
     sample: int
     seed: int
+    on_step: OnStep = _say_nothing
 
     def find(self, sweeps: Sequence[Sweep], *, sets: bool) -> Found:
         """Everything that the scope asks for; `sets`: the index is compared object by object."""
@@ -123,8 +135,14 @@ class Finder:
     def _gather_manifest(self) -> None:
         """All of it; the second time where more has changed than what was looked at again."""
         self.tables.clear_manifest()
-        self.tables.add_manifest(self.index.manifest())
+        self.tables.add_manifest(self._told(self.index.manifest()))
         self.tables.index_manifest()
+
+    def _told(self, listing: Iterator[Stamps]) -> Iterator[Stamps]:
+        for n, stamps in enumerate(listing, start=1):
+            if n % _STEP == 0:
+                self.on_step("listing the index", n)
+            yield stamps
 
     def _confirm(self, look: Look) -> None:
         """A listing is no snapshot: what it seems to lack or have too many of is asked for by id."""
@@ -159,6 +177,7 @@ class Finder:
                     self.tables.add([_gap(e, kind) for e, kind in suspects], look)
                     found.read_back += len(page)
                     found.probed += len(page)
+                    self.on_step("reading back and probing", found.read_back)
 
     def _judge_twice(self, page: Sequence[Expected]) -> list[tuple[Expected, GapKind]]:
         suspects = self._judge(page)

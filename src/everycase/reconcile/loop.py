@@ -114,7 +114,7 @@ class _ReconcileJob:
         reads.check(self.run.conn, self.source.identity)
         if not self.order.dry_run:
             self.run.findings += continuity.open_database(self.run.conn, now=self.run.database_time)
-        processor.index.prepare(processor.embedder.spaces)
+            processor.index.prepare(processor.embedder.spaces)
         self._open_index()
         census = self._count()
         finder = self._finder()
@@ -173,6 +173,7 @@ class _ReconcileJob:
             since=last - processor.index.settles_after if last else None,
             sample=self.sample,
             seed=self.run.run_id.int % 2**31,
+            on_step=self.crew.progress.step,
         )
 
     def _find_gaps(self, finder: Finder, census: Census) -> None:
@@ -200,9 +201,9 @@ class _ReconcileJob:
         return self.crew.guard(self.order.allow_deletes)
 
     def _can_upgrade(self) -> bool:
-        """Debt is paid when the preferred provider answers again, not before."""
+        """Debt is paid when the preferred provider answers again, not before; a dry run does not ask."""
         embedder = self.crew.processor.embedder
-        return embedder.is_ready(embedder.space)
+        return not self.order.dry_run and embedder.is_ready(embedder.space)
 
     def _recover(self) -> None:
         assert self.plan
@@ -265,7 +266,7 @@ class _ReconcileJob:
             withheld=withheld,
             recovered=self._recovered(outcomes),
             still_failed=failures.by_type(conn),
-            patterns=[_pattern(g) for g in failures.grouped(conn)],
+            patterns=[_pattern(g) for g in failures.group_failures(conn)],
             coverage=census.coverage,
             few_fields=census.row["few_fields"],
             limited_data=census.row["limited_data"],

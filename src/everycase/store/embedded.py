@@ -52,7 +52,7 @@ def start(home: Path) -> str:
     if _answers(dsn):
         _unfinished(data).unlink(missing_ok=True)
         return dsn
-    _check_path(data)
+    check_path(home)
     try:
         data.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(data.parent / ".pg.lock", timeout=_LOCK_WAIT_S):
@@ -64,8 +64,9 @@ def start(home: Path) -> str:
     return dsn
 
 
-def _check_path(data: Path) -> None:
+def check_path(home: Path) -> None:
     """Raises `WrongUse` for a path that the server or its clients cannot take."""
+    data = _data_directory(home)
     if len(str(data)) + len("/.s.PGSQL.5432") > LONGEST_SOCKET_PATH:
         raise WrongUse(
             f"the data directory's path is too long for a socket ({len(str(data))} characters): "
@@ -100,6 +101,12 @@ def address_if_up(home: Path) -> str | None:
     """The DSN of the server under `home` if it answers; None otherwise. Starts nothing."""
     dsn = _dsn(_data_directory(home))
     return dsn if _answers(dsn) else None
+
+
+def exists(home: Path) -> bool:
+    """Whether a server was ever completely created under `home`."""
+    data = _data_directory(home)
+    return (data / "PG_VERSION").exists() and not _unfinished(data).exists()
 
 
 def stop(home: Path) -> bool:

@@ -157,31 +157,37 @@ def resolve_waiting(conn: Connection, *, keep: Sequence[str], now: datetime) -> 
     conn.execute(SQL["resolve_waiting"], {"keep": list(keep), "now": now})
 
 
-def listed(
-    conn: Connection,
-    *,
-    stage: FailureStage | None = None,
-    error_type: str | None = None,
-    disposition: str | None = None,
-    record: str | None = None,
-    include_resolved: bool = False,
-    limit: int = 100,
-) -> list[dict[str, Any]]:
-    given = {
-        "all": include_resolved,
-        "stage": stage,
-        "type": error_type,
-        "disposition": disposition,
-        "record": record,
-        "limit": limit,
-    }
-    with conn.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(SQL["listed"], given).fetchall()
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailureFilter:
+    """Which failures are wanted. None: any."""
+
+    stage: FailureStage | None = None
+    error_type: ErrorType | None = None
+    disposition: Disposition | None = None
+    cases: Sequence[str] | None = None
+    """Record ids or case numbers."""
+    include_resolved: bool = False
+
+    def as_parameters(self) -> dict[str, object]:
+        return {
+            "all": self.include_resolved,
+            "stage": self.stage,
+            "type": self.error_type,
+            "disposition": self.disposition,
+            "cases": list(self.cases) if self.cases is not None else None,
+        }
 
 
-def grouped(conn: Connection, *, include_resolved: bool = False) -> list[dict[str, Any]]:
+def list_failures(conn: Connection, wanted: FailureFilter, *, limit: int = 100) -> list[dict[str, Any]]:
+    """Failures that the filter lets through, the newest first."""
     with conn.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(SQL["grouped"], {"all": include_resolved}).fetchall()
+        return cursor.execute(SQL["listed"], {**wanted.as_parameters(), "limit": limit}).fetchall()
+
+
+def group_failures(conn: Connection, wanted: FailureFilter | None = None) -> list[dict[str, Any]]:
+    """The same by stage, type and disposition, the most first."""
+    with conn.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(SQL["grouped"], (wanted or FailureFilter()).as_parameters()).fetchall()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -105,6 +105,13 @@ class EmbeddedIndex:
                 self._check_mark(conn)
                 self._create(conn, spaces)
 
+    def exists(self) -> bool:
+        """Whether it was ever prepared. Raises `WrongUse` for a schema that is somebody else's."""
+        with self._connection(vectors=False) as conn:
+            self._check_mark(conn)
+            row = conn.execute("select to_regclass('vector_index.support_case') is not null").fetchone()
+        return bool(row and row[0])
+
     def _create(self, conn: psycopg.Connection[Any], spaces: Mapping[str, int]) -> None:
         try:
             conn.execute("create extension if not exists vector")

@@ -128,6 +128,15 @@ class WeaviateIndex:
                         raise
         return None
 
+    def exists(self) -> bool:
+        """Whether the collection was ever created. Raises `WrongUse` for one that is somebody else's."""
+        with self._asking():
+            target = self._target()
+            if not self._connection.client.collections.exists(target):
+                return False
+            self._check_mark(target)
+            return True
+
     def _bring_up(self, spaces: Mapping[str, int]) -> None:
         """Create what is missing; what another process has created meanwhile is found by the next look."""
         client, target = self._connection.client, self._target()

@@ -11,7 +11,7 @@ import csv
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -51,6 +51,12 @@ _IDENTITY = {
 }
 
 
+_STEP = 200
+"""Cases between two words on how far it is."""
+
+OnStep = Callable[[str, int], None]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SampleSummary:
     """What was written: rows by object."""
@@ -65,8 +71,15 @@ def columns(obj: SourceObject) -> list[str]:
     return [*names, *_IDENTITY[obj.name]]
 
 
-def write_sample(folder: Path, *, cases: int, seed: int) -> SampleSummary:
-    """Write `cases` cases and `truth.jsonl` into `folder`; memory does not grow with their number."""
+def _say_nothing(_doing: str, _count: int) -> None:
+    return None
+
+
+def write_sample(folder: Path, *, cases: int, seed: int, on_step: OnStep = _say_nothing) -> SampleSummary:
+    """Write `cases` cases and `truth.jsonl` into `folder`; memory does not grow with their number.
+
+    `on_step` is told what is being done, and with how many cases so far.
+    """
     rows = dict.fromkeys((o.name for o in OBJECTS), 0)
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as files:
@@ -80,6 +93,8 @@ def write_sample(folder: Path, *, cases: int, seed: int) -> SampleSummary:
             writer.writerow(header)
         truth = files.enter_context((folder / TRUTH).open("w", encoding="utf-8", newline=""))
         for number in range(cases):
+            if number % _STEP == 0:
+                on_step("generating cases", number)
             made = SampleCase(seed, number)
             for name, row in made.rows:
                 header, writer = tables[name]
@@ -97,10 +112,18 @@ class SampleSource:
     versions = VersionKind.ROW_HASH
     is_incremental = False
 
-    def __init__(self, home: Path, catalogue: Catalogue, *, cases: int = 2000, seed: int = 1) -> None:
+    def __init__(
+        self,
+        home: Path,
+        catalogue: Catalogue,
+        *,
+        cases: int = 2000,
+        seed: int = 1,
+        on_step: OnStep = _say_nothing,
+    ) -> None:
         folder = home / "sample" / f"v{VERSION}-{cases}-{seed}"
         if not _is_whole(folder):
-            _write_whole(folder, cases=cases, seed=seed)
+            _write_whole(folder, cases=cases, seed=seed, on_step=on_step)
         self._export = ExportSource(folder, catalogue)
 
     def state(self, obj: SourceObject) -> ObjectState:
@@ -120,12 +143,12 @@ def _is_whole(folder: Path) -> bool:
     return all((folder / name).is_file() for name in (*(f"{o.name}.csv" for o in OBJECTS), TRUTH))
 
 
-def _write_whole(folder: Path, *, cases: int, seed: int) -> None:
+def _write_whole(folder: Path, *, cases: int, seed: int, on_step: OnStep) -> None:
     """All or nothing: a sample that was interrupted, or lost a file, is never taken for one."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     unfinished = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".unfinished-"))
     try:
-        write_sample(unfinished, cases=cases, seed=seed)
+        write_sample(unfinished, cases=cases, seed=seed, on_step=on_step)
         if folder.is_dir() and not _is_whole(folder):
             shutil.rmtree(folder)
         unfinished.rename(folder)

@@ -88,7 +88,7 @@ where (%(all)s or not resolved)
   and (%(stage)s::text is null or stage = %(stage)s)
   and (%(type)s::text is null or error_type = %(type)s)
   and (%(disposition)s::text is null or disposition = %(disposition)s)
-  and (%(record)s::text is null or record_id = %(record)s or case_number = %(record)s)
+  and (%(cases)s::text[] is null or record_id = any (%(cases)s) or case_number = any (%(cases)s))
 order by last_failed_at desc, record_id limit %(limit)s
 
 -- grouped --
@@ -100,6 +100,10 @@ select stage, error_type, disposition,
        extract(epoch from avg(resolution_time - failed_at)
          filter (where resolved and recovery_method <> 'superseded'))::float as mttr_s
 from recon.failed_records
+where (%(stage)s::text is null or stage = %(stage)s)
+  and (%(type)s::text is null or error_type = %(type)s)
+  and (%(disposition)s::text is null or disposition = %(disposition)s)
+  and (%(cases)s::text[] is null or record_id = any (%(cases)s) or case_number = any (%(cases)s))
 group by stage, error_type, disposition
 having %(all)s or count(*) filter (where not resolved) > 0
 order by open desc, stage, error_type

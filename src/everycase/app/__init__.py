@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cache, cached_property, partial
 from pathlib import Path
 from types import TracebackType
@@ -16,21 +15,20 @@ from uuid import UUID
 import structlog
 
 from everycase import telemetry
+from everycase.app.embedding import make_embedder
+from everycase.app.redaction import make_options
+from everycase.app.weaviate import connect_weaviate
 from everycase.domain import fingerprint
 from everycase.domain.catalogue import Catalogue
 from everycase.domain.errors import WrongUse
 from everycase.domain.providers import Limits, Prices
 from everycase.domain.runs import BatchResult, RunKind
 from everycase.domain.thresholds import Thresholds
-from everycase.embedders import minilm, nomic, openai_compatible
+from everycase.embedders import minilm
 from everycase.embedders.chain import EmbedderChain
-from everycase.embedders.endpoint import Endpoint, Manners, address
-from everycase.embedders.minilm import MiniLMEmbedder
-from everycase.embedders.nomic import NomicDialect
-from everycase.embedders.openai_compatible import OpenAIDialect
-from everycase.embedders.provider import Dialect, ProviderEmbedder
 from everycase.embedders.wordllama import WordLlamaEmbedder
 from everycase.indexes.embedded.index import EmbeddedIndex
+from everycase.indexes.empty import EmptyIndex
 from everycase.notify import AppriseNotifier
 from everycase.pipeline.build import Builder
 from everycase.pipeline.ending import Ending
@@ -45,25 +43,25 @@ from everycase.ports import Collections, Embedder, Notifier, Source, VectorIndex
 from everycase.reconcile.alerting import Teller
 from everycase.reconcile.loop import Reconciliation
 from everycase.reconcile.retention import Retention
-from everycase.redaction import presidio
-from everycase.redaction.options import Keep, Options, read_allow_list, read_deny_list
 from everycase.redaction.redactor import TableRedactor
-from everycase.settings import ProviderSettings, Settings
-from everycase.settings.redaction import RedactionSettings
+from everycase.settings import Settings
 from everycase.sources.export.source import ExportSource
 from everycase.sources.salesforce import wiring as salesforce
 from everycase.sources.salesforce.source import SalesforceSource
-from everycase.sources.sample.source import SampleSource
-from everycase.store import db, embedded, locks, migrate
+from everycase.sources.sample.source import OnStep, SampleSource
+from everycase.store import db, locks
 from everycase.store.budget import PostgresGate
 from everycase.store.db import Connection, Pool
 from everycase.store.fence import ObjectFence
+from everycase.store.opening import Access, Place, open_place
 from everycase.store.source_state import StoredReadState
 
 if TYPE_CHECKING:
     from everycase.indexes.weaviate.wiring import WeaviateWiring
 
 log = structlog.get_logger()
+
+__all__ = ["Access", "App"]
 
 
 def now() -> datetime:
@@ -76,8 +74,13 @@ class App:
     subject = "everycase"
     """What alerts are signed with."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(
+        self, settings: Settings, access: Access = Access.WRITE, *, on_step: OnStep | None = None
+    ) -> None:
+        """`on_step` is told how far something is that takes long: what, and how many so far."""
         self.settings = settings
+        self.access = access
+        self._on_step = on_step or (lambda _doing, _count: None)
         self._open = ExitStack()
 
     def __enter__(self) -> App:
@@ -98,15 +101,20 @@ class App:
         return EngineSpec.parse(self.settings.engine)
 
     @cached_property
+    def place(self) -> Place:
+        """The database and the data directory, as far as `access` may create them."""
+        url = self.settings.database_url.get_secret_value()
+        return open_place(url, self.settings.home, self.access, self._open)
+
+    @property
     def dsn(self) -> str:
         """The database's address, with the embedded server up."""
-        url = self.settings.database_url.get_secret_value()
-        return embedded.start(self.settings.home) if url == "embedded" else url
+        return self.place.dsn
 
     @cached_property
     def pool(self) -> Pool:
         """Connections to a database whose schema is up to date."""
-        migrate.upgrade(self.dsn)
+        self.place.make_ready()
         pool = db.open_pool(self.dsn, size=3 * self.engine.workers + 4)
         self._open.callback(pool.close)
         return pool
@@ -115,7 +123,13 @@ class App:
     def source(self) -> Source:
         s = self.settings
         if s.source == "sample":
-            return SampleSource(s.home, self.catalogue, cases=s.sample_cases, seed=s.sample_seed)
+            return SampleSource(
+                self.place.home,
+                self.catalogue,
+                cases=s.sample_cases,
+                seed=s.sample_seed,
+                on_step=self._on_step,
+            )
         if s.source == "salesforce":
             return self.salesforce
         return ExportSource(Path(s.source).expanduser(), self.catalogue)
@@ -130,7 +144,10 @@ class App:
     @cached_property
     def embedders(self) -> tuple[Embedder, ...]:
         """The providers in their order. Raises `WrongUse` for one that lacks its address."""
-        return tuple(self._embedder(name) for name in self.providers)
+        return tuple(make_embedder(name, self.settings, self._gate, self._open) for name in self.providers)
+
+    def _gate(self, provider: str, limits: Limits) -> PostgresGate:
+        return PostgresGate(self.pool, provider, limits)
 
     @cached_property
     def providers(self) -> tuple[str, ...]:
@@ -146,51 +163,6 @@ class App:
         """The chain; queries are also embedded in the space of the small model, which was `local` once."""
         return EmbedderChain(self.embedders, for_queries=[WordLlamaEmbedder()])
 
-    def _embedder(self, name: str) -> Embedder:
-        s = self.settings
-        if name == "chathpe":
-            c = s.chathpe
-            dialect = OpenAIDialect(model=c.model, dimensions=c.dimensions, encoding=c.encoding)
-            return self._provider(name, c, openai_compatible.PATH, dialect)
-        if name == "nomic":
-            n = s.nomic
-            if n.protocol == "nomic":
-                return self._provider(
-                    name, n, nomic.PATH, NomicDialect(model=n.model, dimensions=n.dimensions)
-                )
-            dialect = OpenAIDialect(
-                model=n.model, dimensions=n.dimensions, encoding=n.encoding, prefixes=nomic.PREFIXES
-            )
-            return self._provider(name, n, openai_compatible.PATH, dialect)
-        return MiniLMEmbedder() if name == "local" else WordLlamaEmbedder()
-
-    def _provider(self, name: str, s: ProviderSettings, path: str, dialect: Dialect) -> Embedder:
-        setting = f"EVERYCASE_{name.upper()}"
-        if not s.url:
-            raise WrongUse(f"{setting}__URL is not set, and EVERYCASE_EMBEDDERS names {name}")
-        limits = Limits(
-            requests_per_minute=s.requests_per_minute,
-            tokens_per_minute=s.tokens_per_minute,
-            cool_down=s.cool_down,
-            probe_for=s.timeout + timedelta(seconds=10),
-        )
-        endpoint = Endpoint(
-            provider=name,
-            url=address(s.url, path),
-            api_key=s.api_key.get_secret_value() if s.api_key else None,
-            gate=PostgresGate(self.pool, name, limits),
-            manners=Manners(timeout_s=s.timeout.total_seconds()),
-            setting=setting,
-        )
-        self._open.callback(endpoint.close)
-        return ProviderEmbedder(
-            endpoint=endpoint,
-            dialect=dialect,
-            model=s.model,
-            dimensions=s.dimensions,
-            batch_size=s.batch_size,
-        )
-
     @property
     def prices(self) -> Prices:
         """Money a million tokens. The local model costs nothing."""
@@ -198,7 +170,9 @@ class App:
 
     @cached_property
     def index(self) -> VectorIndex:
-        return self._weaviate.index if self._weaviate else EmbeddedIndex(self.pool)
+        index = self._weaviate.index if self._weaviate else EmbeddedIndex(self.pool)
+        is_read = self.access is not Access.WRITE
+        return EmptyIndex(index) if is_read and not index.exists() else index
 
     @property
     def collections(self) -> Collections:
@@ -214,29 +188,7 @@ class App:
     def _weaviate(self) -> WeaviateWiring | None:
         if self.settings.index != "weaviate":
             return None
-        # Imported here, because the client takes a second that no other index should cost. It also turns
-        # on every library's warnings for the whole process, which is undone.
-        with warnings.catch_warnings():
-            from everycase.indexes.weaviate import wiring
-
-        w = self.settings.weaviate
-        connection = wiring.connect(
-            w.url,
-            grpc_host=w.grpc_host,
-            grpc_port=w.grpc_port,
-            api_key=w.api_key.get_secret_value() if w.api_key else None,
-            deadlines=wiring.Deadlines(
-                connect=w.connect_timeout, query=w.query_timeout, insert=w.insert_timeout
-            ),
-        )
-        wired = wiring.wire(
-            connection,
-            w.collection,
-            shape=wiring.Shape(
-                quantise=w.quantise, replicas=w.replicas, consistency=wiring.Consistency(w.consistency)
-            ),
-            fence=ObjectFence(self.pool),
-        )
+        wired = connect_weaviate(self.settings.weaviate, ObjectFence(self.pool))
         self._open.callback(wired.connection.close)
         return wired
 
@@ -245,7 +197,7 @@ class App:
         """The rules with the settings' lists. Raises `WrongUse` if a list or the model cannot be had."""
         return TableRedactor(
             catalogue=self.catalogue,
-            options=redaction_options(self.settings.redaction),
+            options=make_options(self.settings.redaction),
             keep_hardware_addresses=self.settings.keep_hardware_addresses,
         )
 
@@ -302,7 +254,7 @@ class App:
 
     def connect(self) -> Connection:
         """A connection of its own, to a database whose schema is up to date."""
-        migrate.upgrade(self.dsn)
+        self.place.make_ready()
         return db.connect(self.dsn)
 
     def new_sync(self, progress: Progress, ending: Ending, *, max_cost: float | None = None) -> Sync:
@@ -386,16 +338,3 @@ def build_batch(worker: Worker, collection: str, run_id: UUID, ids: Sequence[str
 def _worker_app(worker: Worker) -> App:
     telemetry.configure(debug=worker.debug)
     return App(worker.settings.model_copy(update={"engine": "inline"}))
-
-
-def redaction_options(settings: RedactionSettings) -> Options:
-    """The settings as the rules take them; lists are read from their files."""
-    detectors = (presidio.load(),) if settings.model == "presidio" else ()
-    return Options(
-        keep=frozenset(Keep(k) for k in settings.keep),
-        own_domains=frozenset(settings.own_domains),
-        deny=read_deny_list(settings.deny) if settings.deny else (),
-        allow=read_allow_list(settings.allow) if settings.allow else frozenset(),
-        detectors=detectors,
-        detector_seconds=settings.model_seconds,
-    )

@@ -1,0 +1,173 @@
+"""What the commands that look say to a person: the state, a case, failures, runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from everycase.cli import console, show
+from everycase.domain.catalogue import FEW_FIELDS
+from everycase.operations.inbox import Inbox
+from everycase.operations.status import Overview, ProviderOverview
+from everycase.operations.trace import Journey
+from everycase.operations.wording import percent, whole_percent
+
+
+def overview(o: Overview) -> None:
+    console.say(f"{o.place}; {o.database_bytes / 1e6:,.0f} MB")
+    rows = [(where, "not known" if n is None else n) for where, n in o.funnel.items()]
+    console.table("Census", ("where", "cases"), rows)
+    console.say(f"Completeness: {percent(o.completeness)} of the staged cases are in the index")
+    if o.coverage:
+        shares = " · ".join(f"{name} {whole_percent(share)}" for name, share in o.coverage.items())
+        console.say(f"Coverage: {shares}; on average {o.census['average_fields']} of 44 fields populated")
+    if few := o.census["few_fields"]:
+        console.say(f"Fewer than {FEW_FIELDS} fields: {few:,} cases (flagged, and loaded all the same)")
+    if o.spaces:
+        console.say("Spaces: " + ", ".join(f"{name} {n:,}" for name, n in o.spaces.items()))
+    if o.debt:
+        console.say(f"In a fallback space: {o.debt:,} cases; a reconciliation embeds them anew when it can")
+    for p in o.providers:
+        console.say(_provider(p))
+    console.say(f"Vector cache: {o.cache.vectors:,} vectors, {o.cache.bytes / 1e6:,.1f} MB")
+    for disposition, n in o.open_failures.items():
+        console.say(f"Open failures ({disposition}): {n:,}")
+    for rule in o.alerts:
+        console.say(f"Alert that stands: {rule}")
+    if o.last_sync:
+        console.say(f"Last sync: {o.last_sync['status']}, {o.last_sync['start_time']:%Y-%m-%d %H:%M} UTC")
+    if last := o.last_reconciliation:
+        console.say(
+            f"Last reconciliation: {last['status']}, {last['start_time']:%Y-%m-%d %H:%M} UTC, "
+            f"{last['run_type']}"
+        )
+    for j in o.jobs:
+        if j.started:
+            console.say(f"Job {j.name}: {j.started:%Y-%m-%d %H:%M} UTC" + (f", {j.error}" if j.error else ""))
+    if o.is_running:
+        console.say("A run is at work now.")
+    if o.stop_reason:
+        console.say(f"! the pipeline is stopped: {o.stop_reason}; let it go on with {show.me()} resume")
+    if o.building:
+        console.say(f"{o.building} is being built beside the served index: {show.me()} index switch")
+    if not o.is_index_ready:
+        console.say(f"! index: {o.index_detail}")
+
+
+def _provider(p: ProviderOverview) -> str:
+    if p.open_until is None:
+        state = "is well" if p.is_known else "has not been asked yet"
+    else:
+        state = f"is left alone until {p.open_until:%H:%M:%S} UTC, after too many {p.trouble}"
+    return (
+        f"Provider {p.name} {state}; in 30 days {p.calls:,} calls, {p.tokens:,} tokens, "
+        f"{p.timeouts:,} time-outs, cost {p.cost:.2f}"
+    )
+
+
+def journey(found: Journey) -> None:
+    seen = found.as_dict()
+    console.say(f"Case {seen['case_number'] or '(no number)'} · record {seen['record_id']}")
+    console.say(f"Stage {seen['current_stage']} · status {seen['status']}")
+    if seen["note"]:
+        console.say(f"Note: {seen['note']}")
+    if seen["fields_populated"]:
+        console.say(
+            "Fields populated: {total} of 44 (issue {issue} of 13, resolution {resolution} of 8)".format(
+                **seen["fields_populated"]
+            )
+        )
+    if seen["joins"]:
+        console.say("Joined: " + ", ".join(f"{n} {name}" for name, n in seen["joins"].items()))
+    if seen["composite"]:
+        cut = ", cut to fit" if seen["composite"]["was_truncated"] else ""
+        console.say(f"Composite text: {seen['composite']['length']:,} characters{cut}")
+    if seen["space"]:
+        console.say(f"Vector space: {seen['space']}")
+    console.table(
+        "Journey",
+        ("when", "stage", "event", "detail"),
+        [(e["at"], e["stage"], e["event"], e["detail"]) for e in seen["events"]],
+    )
+    if seen["failures"]:
+        failures(seen["failures"])
+
+
+def inbox(found: Inbox, *, grouped: bool) -> None:
+    if grouped:
+        failure_groups(found.groups)
+    elif found.failures:
+        failures(found.failures)
+    else:
+        console.say("No failures.")
+
+
+def failures(rows: Sequence[dict[str, Any]]) -> None:
+    console.table(
+        "Failures",
+        ("case or record", "stage", "type", "what happens", "tries", "next try", "message"),
+        [
+            (
+                r["case_number"] or r["record_id"],
+                r["stage"],
+                r["error_type"],
+                "resolved" if r["resolved"] else r["disposition"],
+                r["retry_count"],
+                r["next_retry_time"],
+                r["error_message"],
+            )
+            for r in rows
+        ],
+    )
+
+
+def failure_groups(groups: Sequence[dict[str, Any]]) -> None:
+    console.table(
+        "Failures by stage and type",
+        ("stage", "type", "what happens", "open", "resolved", "first seen", "last seen", "mttr s"),
+        [tuple(g.values()) for g in groups],
+    )
+
+
+def runs(rows: Sequence[dict[str, Any]]) -> None:
+    if not rows:
+        console.say(f"No reconciliation yet: {show.me()} reconcile")
+        return
+    console.table(
+        "Reconciliations",
+        ("run", "type", "began", "took s", "status", "source", "index", "discrepancies", "recovered"),
+        [
+            (
+                str(r["run_id"])[:8],
+                r["run_type"],
+                r["start_time"],
+                r["duration"],
+                r["status"],
+                r["source_count"],
+                r["weaviate_count"],
+                r["discrepancies_found"],
+                r["records_recovered"],
+            )
+            for r in rows
+        ],
+    )
+
+
+def gaps(rows: Sequence[dict[str, Any]]) -> None:
+    if not rows:
+        console.say("This run found no gap.")
+        return
+    console.table(
+        "Gaps",
+        ("kind", "case or record", "object in the index", "what became of it", "by"),
+        [
+            (
+                r["kind"],
+                r["case_number"] or r["record_id"] or "",
+                str(r["object_id"] or ""),
+                r["outcome"],
+                r["method"],
+            )
+            for r in rows
+        ],
+    )

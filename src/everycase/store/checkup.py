@@ -1,0 +1,37 @@
+"""What doctor asks PostgreSQL. Nothing is written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from everycase.store.db import Connection
+from everycase.store.queries import queries
+
+SQL = queries("checkup")
+
+
+def privileges(conn: Connection) -> Mapping[str, bool]:
+    """`has_vector`: pgvector is installed or can be; `may_create`: the role may create schemas."""
+    row = conn.execute(SQL["privileges"]).fetchone() or (False, False)
+    return {"has_vector": bool(row[0]), "may_create": bool(row[1])}
+
+
+def database_bytes(conn: Connection) -> int:
+    """What the database takes on its disk."""
+    row: Any = conn.execute("select pg_database_size(current_database())").fetchone()
+    return int(row[0])
+
+
+def clock(conn: Connection) -> datetime:
+    row = conn.execute("select clock_timestamp()").fetchone()
+    assert row is not None
+    found: datetime = row[0]
+    return found
+
+
+def generations(conn: Connection) -> tuple[int, int]:
+    """The last generation that was given out, and the highest that is in use."""
+    row: Any = conn.execute(SQL["generations"]).fetchone()
+    return int(row[0]), int(row[1])

@@ -1,0 +1,94 @@
+"""doctor finds before a sync what would go wrong in it, says what to do, and changes nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.support.exports import case, write_export
+from tests.support.shell import Prompt
+from tests.support.world import World
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    return write_export(tmp_path / "x", Case=[case(n) for n in range(40)])
+
+
+@pytest.fixture
+def shell(world: World, source: Path) -> Prompt:
+    """With 40 cases loaded."""
+    shell = Prompt(world, source)
+    assert shell("sync").returncode == 0
+    return shell
+
+
+def bad(shell: Prompt, **env: str) -> dict[str, str]:
+    """The checks that are not well."""
+    return {c["name"]: c["detail"] for c in shell.json("doctor", **env)["checks"] if not c["ok"]}
+
+
+def test_nothing_is_found_where_all_is_well(shell: Prompt) -> None:
+    """Exit code 0."""
+    assert (bad(shell), shell("doctor").returncode) == ({}, 0)
+
+
+@pytest.mark.parametrize("is_marked", [True, False])
+def test_a_mass_deletion_is_found(shell: Prompt, source: Path, is_marked: bool) -> None:
+    """By marks as by absence (issue 12, 2)."""
+    rows = [case(n, IsDeleted="true" if is_marked and n < 30 else "false") for n in range(40)]
+    write_export(source, Case=rows if is_marked else rows[30:])
+    assert list(bad(shell)) == ["deletions"]
+    assert shell("doctor").returncode == 2
+
+
+def test_another_source_is_found(shell: Prompt, tmp_path: Path) -> None:
+    """Before its cases mix with those of the first (issue 12, 8)."""
+    assert list(bad(shell, EVERYCASE_SOURCE="sample", EVERYCASE_SAMPLE_CASES="5")) == ["same source"]
+
+
+def test_an_index_of_somebody_else_is_found(empty_database_url: str, tmp_path: Path, source: Path) -> None:
+    """Nothing would be written there (issue 12, 9)."""
+    with psycopg.connect(empty_database_url, autocommit=True) as conn:
+        conn.execute("create schema vector_index")
+        conn.execute("create table vector_index.support_case (theirs text)")
+    shell = Prompt(World(empty_database_url, tmp_path), source)
+    shell("migrate")
+    assert list(bad(shell)) == ["index"]
+
+
+def test_a_counter_that_was_set_back_is_found(shell: Prompt, world: World) -> None:
+    """As a restore without sequences leaves it (issue 12, 16)."""
+    world.do("select setval('udp.generation', 1)")
+    assert list(bad(shell)) == ["generations"]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "insert into recon.schedule (name, last_start) values ('sync', now() + interval '3 days')",
+        "update recon.sync_runs set start_time = now() + interval '3 days'",
+    ],
+)
+def test_a_clock_that_was_ahead_is_found(shell: Prompt, world: World, statement: str) -> None:
+    """What it recorded would hold up schedule or reconciliation (issue 12, 18)."""
+    world.do(statement)
+    assert list(bad(shell)) == ["continuity"]
+
+
+def test_vectors_that_are_too_wide_are_found(shell: Prompt) -> None:
+    """Before a sync pays for them (issue 12, 4)."""
+    given = {
+        "EVERYCASE_EMBEDDERS": "local-small,chathpe",
+        "EVERYCASE_CHATHPE__URL": "http://127.0.0.1:1/v1",
+        "EVERYCASE_CHATHPE__DIMENSIONS": "8000",
+    }
+    assert "dimensions" in bad(shell, **given)
+
+
+def test_a_home_that_cannot_be_written_is_found(shell: Prompt, tmp_path: Path) -> None:
+    """A file in its place."""
+    (tmp_path / "file").write_text("")
+    assert list(bad(shell, EVERYCASE_HOME=str(tmp_path / "file"))) == ["home"]
