@@ -44,9 +44,9 @@ def test_the_picture_shows_the_imports() -> None:
 
 
 def test_the_top_of_the_package_holds_no_loose_file() -> None:
-    """Only the three that have no room of their own."""
+    """Only the two that have no room of their own."""
     files = {f.stem for f in (ROOT / "src" / PACKAGE).glob("*.py")} - {"__init__"}
-    assert files == {"telemetry", "notify", "ports"}
+    assert files == {"telemetry", "notify"}
 
 
 @pytest.fixture
