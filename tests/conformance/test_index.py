@@ -15,6 +15,7 @@ from psycopg_pool import ConnectionPool
 from everycase.domain import fingerprint
 from everycase.domain.cases import IndexObject, Stamps
 from everycase.domain.failures import ErrorType
+from everycase.domain.lineage import Owned
 from everycase.ports import Comparison, Condition, Findings, UpsertStatus, VectorIndex
 from tests.conformance.conftest import SPACES
 
@@ -334,3 +335,49 @@ def test_a_search_knows_the_spaces_that_hold_cases(index: VectorIndex) -> None:
     assert index.about_spaces() == {}
     index.upsert([thing(1), thing(2), thing(3, space=TWO)])
     assert index.about_spaces() == {ONE: 2, TWO: 1}
+
+
+def test_an_object_is_released_only_by_the_case_that_it_belongs_to(index: VectorIndex) -> None:
+    """Another case may have taken its number since."""
+    mine, theirs = thing(1), thing(2)
+    index.upsert([mine, theirs])
+    owned = [
+        Owned(object_id=mine.stamps.object_id, case_id=mine.stamps.case_id),
+        Owned(object_id=theirs.stamps.object_id, case_id="somebody else"),
+        Owned(object_id=uuid4(), case_id=mine.stamps.case_id),
+    ]
+    assert index.release(owned) == 1
+    assert [s.object_id for s in index.manifest()] == [theirs.stamps.object_id]
+    assert index.release([]) == 0
+
+
+def test_replacing_deletes_and_inserts_and_never_takes_newer_content(index: VectorIndex) -> None:
+    """What cannot be written is not deleted either; the others of the batch go through."""
+    index.upsert([thing(1, generation=3), thing(2), thing(3)])
+    bad = replace(thing(3, generation=9), vector=np.zeros(8, dtype=np.float32))
+    outcomes = index.replace([thing(1, generation=2), thing(2, subject="again"), bad, thing(4)])
+    assert [o.status for o in outcomes] == [
+        UpsertStatus.SUPERSEDED,
+        UpsertStatus.STORED,
+        UpsertStatus.FAILED,
+        UpsertStatus.STORED,
+    ]
+    assert {s.case_number: s.generation for s in index.manifest()} == {
+        "00000001": 3,
+        "00000002": 1,
+        "00000003": 1,
+        "00000004": 1,
+    }
+    ids = [thing(n).stamps.object_id for n in (1, 2, 3, 4)]
+    assert index.probe(ids) == set(ids)
+
+
+def test_a_token_is_kept_beside_the_objects(index: VectorIndex) -> None:
+    """And preparing again does not lose it."""
+    assert index.life() == ""
+    index.upsert([thing(1)])
+    index.set_life("one")
+    index.set_life("two")
+    index.prepare({**SPACES, "three/model@5": 5})
+    assert index.life() == "two"
+    assert index.count() == 1

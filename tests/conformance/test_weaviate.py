@@ -12,15 +12,18 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
+from weaviate.classes.config import DataType, Property
 from weaviate.classes.data import DataObject
 
 from everycase.domain.errors import DependencyUnreachable, ExitCode, WrongUse
 from everycase.domain.failures import ErrorType, LoadFailure
+from everycase.domain.lineage import Owned
 from everycase.indexes.weaviate import schema as schema
 from everycase.indexes.weaviate.client import connect
 from everycase.indexes.weaviate.index import Shape, WeaviateIndex
 from everycase.indexes.weaviate.write import MOST_OBJECTS, batches
 from everycase.ports import Comparison, Condition, UpsertStatus
+from everycase.store.db import Pool
 from tests.conformance.conftest import SPACES, connected, remove
 from tests.conformance.test_index import ONE, TWO, statuses, thing, unit
 from tests.support import weaviate_server
@@ -437,3 +440,38 @@ def test_batches_are_bounded_by_count_and_by_size() -> None:
         ["00000002"],
     ]
     assert list(batches([])) == []
+
+
+def test_a_collection_of_somebody_else_is_neither_written_nor_cleaned_up(
+    weaviate: GivenServer | WeaviateServer, pool: Pool
+) -> None:
+    """It carries neither our mark nor our stamps; health says so before a run does."""
+    name = f"Theirs{uuid4().hex}"
+    with connected(weaviate) as connection:
+        note = Property(name="note", data_type=DataType.TEXT)
+        theirs = connection.client.collections.create(name, properties=[note])
+        theirs.data.insert({"note": "theirs"})
+        try:
+            index = WeaviateIndex(connection, name, is_alias=False)
+            for attempt in (
+                lambda: index.prepare(SPACES),
+                lambda: index.upsert([thing(1)]),
+                lambda: index.delete([uuid4()]),
+                lambda: index.release([Owned(object_id=uuid4(), case_id="x")]),
+            ):
+                with pytest.raises(WrongUse, match="not everycase's"):
+                    attempt()
+            assert not index.health().is_writable
+            assert "not everycase's" in index.health().detail
+            assert [o.properties["note"] for o in theirs.iterator()] == ["theirs"]
+        finally:
+            connection.client.collections.delete(name)
+
+
+def test_a_collection_of_the_first_release_is_known_by_its_stamps(weaviate_index: WeaviateIndex) -> None:
+    """It has no mark yet, and gets one with the first token."""
+    raw(weaviate_index).config.update(description="")
+    weaviate_index._ours.clear()
+    weaviate_index.upsert([thing(1)])
+    weaviate_index.set_life("one")
+    assert weaviate_index.life() == "one"

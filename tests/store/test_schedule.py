@@ -47,6 +47,16 @@ def dsn(database_url: str) -> str:
     return database_url
 
 
+def test_a_start_that_has_not_come_yet_stops_no_job(dsn: str) -> None:
+    """A clock was ahead when it was written."""
+    job = Job(name="j", every=HOUR, run=lambda: "done")
+    assert outcomes(dsn, job) == [JobOutcome.RAN]
+    with db.connect(dsn) as conn:
+        conn.execute("update recon.schedule set last_start = now() + interval '3 years'")
+    assert outcomes(dsn, job) == [JobOutcome.RAN]
+    assert outcomes(dsn, job) == [JobOutcome.NOT_DUE]
+
+
 def daemon(dsn: str, *, every: float, takes: float, lasts: float) -> subprocess.Popen[bytes]:
     words = [sys.executable, "-c", DAEMON, dsn, *map(str, (every, takes, lasts))]
     return subprocess.Popen(words, stderr=subprocess.DEVNULL)

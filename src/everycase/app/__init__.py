@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -49,7 +49,7 @@ from everycase.sources.export.source import ExportSource
 from everycase.sources.salesforce import wiring as salesforce
 from everycase.sources.salesforce.source import SalesforceSource
 from everycase.sources.sample.source import OnStep, SampleSource
-from everycase.store import db, locks
+from everycase.store import budget, db, locks
 from everycase.store.budget import PostgresGate
 from everycase.store.db import Connection, Pool
 from everycase.store.fence import ObjectFence
@@ -118,6 +118,15 @@ class App:
         pool = db.open_pool(self.dsn, size=3 * self.engine.workers + 4)
         self._open.callback(pool.close)
         return pool
+
+    def now(self) -> datetime:
+        """The time by the database's clock."""
+        return self._clock()
+
+    @cached_property
+    def _clock(self) -> Callable[[], datetime]:
+        with self.pool.connection() as conn:
+            return budget.following(conn)
 
     @cached_property
     def source(self) -> Source:
@@ -213,7 +222,7 @@ class App:
             prices=self.prices,
             half_precision=self.settings.cache_precision == "half",
             recipe=fingerprint.recipe(redaction=redactor.version, space=self.embedder.space),
-            clock=now,
+            clock=self.now,
         )
 
     @cached_property
@@ -250,7 +259,7 @@ class App:
         return Teller(notifier=self.notifier, thresholds=self.thresholds, subject=self.subject)
 
     def _shell(self, kind: RunKind, ending: Ending) -> Shell:
-        return Shell(kind=kind, connect=self.connect, clock=now, ending=ending, teller=self.teller)
+        return Shell(kind=kind, connect=self.connect, clock=self.now, ending=ending, teller=self.teller)
 
     def connect(self) -> Connection:
         """A connection of its own, to a database whose schema is up to date."""

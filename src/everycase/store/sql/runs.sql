@@ -44,7 +44,7 @@ set status = %(status)s, end_time = %(now)s, duration = %(duration)s where run_i
 -- last_look --
 -- When everything was last held against the index, and all that it should find was found.
 select max(start_time) from recon.reconciliation_runs
-where run_type <> 'hourly' and status in ('completed', 'incomplete')
+where run_type <> 'hourly' and status in ('completed', 'incomplete') and start_time <= clock_timestamp()
   and not coalesce(report -> 'gaps_left' ? 'unsearchable', false)
 
 -- reconciliations --

@@ -4,10 +4,11 @@ insert into recon.schedule (name) select unnest(%(names)s::text[]) on conflict d
 
 -- claim --
 -- The job is due (also if we were switched off: once, not as often as was missed), or it failed or died in
--- mid-run and its pause is over. Whoever updates the row has the job.
+-- mid-run and its pause is over, or its last start has not come yet, as a clock that was ahead wrote it. Whoever
+-- updates the row has the job.
 update recon.schedule set last_start = clock_timestamp(), last_error = null
 where name = %(name)s
-  and (last_start + %(every)s <= clock_timestamp()
+  and (last_start + %(every)s <= clock_timestamp() or last_start > clock_timestamp()
     or ((last_error is not null or last_end < last_start) and last_start + %(retry)s <= clock_timestamp()))
 returning name
 
