@@ -65,9 +65,7 @@ def _doubted(conn: Connection, restored: list[str]) -> list[str]:
 
 def _in_database(life: Life) -> list[str]:
     if life.behind:
-        return [
-            f"{life.behind:,} staged cases are older than what was loaded of them, staging was restored: {_THEN}"
-        ]
+        return [f"{life.behind:,} staged cases are older than what was loaded: staging was restored; {_THEN}"]
     if life.token is None:
         return []
     if life.staged != life.token:
