@@ -131,7 +131,7 @@ def test_killed_servers_come_back(tmp_path: Path) -> None:
         for process in family:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
-        psutil.wait_procs(family, timeout=10)
+        psutil.wait_procs(family, timeout=60)
         assert embedded.start(home) == dsn
         assert len(W(dsn, tmp_path).index()) == 5
     finally:

@@ -346,7 +346,7 @@ def test_a_sync_right_after_a_kill_waits_for_the_workers_of_the_killed_one(
     os.kill(process.pid, signal.SIGKILL)
     report = prepared.sync(source, embedders=SMALL)
     assert report.is_clean
-    assert psutil.wait_procs([w for w in workers if "spawn_main" in " ".join(_words(w))], timeout=10)[1] == []
+    assert psutil.wait_procs([w for w in workers if "spawn_main" in " ".join(_words(w))], timeout=60)[1] == []
     process.communicate()
     assert len(prepared.index()) == loaded(prepared) == CASES
     assert sorted(r["status"] for r in prepared.rows("select status from recon.sync_runs")) == [

@@ -55,7 +55,7 @@ def _try(operation: schemathesis.APIOperation, headers: dict[str, str], failures
     def check(case: schemathesis.Case) -> None:  # type: ignore[type-arg]
         case.call_and_validate(
             headers=headers,
-            timeout=30,
+            timeout=120,
             excluded_checks=[schemathesis.checks.CHECKS.get_one(name) for name in _NOT_ASKED],
         )
 

@@ -108,7 +108,7 @@ def test_a_worker_that_never_returns_keeps_neither_the_run_nor_the_process(engin
         [sys.executable, "-c", STALL.format(engine=engine, work=work)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=True,
     )
     assert "stalled: no batch has finished for 1 s" in done.stdout
@@ -191,4 +191,4 @@ def test_worker_processes_end_when_their_parent_is_killed(tmp_path: Path) -> Non
     workers = [psutil.Process(int(mark.name)) for mark in folder.iterdir()]
     parent.kill()
     parent.wait()
-    assert psutil.wait_procs(workers, timeout=20)[1] == []
+    assert psutil.wait_procs(workers, timeout=60)[1] == []

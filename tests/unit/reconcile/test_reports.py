@@ -175,7 +175,7 @@ def test_the_page_fits_a_phone(tmp_path: Path) -> None:
         "--disable-background-networking --disable-component-update --disable-sync --dump-dom"
     )
     words = [browser, *flags.split(), f"--user-data-dir={tmp_path / 'u'}", outer.as_uri()]
-    shown = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False).stdout
+    shown = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False).stdout
     found = re.search(r"<title>width (\d+)</title>", shown)
     assert found, shown[:500]
     assert int(found[1]) <= 360
