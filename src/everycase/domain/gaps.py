@@ -130,6 +130,20 @@ def scope_of(run_type: RunType, *, deep: bool) -> Scope:
     return Scope(sets=thorough, contents=thorough, everything=deep, retention=run_type is RunType.DAILY)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReconcileOrder:
+    """What a reconciliation is asked to do. With `dry_run` nothing is written and nobody is told."""
+
+    run_type: RunType
+    deep: bool = False
+    dry_run: bool = False
+    allow_deletes: int = 0
+
+    @property
+    def scope(self) -> Scope:
+        return scope_of(self.run_type, deep=self.deep)
+
+
 class Expected(NamedTuple):
     """What lineage says of a loaded object whose content is to be read back."""
 

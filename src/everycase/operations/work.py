@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 
 from everycase.app import App
 from everycase.domain.errors import ExitCode
-from everycase.domain.gaps import RunType
+from everycase.domain.gaps import ReconcileOrder, RunType
 from everycase.domain.runs import RunStatus
 from everycase.domain.thresholds import DeletionGuard
 from everycase.operations.golden import check_model
@@ -23,7 +23,6 @@ from everycase.pipeline.plan import Plan, make_plan
 from everycase.pipeline.served import Served
 from everycase.pipeline.sync import SyncReport
 from everycase.pipeline.work import Progress
-from everycase.reconcile.loop import Order
 from everycase.reconcile.report import Report
 from everycase.reconcile.retention import Pruned
 from everycase.reconcile.retention import prune as remove_old
@@ -71,7 +70,7 @@ def reconcile(
     A dry run writes nothing, so nobody else can watch it.
     """
     run_id, ending = run_id or uuid4(), Ending()
-    order = Order(run_type=run_type, deep=deep, dry_run=dry_run, allow_deletes=allow_deletes)
+    order = ReconcileOrder(run_type=run_type, deep=deep, dry_run=dry_run, allow_deletes=allow_deletes)
     if dry_run:
         return app.new_reconciliation(progress, ending, max_cost=max_cost).run(run_id, order)
     check_model(app)

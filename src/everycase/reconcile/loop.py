@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 from uuid import UUID
 
 from everycase.domain.alerts import Facts, work_facts
 from everycase.domain.completeness import completeness
-from everycase.domain.failures import Disposition, ErrorType, FailureStage
-from everycase.domain.gaps import REPAIRABLE, GapKind, RunType, Scope, scope_of
+from everycase.domain.failures import Disposition
+from everycase.domain.gaps import REPAIRABLE, GapKind, ReconcileOrder
 from everycase.domain.runs import ObjectResult, RunStatus
 from everycase.domain.thresholds import DeletionGuard, Thresholds
 from everycase.pipeline import continuity
@@ -23,9 +22,9 @@ from everycase.pipeline.work import Crew
 from everycase.ports import Source
 from everycase.reconcile.count import Census, Sweep, Sweeper, balances, count
 from everycase.reconcile.gaps import Finder, Found
-from everycase.reconcile.identify import Pattern, Work, identify
+from everycase.reconcile.identify import Work, identify
 from everycase.reconcile.recover import recover, repair
-from everycase.reconcile.report import Report, count_left, count_recovered, count_withheld
+from everycase.reconcile.report import Report, count_left, count_recovered, count_withheld, pattern_of
 from everycase.reconcile.retention import Retention, prune
 from everycase.store import budget, failures, gaps, lineage, locks, reads, runs
 from everycase.store import continuity as life
@@ -34,20 +33,6 @@ from everycase.store.gaps import GapTables, Outcome
 
 _FOLLOW_UPS = 3
 """How often a run mends what its own repairs have put out of reach; then it is the next run's."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
-    """What a reconciliation is asked to do. With `dry_run` nothing is written and nobody is told."""
-
-    run_type: RunType
-    deep: bool = False
-    dry_run: bool = False
-    allow_deletes: int = 0
-
-    @property
-    def scope(self) -> Scope:
-        return scope_of(self.run_type, deep=self.deep)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,12 +47,12 @@ class Reconciliation:
     sample: int
     """Objects of those that nobody has touched that a thorough run reads back and probes."""
 
-    def run(self, run_id: UUID, order: Order) -> Report:
+    def run(self, run_id: UUID, order: ReconcileOrder) -> Report:
         """The five steps. Raises as `Shell.carry_out` does."""
         carry_out = self.shell.try_out if order.dry_run else self.shell.carry_out
         return carry_out(run_id, lambda run: self._job(run, order))
 
-    def _job(self, run: OpenRun, order: Order) -> _ReconcileJob:
+    def _job(self, run: OpenRun, order: ReconcileOrder) -> _ReconcileJob:
         return _ReconcileJob(
             run=run,
             order=order,
@@ -85,7 +70,7 @@ class _ReconcileJob:
     """One reconciliation at work, and what it has found so far."""
 
     run: OpenRun
-    order: Order
+    order: ReconcileOrder
     source: Source
     crew: Crew
     thresholds: Thresholds
@@ -266,7 +251,7 @@ class _ReconcileJob:
             withheld=withheld,
             recovered=self._recovered(outcomes),
             still_failed=failures.by_type(conn),
-            patterns=[_pattern(g) for g in failures.group_failures(conn)],
+            patterns=[pattern_of(g) for g in failures.group_failures(conn)],
             coverage=census.coverage,
             few_fields=census.row["few_fields"],
             limited_data=census.row["limited_data"],
@@ -353,15 +338,3 @@ class _ReconcileJob:
         runs.abandon_reconciliation(
             conn, run_id=self.run.run_id, status=status, duration_s=duration_s, now=now
         )
-
-
-def _pattern(group: Mapping[str, Any]) -> Pattern:
-    return Pattern(
-        stage=FailureStage(group["stage"]),
-        error_type=ErrorType(group["error_type"]),
-        disposition=Disposition(group["disposition"]),
-        open=group["open"],
-        first_seen=group["first_seen"],
-        last_seen=group["last_seen"],
-        mttr_s=group["mttr_s"],
-    )

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from everycase.domain.alerts import Alert, Facts, Told
 from everycase.domain.errors import ExitCode
-from everycase.domain.failures import Disposition, ErrorType
+from everycase.domain.failures import Disposition, ErrorType, FailureStage
 from everycase.domain.gaps import GapKind, RunType
 from everycase.domain.runs import BatchResult, Deferral, RunFigures, RunStatus, deferred
 from everycase.domain.thresholds import Thresholds
@@ -213,3 +213,16 @@ def _pattern(p: Pattern, now: datetime) -> dict[str, Any]:
         "mttr_s": p.mttr_s,
         "action": p.action(now),
     }
+
+
+def pattern_of(group: Mapping[str, Any]) -> Pattern:
+    """The pattern of a group of failures, as `store.failures.group_failures` gives it."""
+    return Pattern(
+        stage=FailureStage(group["stage"]),
+        error_type=ErrorType(group["error_type"]),
+        disposition=Disposition(group["disposition"]),
+        open=group["open"],
+        first_seen=group["first_seen"],
+        last_seen=group["last_seen"],
+        mttr_s=group["mttr_s"],
+    )
