@@ -1,4 +1,4 @@
-"""What a stage and a run did: the same objects are logged, stored and printed."""
+"""The figures of stages, batches and runs. The same objects are logged, stored and printed."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class RunStatus(StrEnum):
 
 @dataclass(slots=True, kw_only=True)
 class StageResult:
-    """What one stage did with what it was given: `read == written + skipped + failed`, always."""
+    """What one stage did with the cases that it read: `read == written + skipped + failed`, always."""
 
     read: int = 0
     written: int = 0
@@ -100,10 +100,10 @@ class BatchResult:
     updated: int = 0
     unchanged: int = 0
     superseded: int = 0
-    """Newer content came by while this batch was under way, or the case went: somebody else's work now."""
+    """The case changed or was deleted while this batch was under way; a later batch works on it."""
     failed: int = 0
     retries: int = 0
-    """Cases that had failed before: what becomes of them says nothing new about the pipeline."""
+    """Cases that had failed before. The failure rate leaves them out."""
     blamed: int = 0
     """Cases that failed for the first time, and not because a dependency was down."""
     embedded: int = 0
@@ -134,7 +134,7 @@ class BatchResult:
 
     @property
     def met_no_index(self) -> bool:
-        """The index was away for every case that came so far, and some did."""
+        """Whether cases came as far as the index and every one of them found it away."""
         lost = sum(n for t, n in self.failures.items() if t in INDEX_OUTAGES)
         return bool(lost) and not self.created and not self.updated
 

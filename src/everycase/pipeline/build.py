@@ -1,4 +1,4 @@
-"""The worker function of a build: cases through the stages into an index beside the served one."""
+"""The worker function of a build: brings cases through the stages into an index beside the served one."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Builder:
     index: VectorIndex
 
     def build(self, run_id: UUID, ids: Sequence[str]) -> BatchResult:
-        """Make these cases in the index. Raises only when PostgreSQL cannot be used."""
+        """Write the objects of these cases to the index. Raises only when a dependency cannot be used."""
         with self.world.pool.connection() as conn, locks.at_work(conn, locks.BUILD):
             return one_by_one(lambda some: self._batch(run_id, some), ids, given_up)
 
@@ -82,7 +82,7 @@ class Builder:
 
 
 def given_up(ids: Sequence[str], error: Exception | None) -> BatchResult:  # noqa: ARG001 - of whatever kind
-    """Cases that could not be worked on at all: they are left out, and the build says so."""
+    """Count the cases of a batch that no worker survived as failed; the build lacks them and reports it."""
     result = BatchResult()
     for _ in ids:
         _blame(result, ErrorType.UNEXPECTED_ERROR)

@@ -1,7 +1,8 @@
-"""Where batches run: any `concurrent.futures.Executor`, and nobody else knows which.
+"""Runs batches on any `concurrent.futures.Executor`; the only module that knows which one.
 
 The unit of work is a picklable function of a batch of ids, so threads, processes and a cluster are the
-same code. A worker that dies takes nothing with it: its batches run again, suspects one at a time.
+same code. When a worker process dies, the batches that were under way run again, one at a time, so that
+the one that kills its worker is found.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ R = TypeVar("R")
 
 TRIES = 3
 STALL_S = 900.0
-"""No batch finished for so long: the run gives up (contract §10, the stall limit)."""
+"""A run gives up when no batch has finished for so many seconds (contract §10, the stall limit)."""
 
 
 class Stalled(EverycaseError):
@@ -37,7 +38,7 @@ class WorkerLost(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome(Generic[B, R]):
-    """One batch and what came of it: a value, or the error that its function raised."""
+    """One batch with the value that its function returned, or the error that it raised."""
 
     batch: B
     value: R | None = None
@@ -181,7 +182,7 @@ class _Run(Generic[B, R]):
             return Outcome(batch=batch, error=e)
 
     def _replace_workers(self) -> None:
-        """Fresh workers; whatever was under way is suspect and goes one at a time."""
+        """Start new workers. Any batch that was under way may have killed the old ones: run one at a time."""
         self._suspects.extend((b, n + 1) for b, n in self._live.values())
         self._live.clear()
         self._executor.shutdown(wait=False, cancel_futures=True)

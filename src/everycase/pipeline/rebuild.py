@@ -1,4 +1,4 @@
-"""Blue/green: the index is built anew beside the served one, compared, and served in one step (contract §8).
+"""Blue/green: build the index beside the served one, compare the two, and switch in one step (contract §8).
 
 The served one stays as it is meanwhile, and takes what a sync brings. A build that was killed or has
 become old is finished by the next one: it looks at what the collection holds and makes what is missing.
@@ -53,7 +53,7 @@ class BuildReport:
     compared: int = 0
     """Objects that were read back and probed."""
     unlike: int = 0
-    """Those of them that were not as they were written, or that their own vector did not find: removed."""
+    """Compared objects that differ from what was written or that their own vector does not find; removed."""
     objections: Sequence[str] = ()
     """Why it is not served although it is whole: searches find less in it."""
     is_served: bool = False
@@ -115,7 +115,7 @@ class BuildReport:
 
 @dataclass(frozen=True, kw_only=True)
 class Rebuild:
-    """Builds beside what is served.
+    """Builds an index beside the served one, and switches to it.
 
     `work`: `Builder.build` for a collection and a run, in a form that the engine may hand to other processes.
     """
@@ -241,7 +241,7 @@ class _BuildJob:
         )
 
     def look(self) -> Listing:
-        """What the collection holds now, by its own word."""
+        """List the collection; count its objects and the served cases that it lacks."""
         index = self.collections.open(self.collection)
         listing = Listing(self.run.conn, index.manifest())
         self.count, self.lacking = index.count(), listing.lacking()
@@ -259,7 +259,7 @@ class _BuildJob:
             self.compared, self.unlike = self.compared + len(ids), self.unlike + len(bad)
 
     def serve(self, listing: Listing) -> None:
-        """In one transaction with the books: killed in the middle, the next switch does the same."""
+        """Serve the collection and close the build in one transaction: a killed switch can be repeated."""
         conn = self.run.conn
         with conn.transaction():
             self.adopted = listing.adopt()

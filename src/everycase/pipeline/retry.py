@@ -1,4 +1,4 @@
-"""A person's word: try these failures again, now, with the cases' current content (contract §12, §15)."""
+"""Retry: a person has failures tried again now, with the cases' current content (contract §12, §15)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ from everycase.store.failures import Rearmed
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """Which open failures: by failure id, record id or case number (`key`), by type, by stage; none: all."""
+    """Which open failures to try: by failure id, record id or case number (`key`), by type, by stage.
+
+    Without any of these: all of them.
+    """
 
     key: str | None = None
     records: Sequence[str] = ()
@@ -144,7 +147,7 @@ class _RetryJob:
         self.crew.work_off(run, source=self.source.kind, only=only)
 
     def _read_again(self) -> None:
-        """Failures of rows and of missing parents are tried where they arose: at the source."""
+        """Read the source again where failures arose there: rows that could not be read, missing parents."""
         conn, source, processor = self.run.conn, self.source, self.crew.processor
         doubtful = {f.source_object for f in self.chosen if f.stage is FailureStage.EXTRACTION}
         waiting = any(f.error_type is ErrorType.MISSING_CHILD_DATA for f in self.chosen)

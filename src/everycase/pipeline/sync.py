@@ -1,4 +1,4 @@
-"""Sync: extract, plan, then every case that is due through the stages, batch by batch."""
+"""Sync: read the source into staging, then bring every case that is due through the stages."""
 
 from __future__ import annotations
 
@@ -209,7 +209,7 @@ class _SyncJob:
         )
 
     def _index_count(self) -> int | None:
-        """What was loaded is recorded whether the index can still count it or not."""
+        """How many objects the index holds; None where it does not answer, which is no error of the sync."""
         try:
             return self.crew.processor.index.count()
         except LoadFailure:

@@ -1,7 +1,4 @@
-"""Cases that are due, through the worker function, batch by batch; and those that are gone, out.
-
-What sync and reconciliation have in common.
-"""
+"""What every run does with cases: bring those that are due through the stages, remove those that are gone."""
 
 from __future__ import annotations
 
@@ -28,18 +25,18 @@ from everycase.store import lineage, state
 log = structlog.get_logger()
 
 MOST_WITHOUT_INDEX = 3
-"""Batches in a row that have waited for an index in vain; the others need not."""
+"""After so many batches in a row that met no index, the run leaves the rest to the next one."""
 
 CHARACTERS_A_CASE = 4000
-"""Of a composite text, about; for the price of a batch before one has been paid for."""
+"""The usual length of a composite text. It prices a batch before the first one has been paid for."""
 
 Work = Callable[[Sequence[str]], BatchResult]
 GiveUp = Callable[[Sequence[str], Exception | None], BatchResult]
-"""What becomes of cases that could not be worked on at all."""
+"""Called with a batch that no worker survived; returns what to count for its cases."""
 
 
 class Progress(Protocol):
-    """Told how far a run is; counts only."""
+    """Shows how far a run is. It is given counts only."""
 
     def rows(self, source_object: str, count: int, expected: int | None) -> None: ...
 

@@ -1,4 +1,4 @@
-"""The alerts of a run: what stands, what is worth a message, and what each channel really took."""
+"""Sends the alerts of a run to each channel, and remembers what each channel took."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Alerts: what the rules say now, and when that is worth a message (contract §13). Pure: no I/O, no clock.
+"""Evaluates the alert rules and decides which messages to send (contract §13). Pure: no I/O, no clock.
 
 Everything said here is made of rule names, counts and shares, so that it may leave the house.
 """
@@ -25,7 +25,7 @@ _ROUNDING = 1e-9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """A rule that could be measured now."""
+    """A rule with its measured value and its limit."""
 
     rule: Rule
     value: float
@@ -81,7 +81,7 @@ class Notice:
     kind: NoticeKind
     rule: str
     severity: Severity | None
-    """None: good news."""
+    """None for good news."""
     value: float
     """How bad it is, as `Standing.value`."""
     sentence: str
@@ -143,7 +143,7 @@ def heartbeat(
     *,
     is_clean: bool,
 ) -> Notice | None:
-    """A sign of life after a fully clean run when there is nothing else to say: silence is an alarm too."""
+    """The message after a fully clean run that has no other message: its absence is an alarm."""
     stands = any(r.name in standing for r in RULES) or any(r.is_over for r in readings)
     if not is_clean or stands or notices:
         return None
@@ -197,7 +197,7 @@ def _alert(reading: Reading, kind: NoticeKind | None) -> Alert:
 
 
 def _unmeasured(rule: Rule, standing: Standing, thresholds: Thresholds) -> Alert:
-    """An alert that stands by what was last measured; the limit may have been set anew since."""
+    """An alert without a measurement in this run: it stands by its last value, against the limit of today."""
     value, limit = round(rule.badness(standing.value), 9), rule.limit(thresholds)
     return Alert(
         rule=rule.name,

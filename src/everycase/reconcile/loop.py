@@ -1,7 +1,7 @@
-"""Reconciliation: what is in the index is what the source says, and where it is not, it is made so.
+"""Reconciliation: compare source, staging, lineage and index, and repair what differs (contract §12).
 
-It looks at what is, never at what happened; so it needs no history, may be killed at any instant, and
-the next run does what is left (contract §12).
+It compares states and needs no history, so it may be killed at any instant: the next run finds what is
+left and repairs it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from everycase.store.db import Connection
 from everycase.store.gaps import GapTables, Outcome
 
 _FOLLOW_UPS = 3
-"""How often a run mends what its own repairs have put out of reach; then it is the next run's."""
+"""How often a run repairs objects that its own repairs have made unsearchable; the next run does the rest."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +45,7 @@ class Reconciliation:
     thresholds: Thresholds
     retention: Retention
     sample: int
-    """Objects of those that nobody has touched that a thorough run reads back and probes."""
+    """How many untouched objects a thorough run reads back and probes."""
 
     def run(self, run_id: UUID, order: ReconcileOrder) -> Report:
         """The five steps. Raises as `Shell.carry_out` does."""
@@ -203,7 +203,7 @@ class _ReconcileJob:
         self.crew.ending.check()
 
     def _check_again(self, finder: Finder) -> None:
-        """A second look at all that was touched says what is true now."""
+        """The post-check: look again at everything that was touched, and keep the gaps that are left."""
         assert self.plan
         if self.order.dry_run or (self.plan.is_nothing and not self.found.tally):
             self.after = self.found.tally
@@ -211,7 +211,7 @@ class _ReconcileJob:
             self.after = finder.find_again(self.sweeps, self.run.run_id, sets=self.found.has_sets)
 
     def _follow_up(self, finder: Finder) -> None:
-        """Mending a damaged graph can put others out of reach: they are mended too (decision 9)."""
+        """Repair objects that the repair of a damaged graph has made unsearchable (decision 9)."""
         rounds = 0
         while self.after.get(GapKind.UNSEARCHABLE) and not self.order.dry_run:
             self.tables.carry_over(GapKind.UNSEARCHABLE)

@@ -1,4 +1,4 @@
-"""Step 5: what was found, what was done, and what is true now. Pure: values in, a report out.
+"""Step 5, the report: the gaps, what was done about them, and the state at the end. Pure.
 
 `as_dict` is what is kept with the run and printed with --json: its keys are those of contract §15, and
 more. It holds ids of no case: counts, kinds, shares and sentences only.
@@ -44,7 +44,7 @@ class Report:
     withheld: Mapping[str, int] = field(default_factory=dict)
     recovered: Mapping[str, int] = field(default_factory=dict)
     open_before: int = 0
-    """Failures that were open when the run began, but for those that are merely noted."""
+    """Failures that waited for a retry or a person when the run began."""
     due_failures: int = 0
     still_failed: Mapping[str, int] = field(default_factory=dict)
     patterns: Sequence[Pattern] = ()
@@ -98,7 +98,7 @@ class Report:
 
     @property
     def is_fully_clean(self) -> bool:
-        """And nothing had to be done."""
+        """The run is clean, and it found no gap and had nothing to recover."""
         return self.is_clean and not self.gaps and not self.recovered
 
     @property
@@ -216,7 +216,7 @@ def _pattern(p: Pattern, now: datetime) -> dict[str, Any]:
 
 
 def pattern_of(group: Mapping[str, Any]) -> Pattern:
-    """The pattern of a group of failures, as `store.failures.group_failures` gives it."""
+    """The pattern of a group of failures, as `store.failures` gives it."""
     return Pattern(
         stage=FailureStage(group["stage"]),
         error_type=ErrorType(group["error_type"]),

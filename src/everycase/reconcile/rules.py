@@ -15,10 +15,10 @@ from everycase.domain.thresholds import Severity, Thresholds
 
 
 class Measure(StrEnum):
-    """What a rule's numbers are."""
+    """The kind of number that a rule measures."""
 
     COVERAGE = "coverage"
-    """A share that must not be low; how bad it is, is what lacks."""
+    """A share that must not be low. How bad it is: 1 minus the share."""
     RATE = "rate"
     COUNT = "count"
 
@@ -45,7 +45,7 @@ class Rule:
         return value < limit if self.measure is Measure.COVERAGE else value > limit
 
     def badness(self, value: float) -> float:
-        """A number that grows as things get worse, so that "worse by half" has a sense. Its own inverse."""
+        """The value as a number that grows as things get worse; applied twice it gives the value back."""
         return 1 - value if self.measure is Measure.COVERAGE else value
 
     def say(self, value: float, limit: float) -> str:
@@ -63,7 +63,7 @@ class Rule:
 
 
 def _percent(share: float, limit: float) -> str:
-    """With as few decimals as tell it from the limit: 69.6 % is not "70 %, below 70 %"."""
+    """The share in percent, with enough decimals to differ from the limit: never "70 %, below 70 %"."""
     if share == limit:
         return f"{100 * share:.6g} %"
     decimals = next((d for d in range(4) if round(100 * share, d) != round(100 * limit, d)), 4)
@@ -87,7 +87,7 @@ def _coverage(
 def _rate(
     bad: Callable[[Facts], int | None], tried: Callable[[Facts], int | None]
 ) -> Callable[[Facts, Thresholds], float | None]:
-    """A rate is evidence from `least_cases` tries on; none bad of any tries is evidence that it is over."""
+    """The rate of a rule: None below `least_cases` tries, except that 0 bad tries of any number is a 0."""
 
     def value(facts: Facts, thresholds: Thresholds) -> float | None:
         part, whole = bad(facts), tried(facts)
