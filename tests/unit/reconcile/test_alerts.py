@@ -52,6 +52,7 @@ TABLE = [
     ("embedding_timeouts", "high", Facts(embed_tried=100, timeouts=5), Facts(embed_tried=100, timeouts=6)),
     ("load_failures", "critical", Facts(load_tried=100, load_failed=5), Facts(load_tried=100, load_failed=6)),
     ("missing_cases", "high", Facts(missing=100), Facts(missing=101)),
+    ("redaction_residues", "high", Facts(residues=0), Facts(residues=1)),
     ("manual_review", "high", Facts(manual_review=0), Facts(manual_review=1)),
     ("outage", "critical", Facts(attempted=100, outages=10), Facts(tried=1, attempted=1, outages=1)),
     ("pipeline_stopped", "critical", Facts(stop_reason=""), Facts(stop_reason="too many cases failed")),
