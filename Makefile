@@ -7,7 +7,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	if $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' >/dev/null 2>&1; then echo $$p; break; fi; done)
 PIP_QUIET := --quiet --disable-pip-version-check --no-input
 
-.PHONY: salesforce-demo help setup run test test-fast check bench eval-search soak weaviate clean screenshots
+.PHONY: salesforce-demo help setup run test test-fast check bench eval-search eval-redaction soak weaviate clean screenshots
 
 help: ## What there is to make
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -42,6 +42,9 @@ eval-search: setup ## How well searches find, beside BM25; writes the figures in
 
 bench: setup ## The benchmarks, as tables
 	@$(BIN)/python -m benchmarks
+
+eval-redaction: setup ## Figures of redaction, into docs/redaction.md
+	@$(BIN)/python -m benchmarks.redaction_eval
 
 SEEDS ?= 200
 soak: setup ## Break a world by seed, kill processes, heal, judge: SEEDS=200 FROM=1

@@ -19,10 +19,11 @@ from ahocorasick_rs import AhoCorasick, Implementation, MatchKind
 
 from everycase.domain.cases import JoinedCase
 from everycase.domain.catalogue import Catalogue, IdentityKind
-from everycase.redaction.forms import Form, Rule, forms_of
+from everycase.redaction.forms import forms_of
 from everycase.redaction.ownphones import OwnPhones
 from everycase.redaction.shadow import Shadow
 from everycase.redaction.spans import Label, Span
+from everycase.redaction.terms import Form, Rule
 from everycase.redaction.words import words
 
 _INSIDE = 5

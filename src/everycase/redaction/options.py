@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Protocol
 
 from everycase.domain.errors import WrongUse
-from everycase.redaction.forms import Form, Rule, folded
 from everycase.redaction.spans import Label
+from everycase.redaction.terms import Form, Rule, folded
 
 
 class Keep(StrEnum):

@@ -126,13 +126,15 @@ def _decoded(text: str, pattern: re.Pattern[str], sign: str) -> Iterator[Edit]:
 
 # ── the folded shadow: letters without case and accents ─────────────────────────────────────────
 
-_SPACES = re.compile(r" {2,}(?=\w)")
+_SPACES = re.compile(" {2,}")
 
 
 def _joins(low: str, m: re.Match[str]) -> bool:
     """Whether a name may stand on both sides of a run of blanks; between the columns of a log none does."""
-    before, after = low[m.start() - 1 : m.start()], low[m.end()]
-    return before.isalpha() or (after.isalpha() and (before.isdigit() or before in (",", ".", ":")))
+    before, after = low[m.start() - 1 : m.start()], low[m.end() : m.end() + 1]
+    return (before.isalpha() and after.isalnum()) or (
+        after.isalpha() and (before.isdigit() or before in (",", ".", ":"))
+    )
 
 
 _ASCII_SPACES = "\t\n\r\x0b\x0c"

@@ -7,6 +7,7 @@ speaks for a version, they are an address.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from everycase.redaction.words import words
 
@@ -39,9 +40,14 @@ _LARGE = 100
 
 def is_version(text: str, start: int, end: int) -> bool:
     """Whether the four numbers at `[start, end)` are a version."""
-    parts = text[start:end].split(".")
+    return _is_version(text[max(0, start - _AROUND) : start], text[start:end], text[end : end + _AROUND])
+
+
+@lru_cache(maxsize=4096)
+def _is_version(before: str, quad: str, after: str) -> bool:
+    """Asked twice of each place, and again and again of lines of a log."""
+    parts = quad.split(".")
     octets = [int(p) for p in parts]
-    before, after = text[max(0, start - _AROUND) : start], text[end : end + _AROUND]
     if _is_private(octets) or _PORT.match(after):
         return False
     if any(len(p) == 2 and p[0] == "0" for p in parts):

@@ -25,6 +25,17 @@ from everycase.redaction.mails import clean_body
         ("From: the start this line is text.", "From: the start this line is text."),
         ("-- \nonly this", "-- \nonly this"),
         ("On the other hand, he wrote", "On the other hand, he wrote"),
+        (
+            "New.\n\nOn Mon, Nov 4, 2024 A wrote:\n> old\n\nAnswer.\n\n> old\nMore.",
+            "New.\n\n\nAnswer.\n\nMore.",
+        ),
+        ("New.\n\nAm 04.11.2024 um 08:00 schrieb A B <a@x.example>:\n> old\nAnswer.", "New.\n\nAnswer."),
+        ("New.\n\nB C\n11/04/2024 08:00 AM\nTo: D E/X/Y@Z\ncc: \nSubject: F\n\nold", "New."),
+        ("New.\n\nOn Mon A <a@x.example> wrote:\n\nold without signs", "New."),
+        ("New.\n\nadA", "New."),
+        ("New.\n\nBest,\nKonrad", "New.\n\nBest,\nKonrad"),
+        ("New.\n\nBest,\nKonrad\nPhone: +1 212 555 0143", "New."),
+        ("New.\n\nB Smith\nSystems Engineer\nb@x.example", "New."),
     ],
 )
 def test_what_is_kept(body: str, kept: str) -> None:
