@@ -9,10 +9,12 @@ PIP_QUIET := --quiet --disable-pip-version-check --no-input
 
 .PHONY: salesforce-demo help setup run test test-fast check bench eval-search eval-redaction soak weaviate clean screenshots
 
-help: ## What there is to make
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
+##@ Use
+help: ## Show this list
+	@awk 'BEGIN { FS = ":.*## " } /^##@ / { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-setup: $(VENV)/.ready ## Everything that is needed, in .venv
+setup: $(VENV)/.ready ## Install everything that is needed into .venv
 
 $(VENV)/.ready: requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "everycase needs Python 3.11, 3.12 or 3.13 on the PATH (or PYTHON=/path/to/python3.12 make setup)." >&2; exit 2; }
@@ -22,25 +24,27 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install $(PIP_QUIET) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-run: setup ## The main job: sync, then reconcile, on the embedded default
+run: setup ## Sync, then reconcile, on the embedded default
 	@$(BIN)/everycase run
 
-test: setup check ## Lint, types, layers, tests
+##@ Check
+test: setup check ## All of check, then all tests
 	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
-test-fast: setup ## The tests without the slow ones
+test-fast: setup ## All tests but the slow ones
 	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile -m "not slow"
 
-check: setup
+check: setup ## ruff, mypy --strict, import contracts: what runs before each commit
 	@$(BIN)/ruff check --quiet src tests benchmarks
 	@$(BIN)/ruff format --check --quiet src tests benchmarks
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-eval-search: setup ## How well searches find, beside BM25; writes the figures into docs/search.md
+##@ Measure
+eval-search: setup ## Measure how well searches find, beside BM25, into docs/search.md
 	@$(BIN)/python -m benchmarks.search_eval
 
-bench: setup ## The benchmarks, as tables
+bench: setup ## Run the benchmarks, as tables
 	@$(BIN)/python -m benchmarks
 
 eval-redaction: setup ## Figures of redaction, into docs/redaction.md
@@ -50,12 +54,13 @@ SEEDS ?= 200
 soak: setup ## Break a world by seed, kill processes, heal, judge: SEEDS=200 FROM=1
 	@$(BIN)/python -m tests.soak --seeds $(SEEDS) --from $(or $(FROM),1)
 
-salesforce-demo: setup ## A Salesforce organisation on loopback that changes while one watches, without an account
+##@ Help the tests
+salesforce-demo: setup ## Serve a Salesforce organisation on loopback that changes while you watch
 	@$(BIN)/python -m tests.support.salesforce $(ARGS)
 
 # The server of the tests, built from its source by the ordinary Go client: four minutes, once.
 WEAVIATE_VERSION := v1.39.0
-weaviate: .tools/weaviate-server ## A Weaviate server for the tests, in .tools (needs Go)
+weaviate: .tools/weaviate-server ## Build a Weaviate server for the tests into .tools (needs Go)
 
 .tools/weaviate-server:
 	@command -v go >/dev/null || { echo "building Weaviate needs Go on the PATH; or put a weaviate-server there, or set EVERYCASE_TEST_WEAVIATE_URL." >&2; exit 2; }
@@ -66,5 +71,5 @@ weaviate: .tools/weaviate-server ## A Weaviate server for the tests, in .tools (
 clean: ## Remove what setup and tests made (not your data in .everycase)
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
-screenshots: setup ## Pictures of each page, into docs/pictures (needs Chromium)
+screenshots: setup ## Take a picture of each page into docs/pictures (needs Chromium)
 	@$(BIN)/python -m tests.web.screenshots

@@ -13,7 +13,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from tests.support.exports import case, write_export
-from tests.support.shell import Shell
+from tests.support.shell import Prompt, Shell
 from tests.support.world import World
 
 
@@ -125,3 +125,17 @@ def test_pgvector_may_live_in_a_schema_of_its_own(
     shell = Shell(World(empty_database_url, tmp_path), source)
     assert shell.json("run")["status"] == "completed"
     assert shell.json("search", "Lüfter")["hits"]
+
+
+def test_the_sample_has_a_database_of_its_own(short_path: Path, source: Path) -> None:
+    """The first steps of the README, on one home: first the sample, then one's own cases."""
+    home = short_path / "h"
+    sample, own = (Prompt(World("embedded", home), s, sample_cases=3) for s in ("sample", source))
+    try:
+        assert sample("run").returncode == 0
+        assert (own("status").returncode, own.json("plan")["create"]) == (2, 2)
+        assert own.json("sync")["created"] == 2
+        assert sample.json("status")["counts"]["index"] == 3
+        assert own.json("status")["counts"]["index"] == 2
+    finally:
+        own("stop")

@@ -104,7 +104,8 @@ class App:
     def place(self) -> Place:
         """The database and the data directory, as far as `access` may create them."""
         url = self.settings.database_url.get_secret_value()
-        return open_place(url, self.settings.home, self.access, self._open)
+        is_sample = self.settings.source == "sample"
+        return open_place(url, self.settings.home, self.access, self._open, is_sample=is_sample)
 
     @property
     def dsn(self) -> str:

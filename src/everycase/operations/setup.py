@@ -41,7 +41,7 @@ def stop_server(settings: Settings) -> bool:
     """
     if settings.database_url.get_secret_value() != "embedded":
         raise WrongUse("EVERYCASE_DATABASE_URL names a server of your own: stop that where it runs")
-    if dsn := embedded.address_if_up(settings.home):
+    for dsn in embedded.addresses_if_up(settings.home):
         with db.connect(dsn) as conn:
             if locks.is_anybody_at_work(conn):
                 raise AnotherRunAtWork(

@@ -28,6 +28,9 @@ _UNTAKEN = '",$`\\'
 """Characters that pg_ctl hands to a shell inside double quotes, or that separate hosts in an address."""
 
 DATABASE = "everycase"
+SAMPLE_DATABASE = "everycase_sample"
+"""The generated sample has a database of its own, so that its cases never mix with real ones."""
+
 _START_ATTEMPTS = 30
 _LOCK_WAIT_S = 300.0
 _SETTINGS = {
@@ -97,16 +100,32 @@ def _bring_up(data: Path) -> None:
     unfinished.unlink(missing_ok=True)
 
 
-def address_if_up(home: Path) -> str | None:
-    """The DSN of the server under `home` if it answers; None otherwise. Starts nothing."""
+def addresses_if_up(home: Path) -> list[str]:
+    """The DSNs of the databases on the server under `home` if it answers. Starts nothing."""
     dsn = _dsn(_data_directory(home))
-    return dsn if _answers(dsn) else None
+    if not _answers(dsn):
+        return []
+    sample = sample_database(home, create=False)
+    return [dsn, sample] if sample else [dsn]
 
 
 def exists(home: Path) -> bool:
     """Whether a server was ever completely created under `home`."""
     data = _data_directory(home)
     return (data / "PG_VERSION").exists() and not _unfinished(data).exists()
+
+
+def sample_database(home: Path, *, create: bool) -> str | None:
+    """The DSN of the sample's database on the server under `home`, which is up; None where there is none."""
+    data = _data_directory(home)
+    with FileLock(data.parent / ".pg.lock", timeout=_LOCK_WAIT_S), db.connect(_dsn(data, "postgres")) as conn:
+        if not conn.execute("select from pg_database where datname = %s", (SAMPLE_DATABASE,)).rowcount:
+            if not create:
+                return None
+            conn.execute(
+                psycopg.sql.SQL("create database {}").format(psycopg.sql.Identifier(SAMPLE_DATABASE))
+            )
+    return _dsn(data, SAMPLE_DATABASE)
 
 
 def stop(home: Path) -> bool:

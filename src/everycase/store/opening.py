@@ -52,27 +52,34 @@ class Place:
             )
 
 
-def open_place(url: str, home: Path, access: Access, until: ExitStack) -> Place:
+def open_place(url: str, home: Path, access: Access, until: ExitStack, *, is_sample: bool = False) -> Place:
     """The database at `url`, or the embedded one under `home`, started if it is not up.
 
-    What is made for a rehearsal is removed when `until` closes. Raises `WrongUse` for a reader where
-    nothing is.
+    `is_sample`: the source is the generated sample, which has an embedded database of its own. What is made
+    for a rehearsal is removed when `until` closes. Raises `WrongUse` for a reader where nothing is.
     """
-    is_missing = url == EMBEDDED and not embedded.exists(home)
-    if access is Access.READ and is_missing:
+    dsn = _find(url, home, is_sample=is_sample, create=access is Access.WRITE)
+    if dsn is None and access is Access.READ:
         raise WrongUse(
             f"there is no everycase in {home}: `everycase run` creates one; or EVERYCASE_HOME names the "
             "wrong folder"
         )
-    if access is Access.REHEARSE and (is_missing or migrate.current(_dsn(url, home)) is None):
+    if access is Access.REHEARSE and (dsn is None or migrate.current(dsn) is None):
         scratch = _scratch(until)
         kept = home if home.exists() else scratch
         return Place(dsn=embedded.start(scratch), home=kept, access=access, is_scratch=True)
-    return Place(dsn=_dsn(url, home), home=home, access=access)
+    assert dsn is not None
+    return Place(dsn=dsn, home=home, access=access)
 
 
-def _dsn(url: str, home: Path) -> str:
-    return embedded.start(home) if url == EMBEDDED else url
+def _find(url: str, home: Path, *, is_sample: bool, create: bool) -> str | None:
+    """The database's address; None where it is an embedded one that is not there and may not be created."""
+    if url != EMBEDDED:
+        return url
+    if not create and not embedded.exists(home):
+        return None
+    dsn = embedded.start(home)
+    return embedded.sample_database(home, create=create) if is_sample else dsn
 
 
 def _scratch(until: ExitStack) -> Path:

@@ -45,6 +45,14 @@ class Deadlines:
     query: timedelta = timedelta(seconds=30)
     insert: timedelta = timedelta(seconds=60)
 
+    def as_timeout(self) -> Timeout:
+        """As the client takes them."""
+        return Timeout(
+            init=self.connect.total_seconds(),
+            query=self.query.total_seconds(),
+            insert=self.insert.total_seconds(),
+        )
+
 
 class Connection:
     """One client for all threads of a process. Hand it to no other process."""
@@ -122,15 +130,8 @@ def connect(
         grpc_port=grpc_port,
         grpc_secure=is_secure,
     )
-    given = deadlines or Deadlines()
-    config = AdditionalConfig(
-        timeout=Timeout(
-            init=given.connect.total_seconds(),
-            query=given.query.total_seconds(),
-            insert=given.insert.total_seconds(),
-        ),
-        grpc_config=GrpcConfig(channel_options=_CHANNEL),
-    )
+    timeout = (deadlines or Deadlines()).as_timeout()
+    config = AdditionalConfig(timeout=timeout, grpc_config=GrpcConfig(channel_options=_CHANNEL))
     address = f"{host}:{port}"
 
     def make() -> WeaviateClient:
