@@ -42,6 +42,9 @@ _CODES = ("error_codes", "product_number", "case_number")
 _FEW = 1000
 """A word that the lexicon lacks is counted up to here."""
 
+MOST_COUNTED = 40
+"""So many words of a query are counted; further ones of a long query are as rare as those are on average."""
+
 SETTINGS = """
 set local hnsw.ef_search = {effort};
 set local hnsw.iterative_scan = strict_order;
@@ -182,19 +185,27 @@ class EmbeddedLists:
         return found
 
     def _weigh(self, words: Sequence[Word], expression: str, depth: int) -> dict[UUID, float]:
-        given = {"query": query_weights(words, self._lexicon.size), "telling": expression, "limit": depth}
+        query = query_weights(words, self._lexicon.size)
+        most = 2 * max(MOST_CANDIDATES, depth)
+        given = {"query": query, "telling": expression, "most": most, "limit": depth}
         return {i: score for i, score in self._run("lexical", given) if score > 0}
 
     def _words(self, text: str) -> list[Word]:
         rows = self._conn.execute(SQL["words"], {"text": plain(text[:LONGEST_QUERY])}).fetchall()[:MOST_WORDS]
         known, size = self._lexicon.shares, self._lexicon.size
-        unknown = {quoted(lexeme): lexeme for lexeme, _, _ in rows if lexeme not in known}
-        counted = self._conn.execute(SQL["occurrences"], {"terms": list(unknown), "most": _FEW})
-        cases = {unknown[term]: float(n) for term, n in counted}
+        cases = self._count([lexeme for lexeme, _, _ in rows if lexeme not in known])
+        usual = sum(cases.values()) / len(cases) if cases else 0.0
         cases |= {lexeme: known[lexeme] * size for lexeme, _, _ in rows if lexeme in known}
         return [
-            Word(lexeme=lexeme, times=times, term=term, cases=cases[lexeme]) for lexeme, times, term in rows
+            Word(lexeme=lexeme, times=times, term=term, cases=cases.get(lexeme, usual))
+            for lexeme, times, term in rows
         ]
+
+    def _count(self, unknown: Sequence[str]) -> dict[str, float]:
+        """In how many cases words occur that the lexicon does not have."""
+        terms = {quoted(lexeme): lexeme for lexeme in unknown[:MOST_COUNTED]}
+        rows = self._conn.execute(SQL["occurrences"], {"terms": list(terms), "most": _FEW})
+        return {terms[term]: float(n) for term, n in rows}
 
     def by_identifiers(self, wanted: Sequence[str], depth: int) -> dict[UUID, Sequence[str]]:
         return dict(self._run("identified", {"identifiers": list(wanted), "limit": depth}))

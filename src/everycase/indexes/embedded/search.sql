@@ -67,11 +67,16 @@ select q.term, (select count(*) from (
 from unnest(%(terms)s::text[]) as q (term)
 
 -- lexical --
--- Cases with any of the telling words, by BM25 over all words of the query.
-select w.id, -(w.weights <#> %(query)s::sparsevec) as score
-from vector_index.case_words w {joined}
-where w.lexemes @@ %(telling)s::tsquery {conditions}
-order by w.weights <#> %(query)s::sparsevec, w.id
+-- Cases with any of the telling words, by BM25 over all words of the query. Where more cases have them than
+-- was expected, some of these are weighed: words that nearly every case has tell nothing.
+select c.id, -(c.weights <#> %(query)s::sparsevec) as score
+from (
+  select w.id, w.weights
+  from vector_index.case_words w {joined}
+  where w.lexemes @@ %(telling)s::tsquery {conditions}
+  limit %(most)s
+) c
+order by c.weights <#> %(query)s::sparsevec, c.id
 limit %(limit)s
 
 -- identified --
