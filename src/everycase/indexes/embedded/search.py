@@ -29,8 +29,11 @@ from everycase.ports import Comparison, Condition
 
 SQL = read_blocks("everycase.indexes.embedded", "search.sql")
 
-MOST_CANDIDATES = 3000
+MOST_CANDIDATES = 8000
 """About how many cases are weighed by their words."""
+
+FILTERED_CANDIDATES = 50_000
+"""The same, where filters leave fewer cases than are asked for."""
 
 LONGEST_QUERY = 20_000
 """Characters of a query that are looked for as words."""
@@ -175,19 +178,18 @@ class EmbeddedLists:
 
     def by_words(self, text: str, depth: int) -> dict[UUID, float]:
         words = self._words(text)
-        expression = telling(words, self._lexicon.size, MOST_CANDIDATES)
-        if not expression:
-            return {}
-        found = self._weigh(words, expression, depth)
+        found = self._weigh(words, MOST_CANDIDATES, depth)
         if self._chosen.values and len(found) < depth:  # the filters left too few of them
-            every = " | ".join(quoted(w.lexeme) for w in words if w.cases)
-            found = self._weigh(words, every, depth)
+            found = self._weigh(words, FILTERED_CANDIDATES, depth)
         return found
 
-    def _weigh(self, words: Sequence[Word], expression: str, depth: int) -> dict[UUID, float]:
+    def _weigh(self, words: Sequence[Word], most: int, depth: int) -> dict[UUID, float]:
+        """The best of about `most` cases."""
+        expression = telling(words, self._lexicon.size, most)
+        if not expression:
+            return {}
         query = query_weights(words, self._lexicon.size)
-        most = 2 * max(MOST_CANDIDATES, depth)
-        given = {"query": query, "telling": expression, "most": most, "limit": depth}
+        given = {"query": query, "telling": expression, "most": 2 * max(most, depth), "limit": depth}
         return {i: score for i, score in self._run("lexical", given) if score > 0}
 
     def _words(self, text: str) -> list[Word]:
