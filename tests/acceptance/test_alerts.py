@@ -200,7 +200,7 @@ def test_missing_cases(desk: Desk) -> None:
 
 
 def test_a_run_that_compared_nothing_ends_no_alert_of_missing_cases(desk: Desk) -> None:
-    """An hourly run looks at counts alone where they agree."""
+    """An hourly run whose counts agree compares no object, so it does not end the alert."""
     desk.export(marked=110)
     desk.sync()
     desk.reconcile()
@@ -218,7 +218,7 @@ def test_a_run_that_compared_nothing_ends_no_alert_of_missing_cases(desk: Desk) 
 
 
 def test_an_outage_of_the_only_provider_is_told(desk: Desk) -> None:
-    """All cases wait for it, none has failed by itself; over when it answers."""
+    """When every case waits for the provider, an alert is sent; it ends when the provider answers."""
     desk.export()
     assert "outage started" in desk.sync(embedder=Down)
     assert desk.sync(embedder=Down) == []
@@ -244,14 +244,14 @@ def test_a_sync_that_ends_with_an_error_is_told(desk: Desk) -> None:
 
 
 def test_a_source_that_is_not_there_is_told(desk: Desk) -> None:
-    """Although the run could not even begin."""
+    """An alert is sent although the run could not begin."""
     with pytest.raises(EverycaseError):
         desk.sync()
     assert desk.messages() == ["sync_error started"]
 
 
 def test_a_stopped_pipeline_is_told_once_a_day(desk: Desk) -> None:
-    """By the runs that may not do anything, until a person lets it go on."""
+    """Runs that find the pipeline stopped repeat the alert after a day, until `resume`."""
     desk.export(blank=20)
     assert "pipeline_stopped started" in desk.sync()
     with pytest.raises(PipelineStopped):
@@ -297,7 +297,7 @@ def test_too_many_failures_and_a_person_who_is_waited_for(desk: Desk) -> None:
 
 
 def test_a_receiver_that_is_away_gets_the_alert_from_the_next_run(desk: Desk) -> None:
-    """And the report says that it was not delivered."""
+    """The report lists the alert as not delivered; the next run sends it."""
     desk.export(children=False)
     desk.receiver.status = 500
     desk.sync()

@@ -1,4 +1,4 @@
-"""Killed at any instant, the next sync finishes the work: nothing lost, nothing twice."""
+"""A run that is killed at any instant is finished by the next one: no case is lost or loaded twice."""
 
 from __future__ import annotations
 

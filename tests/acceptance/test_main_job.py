@@ -37,7 +37,7 @@ def export(folder: Path, *numbers: int, **changes: dict[int, dict[str, str]]) ->
 
 
 def test_a_first_sync_loads_everything_and_a_second_does_nothing(world: World, tmp_path: Path) -> None:
-    """Run twice, nothing changes, no API is called."""
+    """The second sync works on no case and calls no provider."""
     source = export(tmp_path / "x", *range(20))
     first = world.sync(source)
     assert (first.totals.created, first.totals.failed, first.is_clean) == (20, 0, True)
@@ -48,7 +48,7 @@ def test_a_first_sync_loads_everything_and_a_second_does_nothing(world: World, t
 
 
 def test_lineage_tells_the_journey_of_every_case(world: World, tmp_path: Path) -> None:
-    """Stages, times, joins, fields of 44, and the stamps that the index has."""
+    """Lineage holds stages, times, join counts and populated fields, and the same stamps as the index."""
     world.sync(export(tmp_path / "x", 1))
     (row,) = world.lineage().values()
     assert (row["current_stage"], row["status"]) == ("weaviate_loaded", "completed")
@@ -122,7 +122,7 @@ def test_mass_vanishing_waits_for_a_persons_word(world: World, tmp_path: Path) -
 
 
 def test_a_reparented_child_touches_both_cases(world: World, tmp_path: Path) -> None:
-    """The old one loses it, the new one has it."""
+    """Both cases are updated: the old one loses the child, the new one gets it."""
     one, two = case(1), case(2)
     comment = child("CaseComment", 1, one["Id"])
     world.sync(write_export(tmp_path / "x", Case=[one, two], CaseComment=[comment]))
@@ -134,14 +134,14 @@ def test_a_reparented_child_touches_both_cases(world: World, tmp_path: Path) -> 
 
 
 def test_a_new_case_number_leaves_no_object_behind(world: World, tmp_path: Path) -> None:
-    """The id of an object follows from the case number: the old one goes."""
+    """An object id is derived from the case number, so the object of the old number is deleted."""
     world.sync(write_export(tmp_path / "x", Case=[case(1)]))
     world.sync(write_export(tmp_path / "y", Case=[case(1, CaseNumber="99999999")]))
     assert [r["case_number"] for r in world.index()] == ["99999999"]
 
 
 def test_two_cases_of_one_number_are_not_one(world: World, tmp_path: Path) -> None:
-    """The younger waits in the inbox, and comes when the elder goes."""
+    """The younger case is an open failure, and is loaded when the elder is deleted."""
     twins = [case(1), case(2, CaseNumber="40000001", CreatedDate="2024-12-01 00:00:00")]
     report = world.sync(write_export(tmp_path / "x", Case=[*twins, case(3)]))
     assert (report.totals.created, report.totals.failed) == (2, 1)
@@ -153,7 +153,7 @@ def test_two_cases_of_one_number_are_not_one(world: World, tmp_path: Path) -> No
 
 
 def test_own_field_names_are_read_by_a_setting(world: World, tmp_path: Path) -> None:
-    """Another API name, no code touched."""
+    """EVERYCASE_FIELDS maps a catalogue field to another column."""
     source = write_export(tmp_path / "x", Case=[case(1, Root_Cause__c="A worn bearing.")])
     text = (source / "Case.csv").read_text()
     (source / "Case.csv").write_text(text.replace("Root_Cause__c", "RCA__c"))
@@ -172,7 +172,7 @@ def test_other_redaction_settings_redo_old_cases(world: World, tmp_path: Path) -
 
 
 def test_equal_texts_are_embedded_once(world: World, tmp_path: Path) -> None:
-    """The text hash knows them, in one batch and in the next."""
+    """A text whose hash is in the cache is not embedded again."""
     same = {"Subject": "The same", "Description": "The same words."}
     cases = [case(n, CaseNumber=f"{n:08d}", **same) for n in range(3)]
     report = world.sync(write_export(tmp_path / "x", Case=cases), batch_size=1, engine="inline")
@@ -185,7 +185,7 @@ def test_equal_texts_are_embedded_once(world: World, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("engine", ["inline", "threads:3", "processes:2"])
 def test_every_engine_gives_the_same_index(world: World, tmp_path: Path, engine: str) -> None:
-    """Threads and processes are the same code."""
+    """Inline, threads and processes load the same objects."""
     write_sample(tmp_path / "s", cases=40, seed=3)
     report = world.sync(tmp_path / "s", engine=engine, batch_size=7)
     assert (report.totals.created, report.totals.failed, report.index_count) == (40, 0, 40)

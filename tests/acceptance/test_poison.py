@@ -90,7 +90,7 @@ def test_one_poison_text_of_64_fails_alone_and_heals_when_its_cause_is_gone(
 
 
 def test_what_nobody_foresaw_takes_one_case_and_is_tried_twice_more(world: World, source: Path) -> None:
-    """UnexpectedError: the next run, twice; then a person."""
+    """An UnexpectedError is retried by two more runs; then its disposition is manual_review."""
     for attempt in (1, 2, 3):
         report, _ = sync_with(world, source, redactor=lambda app: Explodes(app.processor.redactor))
         assert report.totals.failed == 1, attempt
@@ -105,7 +105,7 @@ def test_what_nobody_foresaw_takes_one_case_and_is_tried_twice_more(world: World
 def test_an_index_that_comes_back_within_the_call_costs_nothing(
     world: World, source: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What was under way is written again; nothing is deleted, as this index writes whole or not at all."""
+    """The batch is written again, and nothing is deleted first: this index writes a batch whole or not."""
     monkeypatch.setattr(load, "FIRST_WAIT_S", 0.01)
     monkeypatch.setattr(load, "LONGEST_WAIT_S", 0.02)
     report, _ = sync_with(world, source, index=lambda app: Down(app.index, times=2))
@@ -115,7 +115,7 @@ def test_an_index_that_comes_back_within_the_call_costs_nothing(
 def test_an_index_that_stays_away_is_an_outage_and_the_next_run_embeds_nothing(
     world: World, source: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Not an attempt; the vectors are kept."""
+    """An outage counts as no attempt, and the cached vectors are loaded later."""
     monkeypatch.setattr(load, "FIRST_WAIT_S", 0.01)
     monkeypatch.setattr(load, "LONGEST_WAIT_S", 0.02)
     report, _ = sync_with(world, source, index=lambda app: Down(app.index, times=99))

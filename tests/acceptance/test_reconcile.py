@@ -93,7 +93,7 @@ def test_3334_real_cases_are_mended_as_the_issue_asks(world: World, shared_data:
 def test_a_lost_index_is_refilled_from_the_cache_and_a_lost_vector_is_embedded_again(
     world: World, source: Path
 ) -> None:
-    """Least work first: nothing is paid for that is kept."""
+    """Cached vectors are loaded without a provider call; only a lost vector is embedded again."""
     world.sync(source)
     world.do("delete from vector_index.support_case")
     refilled = world.reconcile(source)
@@ -130,7 +130,7 @@ def test_a_thorough_run_samples_what_nobody_has_touched(world: World, source: Pa
 
 
 def test_a_dry_run_finds_everything_and_writes_nothing(world: World, source: Path) -> None:
-    """Not a row of any table, and no run in the books."""
+    """A dry run reports every gap and changes no row of any table."""
     world.sync(source)
     damage = Damage(world)
     damage.lose(3)
@@ -194,7 +194,7 @@ def reconcile_with(world: World, source: Path, index, **given):
 
 
 def test_what_no_search_finds_is_deleted_and_inserted_again(world: World, source: Path) -> None:
-    """Ids and counts look perfect; only the probe sees it."""
+    """Ids and counts agree; only the probe finds that a search misses these objects."""
     world.sync(source)
     lost = {r["id"] for r in world.index()[:7]}
     kept: list[Blind] = []
@@ -209,7 +209,7 @@ def test_what_no_search_finds_is_deleted_and_inserted_again(world: World, source
 
 
 def test_an_index_that_breaks_off_its_listing_concludes_nothing(world: World, source: Path) -> None:
-    """One sentence, exit code 4; nothing was deleted or loaded."""
+    """The run ends with DependencyUnreachable, and the index is unchanged."""
     world.sync(source)
     before = world.index()
     with pytest.raises(DependencyUnreachable, match="nothing was concluded"):
@@ -268,7 +268,7 @@ def test_cases_that_are_gone_go_and_a_mass_of_them_waits_for_a_word(world: World
 
 @pytest.mark.parametrize("fault", ["empty", "cut", "absent"])
 def test_a_broken_export_deletes_nothing_and_says_so(world: World, source: Path, fault: str) -> None:
-    """Empty, cut short, or without an object."""
+    """A file that is empty, cut short or missing deletes nothing and leaves the run incomplete."""
     world.sync(source)
     file = source / "Case.csv"
     text = file.read_text(encoding="utf-8")
@@ -310,7 +310,7 @@ def test_lineage_that_staging_no_longer_backs_is_not_deleted_in_a_mass(world: Wo
 
 
 def test_a_mass_of_foreign_objects_waits_for_a_word(world: World, source: Path) -> None:
-    """An index that is mostly of cases we do not know is perhaps not ours."""
+    """Many foreign objects are removed only with --allow-deletes: the collection may be somebody else's."""
     world.sync(source)
     Damage(world).insert_foreign(20)
     found = world.reconcile(source)
@@ -399,7 +399,7 @@ def resume(world: World, source: Path) -> None:
 
 
 def test_ten_percent_and_small_runs_stop_nothing(world: World, tmp_path: Path) -> None:
-    """100 of 1,000, all of them first; 20 of 40."""
+    """A failure rate of exactly 10 % does not stop the pipeline."""
     blank = {"Subject": "", "Description": ""}
     rows = [case(n, **(blank if n < 100 else {})) for n in range(1000)]
     assert world.sync(write_export(tmp_path / "a", Case=rows)).status == "completed"
@@ -407,7 +407,7 @@ def test_ten_percent_and_small_runs_stop_nothing(world: World, tmp_path: Path) -
 
 
 def test_old_failures_that_are_tried_again_do_not_stop_the_pipeline(world: World, tmp_path: Path) -> None:
-    """Sixty that failed before and fail again say nothing new."""
+    """Sixty earlier failures that fail again do not count towards the threshold."""
     blank = {"Subject": "", "Description": ""}
     rows = [case(n, **(blank if n < 60 else {})) for n in range(700)]
     source = write_export(tmp_path / "a", Case=rows)

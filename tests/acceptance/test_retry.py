@@ -47,7 +47,7 @@ def open_ones(world: World) -> set[str]:
 
 
 def test_one_a_type_a_stage_or_all(world: World, source: Path) -> None:
-    """Each choice tries just what it names."""
+    """`retry` by id, type, stage or --all tries exactly those failures."""
     sync_choking(world, source)
     bad = {n: record_id("Case", n) for n in (3, 4, 5, 6)}
     assert open_ones(world) == set(bad.values())
@@ -72,7 +72,7 @@ def test_one_a_type_a_stage_or_all(world: World, source: Path) -> None:
 
 
 def test_current_content_is_used_not_the_payload(world: World, source: Path) -> None:
-    """The row was put right meanwhile; it is read again, without a sync before."""
+    """The row was corrected at the source; `retry` reads it again without a sync before."""
     rows = [case(0), {**case(1), "CreatedDate": "no date"}]
     write_export(source, Case=rows)
     world.sync(source, allow_deletes=10)
@@ -85,7 +85,7 @@ def test_current_content_is_used_not_the_payload(world: World, source: Path) -> 
 
 
 def test_a_parent_that_comes_is_joined(world: World, source: Path) -> None:
-    """A comment of a case that is not there yet; the failure names its method when it ends."""
+    """A comment whose case comes later is joined then, and its failure is resolved as re_joined."""
     write_export(source, Case=[case(0)], CaseComment=[child("CaseComment", 1, record_id("Case", 1))])
     world.sync(source, allow_deletes=10)
     assert [f["error_type"] for f in world.failures()] == ["MissingChildData"]

@@ -87,7 +87,7 @@ def test_3334_real_cases_are_loaded_and_mended(world: WeaviateWorld, shared_data
 
 
 def test_a_vanished_collection_is_refilled_from_the_cache(world: WeaviateWorld, source: Path) -> None:
-    """Alias and all."""
+    """Alias and collection are deleted: one reconciliation makes them again without a provider call."""
     world.sync(source)
     world.clear()
     found = world.reconcile(source)
@@ -263,7 +263,7 @@ def test_a_search_never_fails_while_the_index_is_rebuilt(world: WeaviateWorld) -
 def test_half_in_each_space_is_one_answer(
     world: WeaviateWorld, tmp_path: Path, primary: StandIn, fallback: StandIn
 ) -> None:
-    """Both spaces in it, fused; a filter holds in both."""
+    """One search returns hits of both spaces, and a filter holds for all of them."""
     rows = [case(i, Status="Open" if i % 2 else "Closed") for i in range(40)]
     given = {
         "embedders": ("chathpe", "nomic"),
@@ -285,7 +285,7 @@ def test_half_in_each_space_is_one_answer(
 
 
 def test_a_filter_holds_and_a_case_is_found_by_its_number(world: WeaviateWorld, tmp_path: Path) -> None:
-    """As in the embedded index."""
+    """A filter holds for every hit, and a search for a case number finds that case first."""
     rows = [case(i, Status="Open" if i % 2 else "Closed", Subject=f"Fan {i} is loud") for i in range(20)]
     source = write_export(tmp_path / "s", Case=rows)
     world.sync(source)

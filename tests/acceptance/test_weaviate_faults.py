@@ -1,4 +1,4 @@
-"""What a real Weaviate will not do on demand, ordered from a stand-in on its own gRPC service."""
+"""Faults of Weaviate that a real server does not show on demand, made by a proxy before its gRPC port."""
 
 from __future__ import annotations
 

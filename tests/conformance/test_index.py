@@ -70,7 +70,7 @@ def statuses(index: VectorIndex, objects: list[IndexObject]) -> list[UpsertStatu
 
 
 def test_what_is_written_is_read_back_whole(index: VectorIndex) -> None:
-    """Properties, composite, stamps and the vector, by their own hashes."""
+    """The hashes of what is read back equal the hashes in its stamps."""
     objects = [thing(n) for n in range(5)]
     assert statuses(index, objects) == [UpsertStatus.STORED] * 5
     back = {o.stamps.object_id: o for o in index.objects([o.stamps.object_id for o in objects])}
@@ -104,7 +104,7 @@ def test_outcomes_stand_in_order_and_one_bad_object_fails_alone(index: VectorInd
 
 
 def test_an_object_of_a_space_that_is_not_prepared_is_refused(index: VectorIndex) -> None:
-    """A failure with a name; the others of the batch are stored."""
+    """Its outcome is WeaviateRejected; the other objects of the batch are stored."""
     stranger = thing(1)
     stranger = replace(stranger, stamps=replace(stranger.stamps, space="three/model@5"), vector=unit(1, 5))
     outcomes = index.upsert([thing(2), stranger, thing(3)])
@@ -113,7 +113,7 @@ def test_an_object_of_a_space_that_is_not_prepared_is_refused(index: VectorIndex
 
 
 def test_writing_again_replaces_and_changes_nothing_else(index: VectorIndex) -> None:
-    """One object a case."""
+    """A second upsert leaves one object for each case and touches no other case."""
     index.upsert([thing(1), thing(2)])
     assert statuses(index, [thing(1, generation=2, subject="Another subject")]) == [UpsertStatus.STORED]
     assert index.count() == 2
@@ -122,7 +122,7 @@ def test_writing_again_replaces_and_changes_nothing_else(index: VectorIndex) -> 
 
 
 def test_a_property_that_is_gone_is_gone(index: VectorIndex) -> None:
-    """Replace, never merge."""
+    """An upsert replaces the object: a property that the new one lacks is removed."""
     index.upsert([thing(1, root_cause="worn")])
     index.upsert([thing(1, generation=2)])
     (found,) = index.objects([thing(1).stamps.object_id])
@@ -130,7 +130,7 @@ def test_a_property_that_is_gone_is_gone(index: VectorIndex) -> None:
 
 
 def test_older_content_never_replaces_newer(index: VectorIndex) -> None:
-    """A slow worker is told so."""
+    """The outcome of the older write is SUPERSEDED."""
     index.upsert([thing(1, generation=7, subject="new")])
     assert statuses(index, [thing(1, generation=6, subject="old")]) == [UpsertStatus.SUPERSEDED]
     assert statuses(index, [thing(1, generation=7, subject="same age")]) == [UpsertStatus.STORED]
@@ -139,7 +139,7 @@ def test_older_content_never_replaces_newer(index: VectorIndex) -> None:
 
 
 def test_an_object_has_one_vector_in_one_space(index: VectorIndex) -> None:
-    """Moved to another space, it leaves nothing behind."""
+    """An object that moves to another space leaves no vector in the old one."""
     index.upsert([thing(1), thing(2)])
     index.upsert([thing(1, space=TWO, generation=2)])
     assert index.spaces() == {ONE: 1, TWO: 1}
@@ -148,7 +148,7 @@ def test_an_object_has_one_vector_in_one_space(index: VectorIndex) -> None:
 
 
 def test_the_manifest_has_everything_in_the_order_of_the_ids(index: VectorIndex) -> None:
-    """Whole, and by ranges that do not overlap."""
+    """The whole listing equals the ranges put together."""
     objects = [thing(n) for n in range(40)]
     index.upsert(objects)
     whole = list(index.manifest())
@@ -171,7 +171,7 @@ def test_a_manifest_that_is_not_read_to_its_end_holds_no_connection(
 
 
 def test_delete_removes_and_says_how_many(index: VectorIndex) -> None:
-    """What is not there is no error."""
+    """Deleting an id that the index lacks raises nothing and counts nothing."""
     index.upsert([thing(1), thing(2)])
     assert index.delete([thing(1).stamps.object_id, uuid4()]) == 1
     assert index.delete([]) == 0
@@ -180,7 +180,7 @@ def test_delete_removes_and_says_how_many(index: VectorIndex) -> None:
 
 
 def test_a_probe_finds_what_the_vector_index_finds(index: VectorIndex) -> None:
-    """In both spaces; never what is not there."""
+    """Objects of both spaces are found; an id that the index lacks is not."""
     objects = [thing(n, space=ONE if n % 2 else TWO) for n in range(60)]
     index.upsert(objects)
     ids = {o.stamps.object_id for o in objects}
@@ -227,13 +227,13 @@ def test_filters_hold_in_every_space(index: VectorIndex, condition, holds) -> No
     "text", ["", "the of and", "\x00", "'; drop table x; --", "a" * 100_000, "fan\\ | & ! ( :*"]
 )
 def test_any_query_text_is_only_text(index: VectorIndex, text: str) -> None:
-    """Nothing in it is a command."""
+    """Operators, quotes and control characters in a query change nothing and raise nothing."""
     index.upsert([thing(n) for n in range(5)])
     assert len(index.search(text, {ONE: unit(1, 8)}, limit=5).hits) == 5
 
 
 def test_an_empty_index_finds_nothing(index: VectorIndex) -> None:
-    """And says that it is well."""
+    """Every search is empty, and the health check passes."""
     assert index.search("fan", {ONE: unit(1, 8)}) == Findings()
     assert (index.count(), index.spaces(), list(index.manifest())) == (0, {}, [])
     health = index.health()
@@ -242,7 +242,7 @@ def test_an_empty_index_finds_nothing(index: VectorIndex) -> None:
 
 
 def test_preparing_again_changes_nothing(index: VectorIndex) -> None:
-    """By several at once, and with a further space."""
+    """Several callers prepare at once, one of them with a further space."""
     index.upsert([thing(1)])
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda _: index.prepare({**SPACES, "three/model@5": 5}), range(8)))
@@ -250,7 +250,7 @@ def test_preparing_again_changes_nothing(index: VectorIndex) -> None:
 
 
 def test_writers_at_once_lose_nothing(index: VectorIndex) -> None:
-    """Batches that share objects, in whatever order."""
+    """Concurrent batches that share objects leave the newest content of each."""
     batches = [[thing(n, generation=g) for n in range(g, g + 20)] for g in range(1, 9)]
     with ThreadPoolExecutor(4) as pool:
         outcomes = list(pool.map(index.upsert, batches))
@@ -331,14 +331,14 @@ def test_hits_say_why_and_what_all_of_them_are_like(index: VectorIndex) -> None:
 
 
 def test_a_search_knows_the_spaces_that_hold_cases(index: VectorIndex) -> None:
-    """And about how many each."""
+    """`spaces` names each space with the number of its objects."""
     assert index.about_spaces() == {}
     index.upsert([thing(1), thing(2), thing(3, space=TWO)])
     assert index.about_spaces() == {ONE: 2, TWO: 1}
 
 
 def test_an_object_is_released_only_by_the_case_that_it_belongs_to(index: VectorIndex) -> None:
-    """Another case may have taken its number since."""
+    """A case that took over the number keeps its object."""
     mine, theirs = thing(1), thing(2)
     index.upsert([mine, theirs])
     owned = [

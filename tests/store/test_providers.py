@@ -92,7 +92,7 @@ def errors(batch: EmbeddingBatch) -> set[ErrorType]:
 @pytest.mark.parametrize("encoding", ["base64", "float"])
 @pytest.mark.parametrize("is_gzipped", [False, True])
 def test_openai_compatible(pool: Pool, primary: StandIn, encoding: str, is_gzipped: bool) -> None:
-    """Batches, each vector at its text, however they are sent."""
+    """Each text gets its own vector, for every encoding and with compression."""
     primary.tell(gzip=is_gzipped)
     dialect = OpenAIDialect(model="m", dimensions=WIDTH, encoding=encoding)
     batch = embedder(pool, primary, dialect=dialect, batch_size=4).embed_documents(TEXTS)
@@ -145,7 +145,7 @@ def test_nomic_behind_an_openai_compatible_server(pool: Pool, primary: StandIn) 
 def test_a_fault_that_passes_is_put_right_within_the_call(
     pool: Pool, primary: StandIn, order: dict[str, object]
 ) -> None:
-    """Nobody notices; every vector stands at its text."""
+    """The call is repeated, and every text gets its own vector."""
     primary.tell(order)
     assert vectors_are_right(embedder(pool, primary).embed_documents(TEXTS), TEXTS)
 
@@ -170,7 +170,7 @@ def test_a_fault_that_passes_is_put_right_within_the_call(
 def test_a_fault_that_stays_is_the_named_failure(
     pool: Pool, primary: StandIn, order: dict[str, object], error_type: ErrorType, requests: int
 ) -> None:
-    """After so many requests; and no vector is let in."""
+    """Every text fails with this error type after so many requests."""
     primary.tell(order)
     batch = EmbedderChain([embedder(pool, primary)]).embed_documents(TEXTS)
     assert errors(batch) == {error_type}
@@ -179,7 +179,7 @@ def test_a_fault_that_stays_is_the_named_failure(
 
 
 def test_one_bad_vector_takes_one_text(pool: Pool, primary: StandIn) -> None:
-    """The others are as they should be."""
+    """A vector that is not finite fails its own text alone."""
     primary.tell(fault(Fault.ODD_ONE))
     batch = EmbedderChain([embedder(pool, primary)]).embed_documents(TEXTS)
     assert [type(o) for o in batch.outcomes].count(EmbeddingError) == 1
@@ -206,7 +206,7 @@ def test_a_dead_server_is_an_outage_and_comes_back(pool: Pool) -> None:
 def test_a_wrong_setting_is_one_sentence_and_one_request(
     pool: Pool, primary: StandIn, key: str, path: str | None, said: str
 ) -> None:
-    """No retry, by no caller; and the key is nowhere in it."""
+    """It is not retried, and the error does not contain the API key."""
     found = embedder(pool, primary, key=key, path=path)
     for _ in range(3):
         with pytest.raises(DependencyUnreachable, match=said) as caught:
@@ -241,7 +241,7 @@ def test_poison_fails_alone(pool: Pool, primary: StandIn) -> None:
 
 
 def test_a_text_that_is_too_long_is_cut_on_a_word_and_flagged(pool: Pool, primary: StandIn) -> None:
-    """The others are whole."""
+    """The other texts of the batch are embedded uncut."""
     primary.tell(most_characters=400)
     texts = [*TEXTS, "word " * 300, *TEXTS[:2], "long " * 90]
     batch = embedder(pool, primary).embed_documents(texts)
@@ -257,7 +257,7 @@ def test_a_text_that_is_too_long_is_cut_on_a_word_and_flagged(pool: Pool, primar
 
 @pytest.mark.parametrize("rule", [{"most_together": 100}, {"most_texts": 3}])
 def test_a_request_that_is_too_large_is_divided(pool: Pool, primary: StandIn, rule: dict[str, int]) -> None:
-    """No text is to blame for the size of its batch."""
+    """Smaller requests follow, and every text is embedded."""
     primary.tell(**rule)
     assert vectors_are_right(embedder(pool, primary).embed_documents(TEXTS), TEXTS)
 
@@ -273,7 +273,7 @@ def transitions(pool: Pool) -> list[str]:
 def test_a_provider_that_hangs_is_left_alone_and_the_fallback_does_the_work(
     pool: Pool, primary: StandIn, fallback: StandIn
 ) -> None:
-    """Two batches wait; then nobody, and no request goes there; one probe a while, until it is back."""
+    """The breaker opens after five requests; later batches go to the fallback without a request."""
     primary.tell(fault(Fault.HANG, seconds=5))
     slow = Limits(cool_down=timedelta(seconds=30))
     chain = EmbedderChain(
@@ -295,7 +295,7 @@ def test_a_provider_that_hangs_is_left_alone_and_the_fallback_does_the_work(
 
 
 def test_with_all_breakers_open_it_is_an_outage(pool: Pool, primary: StandIn, fallback: StandIn) -> None:
-    """Nobody waits, and it is not an attempt."""
+    """Every text fails with EmbeddingUnavailable at once, which counts as no attempt."""
     for provider in (primary, fallback):
         provider.tell(fault(Fault.STATUS, status=500))
     chain = EmbedderChain(
@@ -310,7 +310,7 @@ def test_with_all_breakers_open_it_is_an_outage(pool: Pool, primary: StandIn, fa
 
 
 def test_one_probe_of_many_threads(pool: Pool, primary: StandIn, fallback: StandIn) -> None:
-    """The others go on to the fallback, while it is under way."""
+    """While one thread probes the provider, the others use the fallback."""
     primary.tell(fault(Fault.STATUS, status=500))
     chain = EmbedderChain([embedder(pool, primary), embedder(pool, fallback)])
     for _ in range(2):

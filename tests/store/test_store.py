@@ -38,7 +38,7 @@ def conn(database_url: str):
 
 
 def test_migrating_twice_changes_nothing(empty_database_url: str) -> None:
-    """And the newest revision is the newest file."""
+    """The second upgrade has nothing to do, and the revision is that of the newest file."""
     assert migrate.current(empty_database_url) is None
     assert migrate.upgrade(empty_database_url)
     assert not migrate.upgrade(empty_database_url)
@@ -47,7 +47,7 @@ def test_migrating_twice_changes_nothing(empty_database_url: str) -> None:
 
 
 def test_a_newer_schema_is_not_touched(database_url: str) -> None:
-    """An older everycase on a newer database says so."""
+    """A schema of a newer everycase raises WrongUse and is left as it is."""
     with db.connect(database_url) as conn:
         conn.execute("update recon.alembic_version set version_num = '9999'")
     with pytest.raises(WrongUse, match="newer than this everycase"):
@@ -55,7 +55,7 @@ def test_a_newer_schema_is_not_touched(database_url: str) -> None:
 
 
 def test_staging_has_a_column_for_every_field_of_the_catalogue(conn) -> None:
-    """The catalogue is data; the tables follow it."""
+    """Each field of the catalogue has a column in the staging table of its object."""
     for obj in OBJECTS:
         rows = conn.execute(
             "select column_name from information_schema.columns "
@@ -88,7 +88,7 @@ def test_after_six_tries_a_person_is_asked_but_never_for_an_outage(conn) -> None
 
 
 def test_resolved_failures_tell_how_long_it_took(conn) -> None:
-    """And may come back as a new row."""
+    """MTTR is reported for each group; a failure that comes again is a new row."""
     failures.record(conn, [failure(1)], now=NOW)
     assert failures.resolve(conn, ["r1"], method="retry", now=NOW + timedelta(minutes=10)) == ["r1"]
     (group,) = failures.group_failures(conn, FailureFilter(include_resolved=True))
@@ -99,7 +99,7 @@ def test_resolved_failures_tell_how_long_it_took(conn) -> None:
 
 
 def test_a_lock_ends_with_its_connection(conn, database_url: str) -> None:
-    """Nobody holds it: no worker of a dead run is alive."""
+    """When the holder disconnects, the next one gets the lock."""
     other = db.connect(database_url)
     with locks.wait_for(other, locks.PIPELINE, seconds=1):
         assert locks.is_held(conn, locks.PIPELINE)
@@ -111,7 +111,7 @@ def test_a_lock_ends_with_its_connection(conn, database_url: str) -> None:
 
 
 def test_an_address_never_shows_a_password() -> None:
-    """Neither does the error."""
+    """The error of a connection that fails shows host and database, and no password."""
     assert db.address("postgresql://me:hunter2@db.example:5433/x") == "db.example:5433/x"
     with pytest.raises(DependencyUnreachable) as caught:
         db.connect("postgresql://me:hunter2@127.0.0.1:1/x")
@@ -129,7 +129,7 @@ def home():
 
 @pytest.mark.slow
 def test_a_stale_pid_file_is_no_obstacle(home: Path) -> None:
-    """Its pid is dead, or another program's by now."""
+    """The server starts although postmaster.pid names a dead process or another program."""
     dsn = embedded.start(home)
     assert embedded.stop(home)
     assert not embedded.stop(home)
@@ -148,7 +148,7 @@ def test_a_stale_pid_file_is_no_obstacle(home: Path) -> None:
 
 @pytest.mark.slow
 def test_a_creation_that_was_cut_off_begins_again_and_data_is_never_dropped(home: Path) -> None:
-    """Only what was marked as unfinished, and never answered, is made anew."""
+    """A data directory is deleted only if its creation never finished and no server answers from it."""
     (home / "pg").mkdir(parents=True)
     (home / "pg" / "PG_VERSION").write_text("18\n")
     (home / ".pg.unfinished").touch()
@@ -163,7 +163,7 @@ def test_a_creation_that_was_cut_off_begins_again_and_data_is_never_dropped(home
 
 
 def test_a_path_too_long_for_a_socket_is_said_so(tmp_path: Path) -> None:
-    """With the setting that helps."""
+    """The error names EVERYCASE_HOME."""
     with pytest.raises(WrongUse, match="EVERYCASE_HOME"):
         embedded.start(tmp_path / ("x" * 120))
 

@@ -76,14 +76,14 @@ class ChangingExport:
     rng: random.Random
     tables: dict[str, dict[str, Row]] = field(default_factory=lambda: {n: {} for n in HEADERS})
     flaws: dict[tuple[str, str], Flaw] = field(default_factory=dict)
-    """Rows that are written so that nobody can read them, by object and id."""
+    """How a row is written so that it cannot be read, by object and id."""
     doubles: dict[tuple[str, str], Row] = field(default_factory=dict)
     """Older copies of rows that are written as well."""
     damages: dict[str, Damage] = field(default_factory=dict)
     awaited: dict[str, str] = field(default_factory=dict)
     """Parents that have not come yet, with their object."""
     planted: set[str] = field(default_factory=set)
-    """Names and addresses that must be found nowhere."""
+    """Names and addresses that no tracking table and no index may contain."""
     serial: int = 0
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""Damage done to an index or to the books behind everycase's back, in plain SQL."""
+"""Damage to the index and the tracking tables by plain SQL, with exact counts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _COLUMNS = (
 
 
 class Damage:
-    """Takes other cases for every kind of damage, in the order of their ids, so that counts are exact."""
+    """Each kind of damage hits other cases, in the order of their ids, so that gap counts are exact."""
 
     def __init__(self, world: World) -> None:
         self.world = world

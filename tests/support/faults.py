@@ -1,4 +1,4 @@
-"""The outside as it can be: a provider and an index that fail, and death at any call through a port.
+"""Ports that fail: a provider, an index and a redactor with faults, and a process that dies at any call.
 
 The source's own faults are `changing_export`'s; what happens to the tables behind our back is in `hands`.
 """
@@ -36,7 +36,7 @@ from tests.support.providers import KEY, vector_of
 
 
 class Death(BaseException):
-    """The process is gone: nothing that stands behind this line happens."""
+    """The process dies here. A BaseException, so that no handler of ours catches it."""
 
 
 @dataclass
@@ -67,7 +67,7 @@ class Mortality:
 
 
 class Mortal:
-    """Any port, each of its calls (and each row that it streams) perhaps the last."""
+    """Wraps a port; each call, and each row of a stream, may be the one at which the process dies."""
 
     def __init__(self, inner: object, mortality: Mortality) -> None:
         self._inner, self._mortality = inner, mortality
@@ -95,7 +95,7 @@ class Mortal:
 
 
 class Trouble(StrEnum):
-    """What may be the matter with the outside."""
+    """The faults of provider, index and redactor."""
 
     PROVIDER_DOWN = "provider down"
     PROVIDER_SLOW = "provider times out"
@@ -112,13 +112,13 @@ class Trouble(StrEnum):
 
 @dataclass
 class Weather:
-    """Troubles, each for so many calls more."""
+    """Which faults are on, and for how many more calls."""
 
     rng: random.Random
     left: Counter[Trouble] = field(default_factory=Counter)
 
     def has(self, trouble: Trouble) -> bool:
-        """Whether this call meets it."""
+        """True if this call is to fail so; counts the call."""
         if self.left[trouble] <= 0:
             return False
         self.left[trouble] -= 1
@@ -150,7 +150,7 @@ class Ledger:
         self.paid[text_hash, space] += 1
 
     def forgive(self, what: tuple[str, str]) -> None:
-        """This one may be paid for once more."""
+        """Allow this text to be paid for once more."""
         self.paid.pop(what, None)
 
     @property

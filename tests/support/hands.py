@@ -1,4 +1,4 @@
-"""Hands that change tables and index behind our back: somebody with a psql prompt and no idea."""
+"""Damage to tables and index by plain SQL, as somebody with a psql prompt might do it."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ class Hands:
         return self._update(_LINEAGE, "record_id", self.rng.choice(LINEAGE_CHANGES))
 
     def strand(self) -> str:
-        """A run died and left these in progress."""
+        """Leave cases in progress, as a run does that died."""
         stage = self.rng.choice(("extracted", "pii_removed", "embedding_generated"))
         change = f"status = 'in_progress', current_stage = '{stage}', run_id = gen_random_uuid()"
         return self._update(_LINEAGE, "record_id", change, where="status <> 'deleted'")

@@ -54,7 +54,7 @@ def broken(dsn: str, export: ChangingExport, text_of: TextOf, dimensions: int) -
 
 @dataclass
 class _State:
-    """What is there, read once."""
+    """Tables, index and export, each read once."""
 
     conn: psycopg.Connection[Row]
     export: ChangingExport
@@ -170,7 +170,7 @@ def _flaws_are_reported(s: _State) -> Iterator[str]:
 
 
 def _loaded_or_openly_failed(s: _State) -> Iterator[str]:
-    """Every staged case is one or the other; and what fails is only what must."""
+    """Each staged case is loaded or has an open failure, and only cases that must fail have one."""
     there = {o["case_id"] for o in s.objects}
     failed = {
         f["record_id"]: f["error_type"]
@@ -204,7 +204,7 @@ def _nothing_is_left_half_way(s: _State) -> Iterator[str]:
 
 
 def _no_object_too_many(s: _State) -> Iterator[str]:
-    """No orphans, no duplicates, nothing of what was deleted."""
+    """The index has no orphan, no duplicate and no object of a deleted case."""
     for column in ("case_id", "case_number"):
         for value, n in Counter(o[column] for o in s.objects).items():
             if n > 1:

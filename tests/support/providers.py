@@ -65,7 +65,7 @@ def vector_of(text: str, dimensions: int, purpose: str = "search_document") -> n
 
 
 class _Mind:
-    """What the server was told, and what it has seen."""
+    """The faults and rules that a test ordered, and the requests that came."""
 
     def __init__(self, dimensions: int) -> None:
         self.dimensions = dimensions
@@ -317,7 +317,7 @@ def main(port: str, protocol: str, dimensions: str) -> None:
 
 
 class StandIn:
-    """A provider that does what it is told."""
+    """Starts, stops and instructs a stand-in provider, and reads what it has seen."""
 
     def __init__(self, protocol: str, dimensions: int) -> None:
         self.protocol, self.dimensions = protocol, dimensions

@@ -74,7 +74,7 @@ class Run(StrEnum):
 
 
 class InvariantBroken(AssertionError):
-    """What must hold does not."""
+    """An invariant does not hold; the message has the seed and its history."""
 
 
 class Trial:
@@ -207,7 +207,7 @@ class Trial:
         return report
 
     def _explain(self, error: BaseException, mortality: Mortality, kind: Run, *, is_fair: bool) -> str:
-        """What an error was; fails where it is not one that the run may end with."""
+        """A word on the error for the history. Raises it again if the run must not end with it."""
         if mortality.is_dead:
             return "dead"
         may_end = (
@@ -243,7 +243,7 @@ class Trial:
         return app
 
     def _settle_accounts(self, before: Any, *, died: bool) -> None:
-        """What was paid for in a run is kept, save what was under way when it died."""
+        """Check that each vector that was paid for is in the cache, unless the run died first."""
         new = self.ledger.paid - before
         kept = {(r["text_hash"], r["space"]) for r in self.world.rows("select * from recon.embedding_cache")}
         lost = [key for key in new if key not in kept]
@@ -309,7 +309,7 @@ class Trial:
             self.healed += sum(second["gaps"].values())
 
     def judge(self) -> None:
-        """Every invariant holds, and going on changes nothing and calls nobody."""
+        """Check every invariant; then check that further runs change nothing and call no provider."""
         found = broken(self.dsn, self.export, self._text_of, Model.dimensions)
         if self.ledger.paid_twice:
             found.append(f"{self.ledger.paid_twice} texts were embedded more than once")
@@ -335,7 +335,7 @@ class Trial:
 
     @contextmanager
     def telling(self) -> Iterator[None]:
-        """What nobody foresaw is told with the history, too."""
+        """Turn any other exception into InvariantBroken, so that the history is printed with it."""
         try:
             yield
         except InvariantBroken:
@@ -393,7 +393,7 @@ _TOLD = "status created updated deleted failed embedded reused gaps recovered ga
 
 
 def _summary(report: dict[str, Any]) -> str:
-    """What of a report tells a story."""
+    """The figures of a report that are not zero, for the history."""
     return " ".join(f"{k}={report[k]}" for k in _TOLD.split() if report.get(k))
 
 

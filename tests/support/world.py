@@ -21,7 +21,7 @@ from everycase.settings import Settings
 
 
 class World:
-    """Runs commands as a user would, and looks behind them."""
+    """Runs syncs and reconciliations with settings of its own, and reads the tables by plain SQL."""
 
     def __init__(self, dsn: str, home: Path) -> None:
         self.dsn, self.home = dsn, home
@@ -36,7 +36,7 @@ class World:
         return App(Settings(**{**given, **settings}))
 
     def environment(self, source: Path | str, **settings: Any) -> dict[str, str]:
-        """The settings of a command in a process of its own."""
+        """The environment variables that give a command in a process of its own these settings."""
         given = {"home": self.home, "source": source, "database_url": self.dsn, **settings}
         found = dict(os.environ)
         for name, value in given.items():
@@ -83,7 +83,7 @@ class World:
             ).as_dict()
 
     def must_be_healthy(self, source: Path | str) -> None:
-        """A second look finds nothing, and costs nothing."""
+        """Assert that a deep reconciliation finds no gap and makes no provider call."""
         again = self.reconcile(source, deep=True)
         assert (again["gaps"], again["recovered"], again["embedding_calls"]) == ({}, {}, 0)
         assert (again["status"], again["completeness"]) == ("completed", 1.0)
