@@ -8,6 +8,7 @@ import psycopg
 import pytest
 
 from tests.support.exports import case, write_export
+from tests.support.receiver import receiving
 from tests.support.shell import Prompt
 from tests.support.world import World
 
@@ -92,3 +93,21 @@ def test_a_home_that_cannot_be_written_is_found(shell: Prompt, tmp_path: Path) -
     """A file in its place."""
     (tmp_path / "file").write_text("")
     assert list(bad(shell, EVERYCASE_HOME=str(tmp_path / "file"))) == ["home"]
+
+
+def test_a_test_message_goes_to_every_channel(shell: Prompt) -> None:
+    """And the one that does not take it is named by its position, not by its address."""
+    with receiving() as receiver:
+        alerts = f"{receiver.url}, json://127.0.0.1:1/hidden-token"
+        done = shell("doctor", "--send-test", EVERYCASE_ALERTS=alerts)
+        assert receiver.titles() == ["everycase: test"]
+    assert "ok  alert channel 1: took the test message" in done.stdout
+    assert "BAD alert channel 2" in done.stdout
+    assert (done.returncode, "hidden-token" in done.stdout + done.stderr) == (4, False)
+
+
+def test_serve_once_says_nothing_when_nothing_is_due(shell: Prompt) -> None:
+    """So that cron sends no mail."""
+    assert "sync" in shell("serve", "--once").stdout
+    again = shell("serve", "--once")
+    assert (again.returncode, again.stdout, again.stderr) == (0, "", "")

@@ -7,7 +7,7 @@ import inspect
 import sys
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from importlib import metadata
 from pathlib import Path
@@ -101,6 +101,10 @@ class Call:
 
     def settings(self) -> settings.Settings:
         return settings.load(self.config)
+
+    def in_silence(self) -> Call:
+        """The same call, which says nothing of where and how far it is."""
+        return replace(self, is_quiet=True)
 
     def app(self) -> App:
         """For a command that writes: what is missing is created. Says what it works with."""

@@ -44,22 +44,25 @@ def plan(call: Call, allow_deletes: AllowDeletes = 0) -> Result:
 def serve(
     call: Call,
     once: Annotated[
-        bool, typer.Option("--once", help="Run the jobs that are due now and end: for cron or a timer.")
+        bool,
+        typer.Option("--once", help="Run the jobs that are due, then end: for cron. Silent if none is."),
     ] = False,
 ) -> Result:
     """Serve the API and the pages; sync every hour, reconcile every six hours and thoroughly every day.
 
     Several may run at once: each job and each order is carried out by one of them.
     """
-    with call.app() as app:
-        if once:
+    if once:
+        with call.in_silence().app() as app:
             results = jobs.run_due_jobs(app, _silent)
-        else:
+    else:
+        with call.app() as app:
             results = _serve_until_signal(app, is_quiet=call.is_quiet)
+    worked = [r for r in results if r.outcome in (JobOutcome.RAN, JobOutcome.FAILED)]
     failed = any(r.outcome is JobOutcome.FAILED for r in results)
     code = ExitCode.UNRESOLVED if failed else ExitCode.CLEAN
     values = {"jobs": [r.as_dict() for r in results]}
-    return Result(values, lambda: show.jobs(results) if once else None, code)
+    return Result(values, lambda: show.jobs(worked) if once and worked else None, code)
 
 
 def _silent() -> console.ProgressLines:

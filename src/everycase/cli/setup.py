@@ -11,13 +11,20 @@ from everycase.cli import console, show
 from everycase.cli.frame import Call, Panel, Result, command
 from everycase.domain.errors import ExitCode
 from everycase.operations import setup
-from everycase.operations.doctor import diagnose
+from everycase.operations.doctor import diagnose, send_test
 
 
 @command(panel=Panel.SET_UP)
-def doctor(call: Call) -> Result:
-    """Check settings, connections, permissions and the fields of the source."""
+def doctor(
+    call: Call,
+    send_a_test: Annotated[
+        bool, typer.Option("--send-test", help="Also send a test message to every alert channel.")
+    ] = False,
+) -> Result:
+    """Check everything that a run needs, and find what would go wrong in a sync."""
     checks = diagnose(call.settings)
+    if send_a_test and checks[0].is_ok:
+        checks += send_test(call.settings)
     bad = [c for c in checks if not c.is_ok]
     values = {"ok": not bad, "checks": [c.as_dict() for c in checks]}
     return Result(values, lambda: show.checks(checks), bad[0].code if bad else ExitCode.CLEAN)

@@ -52,6 +52,24 @@ def diagnose(load: Callable[[], Settings]) -> list[Check]:
         return [first, *_run_checks(app)]
 
 
+def send_test(load: Callable[[], Settings]) -> list[Check]:
+    """Send a test message to every alert channel; which of them took it."""
+    app = App(load(), Access.READ)
+    if not app.settings.alerts:
+        return [_attempt("alert channels", lambda: "none: EVERYCASE_ALERTS is not set")]
+    return [
+        _attempt(f"alert channel {n}", partial(_send_to, app, channel))
+        for n, channel in enumerate(app.notifier.channels, start=1)
+    ]
+
+
+def _send_to(app: App, channel: str) -> str:
+    title, body = f"{app.subject}: test", "This is a test of an alert channel, sent by everycase doctor."
+    if not app.notifier.send(channel, title, body, severity=None):
+        raise DependencyUnreachable("did not take the test message: check its URL in EVERYCASE_ALERTS")
+    return "took the test message"
+
+
 def _run_checks(app: App) -> Iterator[Check]:
     failed: set[str] = set()
     for name, look, needs in CHECKS:
