@@ -152,6 +152,21 @@ def test_a_merge_joins_both_cases_again(
     assert world.lineage()[loser]["status"] == "deleted"
 
 
+def test_the_children_of_a_merged_case_that_was_purged_are_found_by_the_sweep(
+    world: World, organisation: Organisation, clock: MovedClock, server: SalesforceServer, tmp_path: Path
+) -> None:
+    """Nothing tells an increment of them: no stamp, and no loser that names the winner."""
+    world.sync("salesforce", **settings_of(server))
+    clock.move(hours=1)
+    winner, loser = ids(organisation, "Case")[:2]
+    organisation.merge(winner, loser)
+    organisation.purge("Case", loser)
+    clock.move(minutes=1)
+    world.sync("salesforce", **settings_of(server))
+    world.reconcile("salesforce", **settings_of(server))
+    assert staged_rows(world.dsn) == expected_rows(organisation, tmp_path / "export")
+
+
 @pytest.mark.parametrize("fault", [Fault.PAGE_LACKS_A_ROW, Fault.PAGE_ANNOUNCES_MORE])
 @pytest.mark.parametrize(("ask", "skip", "bulk_from"), [(Ask.QUERY, 1, "1000000"), (Ask.RESULTS, 0, "1")])
 def test_a_page_that_does_not_hold_what_it_announces_fails_its_window(

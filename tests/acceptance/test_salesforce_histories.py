@@ -26,6 +26,7 @@ from tests.support.salesforce.world import (
     extract,
     sample_organisation,
     staged_rows,
+    sweep,
 )
 
 HISTORIES = int(os.environ.get("EVERYCASE_TEST_HISTORIES", "12"))
@@ -69,6 +70,7 @@ def try_once(dsn: str, source: SalesforceSource, seen: dict[str, set[str]]) -> b
     return not broken
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(HISTORIES))
 def test_a_history_of_faults_ends_in_agreement(database_url: str, tmp_path: Path, seed: int) -> None:
     """No row lost, no window skipped, no job left behind, nothing deleted that is there."""
@@ -95,8 +97,9 @@ def test_a_history_of_faults_ends_in_agreement(database_url: str, tmp_path: Path
 
 
 def finish(dsn: str, server: SalesforceServer, options: dict[str, Any], clock: MovedClock) -> None:
-    """Salesforce is well again: the next run is whole, and one after it tidies up."""
+    """Salesforce is well again: the next run is whole. A sweep finds what left no trace for an increment,
+    such as the children of a merged case that was purged."""
     server.faults.clear()
     clock.move(minutes=3)
     assert try_once(dsn, source_of(server, **options), {})
-    assert try_once(dsn, source_of(server, **options), {})
+    sweep(dsn, source_of(server, **options))

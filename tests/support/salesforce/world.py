@@ -13,6 +13,7 @@ import psycopg
 
 from everycase.domain.cases import Record
 from everycase.domain.catalogue import OBJECTS, Catalogue
+from everycase.domain.rows import RowVersion
 from everycase.domain.runs import ObjectResult
 from everycase.domain.thresholds import DeletionGuard
 from everycase.pipeline.extract import Extraction
@@ -98,6 +99,20 @@ def extraction(
             now=datetime.now(UTC),
             on_rows=lambda name, rows, expected: None,
         )
+
+
+def sweep(dsn: str, source: SalesforceSource) -> None:
+    """Fetch what an inventory and staging disagree about, as a reconciliation does."""
+    wanted = {}
+    with psycopg.connect(dsn) as conn:
+        for obj in OBJECTS:
+            stock = {v.id: v.version for v in source.inventory(obj) if isinstance(v, RowVersion)}
+            query = f"select id, source_version from udp.{obj.table} where not is_deleted"
+            staged = dict(conn.execute(query).fetchall())  # type: ignore[arg-type]
+            if ids := {i for i in stock.keys() | staged.keys() if stock.get(i) != staged.get(i)}:
+                wanted[obj] = ids
+    with extraction(dsn, source) as found:
+        assert all(r.is_whole for r in found.fetch_all(wanted))
 
 
 def extract(dsn: str, source: SalesforceSource) -> list[ObjectResult]:
