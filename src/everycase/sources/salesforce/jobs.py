@@ -9,7 +9,7 @@ from everycase.domain.rows import MalformedRow, iso, moment
 from everycase.sources.salesforce import soql
 from everycase.sources.salesforce.bulk import BulkJobs
 from everycase.sources.salesforce.columns import Columns
-from everycase.sources.salesforce.errors import ReadFailure
+from everycase.sources.salesforce.errors import QueryRefused, ReadFailure
 from everycase.sources.salesforce.position import Part, Position, Positions
 from everycase.sources.salesforce.session import Session
 
@@ -29,8 +29,13 @@ class JobKeeper:
         with self._lock:
             begun, failures = iso(self._session.now()), self._session.broken
             self._positions.begin_making(name, begun)
-            part.job = self._bulk.create(columns, soql.every(position.where, part_condition(part)))
-            self._positions.save(name, position)
+            try:
+                part.job = self._bulk.create(columns, soql.every(position.where, part_condition(part)))
+                self._positions.save(name, position)
+            except QueryRefused:
+                if self._session.broken == failures:
+                    self._positions.end_making(name)
+                raise
             if self._session.broken == failures:
                 self._positions.end_making(name)
 
