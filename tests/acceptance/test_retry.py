@@ -85,10 +85,11 @@ def test_current_content_is_used_not_the_payload(world: World, source: Path) -> 
 
 
 def test_a_parent_that_comes_is_joined(world: World, source: Path) -> None:
-    """A comment whose case comes later is joined then, and its failure is resolved as re_joined."""
-    write_export(source, Case=[case(0)], CaseComment=[child("CaseComment", 1, record_id("Case", 1))])
+    """A comment of a case that cannot be read yet; the failure names its method when it ends."""
+    bad = case(1, ClosedDate="soon")
+    write_export(source, Case=[case(0), bad], CaseComment=[child("CaseComment", 1, record_id("Case", 1))])
     world.sync(source, allow_deletes=10)
-    assert [f["error_type"] for f in world.failures()] == ["MissingChildData"]
+    assert {f["error_type"] for f in world.failures()} == {"MissingChildData", "MalformedRecord"}
     write_table(source / "Case.csv", HEADERS["Case"], [case(0), case(1)])
     found = world.reconcile(source)
     assert found["recovered"]["rejoined"] == 1

@@ -149,7 +149,7 @@ def _staged_as_exported(s: _State) -> Iterator[str]:
 
 
 def _flaws_are_reported(s: _State) -> Iterator[str]:
-    """What could not be read, and who waits for a parent, is an open failure."""
+    """What could not be read is an open failure, and so are children whose parent could not be read."""
     malformed = {f["record_id"] for f in s.failures if f["error_type"] == "MalformedRecord"}
     named = {i for (_, i), flaw in s.export.flaws.items() if flaw is not Flaw.NAMELESS}
     doubled = {i for _, i in s.export.doubles}
@@ -163,7 +163,8 @@ def _flaws_are_reported(s: _State) -> Iterator[str]:
         for r in s.staged[name].values()
         if r["parent_id"] not in present
     }
-    yield from _differences("missing parents reported", waited_for, orphans)
+    yield from _differences("parents waited for that are there", waited_for - orphans, set())
+    yield from _differences("unreadable parents waited for", waited_for & malformed, orphans & malformed)
 
 
 # ── cases ────────────────────────────────────────────────────────────────────────────────────────

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -24,6 +25,7 @@ from everycase.domain.errors import WrongUse
 from everycase.domain.providers import Limits, Prices
 from everycase.domain.runs import BatchResult, RunKind
 from everycase.domain.thresholds import Thresholds
+from everycase.domain.values import DateOrder
 from everycase.embedders import minilm
 from everycase.embedders.chain import EmbedderChain
 from everycase.embedders.wordllama import WordLlamaEmbedder
@@ -45,6 +47,7 @@ from everycase.reconcile.loop import Reconciliation
 from everycase.reconcile.retention import Retention
 from everycase.redaction.redactor import TableRedactor
 from everycase.settings import Settings
+from everycase.sources.export.documents import Habits
 from everycase.sources.export.source import ExportSource
 from everycase.sources.salesforce import wiring as salesforce
 from everycase.sources.salesforce.source import SalesforceSource
@@ -94,7 +97,14 @@ class App:
     @cached_property
     def catalogue(self) -> Catalogue:
         s = self.settings
-        return Catalogue.remapped(s.fields, identity=s.identity, task_types=s.task_types)
+        return Catalogue.remapped(
+            s.fields,
+            identity=s.identity if isinstance(s.identity, dict) else {},
+            task_types=s.task_types,
+            case_number=re.compile(s.case_number),
+            without=s.without,
+            is_without_identity=s.identity == "none",
+        )
 
     @cached_property
     def engine(self) -> EngineSpec:
@@ -142,7 +152,8 @@ class App:
             )
         if s.source == "salesforce":
             return self.salesforce
-        return ExportSource(Path(s.source).expanduser(), self.catalogue)
+        habits = Habits(encoding=s.encoding, dates=DateOrder(s.dates))
+        return ExportSource(Path(s.source).expanduser(), self.catalogue, habits)
 
     @cached_property
     def salesforce(self) -> SalesforceSource:

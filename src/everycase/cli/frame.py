@@ -79,6 +79,13 @@ MaxCost = Annotated[
         help="Spend about this much on embedding; the next run does what is left.",
     ),
 ]
+AdoptSource = Annotated[
+    bool,
+    typer.Option(
+        "--adopt-source",
+        help="Take the source of the settings from now on, though the database holds the cases of another.",
+    ),
+]
 AllowDeletes = Annotated[
     int,
     typer.Option(

@@ -10,24 +10,38 @@ import typer
 
 from everycase.app import App
 from everycase.cli import console, show
-from everycase.cli.frame import AllowDeletes, Call, MaxCost, Panel, Result, command
+from everycase.cli.frame import AdoptSource, AllowDeletes, Call, MaxCost, Panel, Result, command
 from everycase.domain.errors import ExitCode
 from everycase.operations import jobs, setup, work
 from everycase.operations.jobs import JobOutcome, JobResult
 
 
 @command(panel=Panel.LOAD)
-def run(call: Call, allow_deletes: AllowDeletes = 0, max_cost: MaxCost = None) -> Result:
+def run(
+    call: Call,
+    allow_deletes: AllowDeletes = 0,
+    max_cost: MaxCost = None,
+    adopt_source: AdoptSource = False,
+) -> Result:
     """Sync, then reconcile, then report what is true: the main job."""
     with call.app() as app:
+        if adopt_source:
+            work.adopt_source(app)
         done = work.run(app, call.progress, allow_deletes=allow_deletes, max_cost=max_cost)
     return Result(done.as_dict(), lambda: show.main_job(done), done.exit_code)
 
 
 @command(panel=Panel.LOAD)
-def sync(call: Call, allow_deletes: AllowDeletes = 0, max_cost: MaxCost = None) -> Result:
+def sync(
+    call: Call,
+    allow_deletes: AllowDeletes = 0,
+    max_cost: MaxCost = None,
+    adopt_source: AdoptSource = False,
+) -> Result:
     """Bring staging and index up to date with the source; only changed cases are processed."""
     with call.app() as app, call.progress() as progress:
+        if adopt_source:
+            work.adopt_source(app)
         report = work.sync(app, progress, allow_deletes=allow_deletes, max_cost=max_cost)
     return Result(report.as_dict(), lambda: show.sync(report), report.exit_code)
 

@@ -38,7 +38,6 @@ class Record:
     created_date: datetime | None = None
     last_modified_date: datetime | None = None
     system_modstamp: datetime | None = None
-    is_deleted: bool = False
     row_hash: str = ""
     source_version: str = ""
     """What an inventory of the source gives as the version of the row, where that is of its own making."""

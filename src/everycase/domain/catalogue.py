@@ -8,7 +8,7 @@ organisation calls differently is re-mapped in the settings (`Catalogue.remapped
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cache, cached_property
@@ -84,6 +84,15 @@ class IdentityColumn:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class IdentityLookup:
+    """Where the identity behind an id stands: `ContactId` leads to Contact, whose Name is `ContactName`."""
+
+    object: str
+    columns: Mapping[str, str]
+    """Identity column of the row → column of the other object."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SourceObject:
     """One Salesforce object: where it is staged, what hangs it to its case, and what is read of it."""
 
@@ -97,6 +106,8 @@ class SourceObject:
     """Children of a case stand in this order, then by Id (contract §4)."""
     fields: tuple[Field, ...]
     identity: tuple[IdentityColumn, ...] = ()
+    lookups: Mapping[str, IdentityLookup] = field(default_factory=dict, hash=False)
+    """By the column that holds the other object's id."""
 
     @property
     def counted(self) -> tuple[Field, ...]:
@@ -164,6 +175,19 @@ def _who(name: str, kind: IdentityKind, *aliases: str) -> IdentityColumn:
 _CREATED_BY = _who("CreatedByName", _PERSON, "CreatedBy.Name", "AuthorName", "InsertedBy.Name")
 _OWNER = _who("OwnerName", _PERSON, "Owner.Name")
 _ENGINEER = _who("EngineerName", _PERSON, "Engineer__c", "Engineer_Name__c", "Engineer.Name")
+_BY_ACCOUNT = IdentityLookup(object="Account", columns={"AccountName": "Name"})
+_BY_CONTACT = IdentityLookup(
+    object="Contact",
+    columns={
+        "ContactName": "Name",
+        "ContactEmail": "Email",
+        "ContactPhone": "Phone",
+        "ContactMobile": "MobilePhone",
+    },
+)
+_BY_CREATOR = IdentityLookup(object="User", columns={"CreatedByName": "Name", "CreatedByEmail": "Email"})
+_BY_OWNER = IdentityLookup(object="User", columns={"OwnerName": "Name", "OwnerEmail": "Email"})
+_BY_WHO = IdentityLookup(object="Contact", columns={"WhoName": "Name"})
 _SITE = (
     _who("SiteName", _COMPANY, "Site_Name__c"),
     _who("SiteAddress", _ADDRESS, "Site_Address__c", "Address"),
@@ -196,6 +220,12 @@ OBJECTS: tuple[SourceObject, ...] = (
             _CREATED_BY,
             *_SITE,
         ),
+        lookups={
+            "ContactId": _BY_CONTACT,
+            "AccountId": _BY_ACCOUNT,
+            "OwnerId": _BY_OWNER,
+            "CreatedById": _BY_CREATOR,
+        },
     ),
     SourceObject(
         name="Task",
@@ -210,6 +240,7 @@ OBJECTS: tuple[SourceObject, ...] = (
             ("Status", Kind.CODE),
         ),
         identity=(_OWNER, _ENGINEER, _CREATED_BY, _who("WhoName", _PERSON, "Who.Name")),
+        lookups={"OwnerId": _BY_OWNER, "CreatedById": _BY_CREATOR, "WhoId": _BY_WHO},
     ),
     SourceObject(
         name="WorkOrder",
@@ -236,6 +267,12 @@ OBJECTS: tuple[SourceObject, ...] = (
             _who("AccountName", _COMPANY, "Account.Name"),
             *_SITE,
         ),
+        lookups={
+            "ContactId": _BY_CONTACT,
+            "AccountId": _BY_ACCOUNT,
+            "OwnerId": _BY_OWNER,
+            "CreatedById": _BY_CREATOR,
+        },
     ),
     SourceObject(
         name="CaseComment",
@@ -252,6 +289,7 @@ OBJECTS: tuple[SourceObject, ...] = (
             ("ParentId", Kind.CODE),
         ),
         identity=(_CREATED_BY, _who("CreatedByEmail", _EMAIL, "CreatedBy.Email")),
+        lookups={"CreatedById": _BY_CREATOR},
     ),
     SourceObject(
         name="EmailMessage",
@@ -277,6 +315,7 @@ OBJECTS: tuple[SourceObject, ...] = (
             _who("BccAddress", _EMAIL),
             _CREATED_BY,
         ),
+        lookups={"CreatedById": _BY_CREATOR},
     ),
     SourceObject(
         name="WorkOrderFeed",
@@ -291,6 +330,7 @@ OBJECTS: tuple[SourceObject, ...] = (
             ("CreatedDate", Kind.MOMENT),
         ),
         identity=(_CREATED_BY,),
+        lookups={"CreatedById": _BY_CREATOR},
     ),
 )
 
@@ -301,6 +341,9 @@ RESOLUTION_TEXTS = (
     "Root_Cause__c",
 )
 """The four resolution texts of a case (contract §5, §11)."""
+
+CASE_NUMBER = re.compile(r"[0-9]{1,12}|[A-Za-z][A-Za-z0-9_]{0,29}(?:[-_/.]?[0-9]{1,12}){1,3}")
+"""How a case number looks: `00001026`, `ZOOKEEPER-1234`, `CS-2026-00012`. A setting."""
 
 TASK_TYPES = ("Plan of Action", "Trouble Shooting")
 """Only these Tasks belong to a case's story (contract §2); a setting."""
@@ -316,6 +359,11 @@ class Catalogue:
     objects: tuple[SourceObject, ...] = OBJECTS
     aliases: Mapping[str, str] = field(default_factory=dict)
     task_types: tuple[str, ...] = TASK_TYPES
+    case_number: re.Pattern[str] = CASE_NUMBER
+    without: frozenset[str] = frozenset()
+    """Objects that the organisation does not have."""
+    is_without_identity: bool = False
+    """No column names a person, as the settings say."""
 
     @staticmethod
     def remapped(
@@ -323,6 +371,9 @@ class Catalogue:
         *,
         identity: Mapping[str, str] | None = None,
         task_types: tuple[str, ...] = TASK_TYPES,
+        case_number: re.Pattern[str] = CASE_NUMBER,
+        without: Collection[str] = (),
+        is_without_identity: bool = False,
     ) -> Catalogue:
         """The catalogue of an organisation with its own field names and further identity columns.
 
@@ -345,7 +396,14 @@ class Catalogue:
                 raise WrongUse(f"identity column {key!r}: {kind!r} is none of {', '.join(IdentityKind)}")
             extra.setdefault(owner, []).append(IdentityColumn(name=column, kind=IdentityKind(kind)))
         objects = tuple(replace(o, identity=(*o.identity, *extra.get(o.name, ()))) for o in OBJECTS)
-        return Catalogue(objects=objects, aliases=dict(aliases), task_types=task_types)
+        return Catalogue(
+            objects=objects,
+            aliases=dict(aliases),
+            task_types=task_types,
+            case_number=case_number,
+            without=_absent(without),
+            is_without_identity=is_without_identity,
+        )
 
     @property
     def case(self) -> SourceObject:
@@ -354,6 +412,11 @@ class Catalogue:
     @property
     def children(self) -> tuple[SourceObject, ...]:
         return self.objects[1:]
+
+    @property
+    def present(self) -> tuple[SourceObject, ...]:
+        """The objects that the organisation has."""
+        return tuple(o for o in self.objects if o.name not in self.without)
 
     @cached_property
     def by_name(self) -> Mapping[str, SourceObject]:
@@ -388,6 +451,18 @@ class Catalogue:
             if wanted in names:
                 return f.property
         raise WrongUse(f"no field {name!r} to filter on; there are: {', '.join(self.properties)}")
+
+
+def _absent(names: Collection[str]) -> frozenset[str]:
+    """The objects of these names. Raises `WrongUse` for another name, and for Case."""
+    known = {o.name.lower(): o.name for o in OBJECTS[1:]}
+    for name in names:
+        if name.lower() not in known:
+            raise WrongUse(
+                f"EVERYCASE_WITHOUT: {name!r} is none of {', '.join(known.values())}, which an organisation "
+                "may not have"
+            )
+    return frozenset(known[name.lower()] for name in names)
 
 
 def _readable_names(obj: SourceObject) -> set[str]:

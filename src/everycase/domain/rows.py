@@ -1,7 +1,6 @@
 """Rows as exports and APIs give them, made canonical: the one door through which source text comes in.
 
-The same value differs by API (`…000Z` and `…+0000`, `""` and `null`, 15 and 18 characters of one id);
-what leaves here is equal when the meaning is equal, so that hashes agree (facts/salesforce.md).
+What is no id, date or flag where one should be is not let in; a row that belongs to no case is passed over.
 """
 
 from __future__ import annotations
@@ -10,38 +9,40 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
-from functools import lru_cache
+from functools import partial
 from itertools import chain
-from string import ascii_letters, digits
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from everycase.domain.cases import Record
-from everycase.domain.catalogue import Catalogue, Field, Kind, SourceObject
-from everycase.domain.errors import EverycaseError
+from everycase.domain.catalogue import Catalogue, Field, IdentityColumn, IdentityKind, Kind, SourceObject
+from everycase.domain.headers import DELETED_AT, Header, names_of
+from everycase.domain.values import (
+    DateOrder,
+    MalformedRow,
+    Moment,
+    flag,
+    is_null,
+    iso,
+    long_id,
+    moment,
+    optional_id,
+    read_moment,
+)
+
+__all__ = ["MalformedRow", "flag", "iso", "long_id", "moment"]
 
 T = TypeVar("T")
 
-_EPOCH_MS = re.compile(r"-?[0-9]{11,14}\Z")
-_CAPITALS = str.maketrans({c: "1" if c.isupper() else "0" for c in ascii_letters + digits})
-_SUFFIX = {f"{n:05b}"[::-1]: c for n, c in enumerate("ABCDEFGHIJKLMNOPQRSTUVWXYZ012345")}
-"""By which of five letters are capitals, the first one counting least."""
-
-_TRUE, _FALSE = frozenset({"true", "1", "yes"}), frozenset({"false", "0", "no", ""})
 _ID_FIELDS = frozenset({"Id", "ParentId", "CreatedById"})
 _STAMPS = ("CreatedDate", "LastModifiedDate", "SystemModstamp")
 _NUL = "\x00"
-CASE_PREFIX = "500"
-"""The key prefix of Case ids: a Task's WhatId may point at anything."""
+_PREFIXES = {"Case": "500", "WorkOrder": "0WO"}
+"""The key prefixes of parents: a Task's WhatId may point at anything, a feed's parent too."""
 
-
-class MalformedRow(EverycaseError):
-    """A row cannot be read as a record. The message names the column, never the value."""
-
-    def __init__(self, message: str, *, record_id: str | None = None) -> None:
-        super().__init__(message)
-        self.record_id = record_id
+LONGEST_IDENTITY = 5000
+"""Characters; matching a longer name against every text of its case would take too long."""
 
 
 class WrongWidth(MalformedRow):
@@ -92,171 +93,216 @@ class RowVersion:
     is_deleted: bool = False
 
 
-def long_id(value: str) -> str:
-    """An 18-character id of a 15- or 18-character one. Raises `MalformedRow` for anything else."""
-    if not _is_id(value):
-        raise MalformedRow("is not a 15- or 18-character Salesforce id")
-    if len(value) == 18:
-        return value
-    capitals = value.translate(_CAPITALS)
-    return value + _SUFFIX[capitals[:5]] + _SUFFIX[capitals[5:10]] + _SUFFIX[capitals[10:]]
+class Passed(StrEnum):
+    """Why a row is passed over: it belongs to no case, and is counted."""
+
+    OTHER_TASK_TYPE = "Tasks of another Type than EVERYCASE_TASK_TYPES names"
+    NO_PARENT = "rows without a parent"
+    OTHER_PARENT = "rows of another object's records"
+    FOOTER = "lines of a report's footer"
 
 
-def _is_id(value: str) -> bool:
-    return len(value) in (15, 18) and value.isascii() and value.isalnum()
+Lookup = Callable[[SourceObject, Mapping[str, str]], Mapping[str, str]]
+"""Identity columns of a row by the ids in it: of contacts, accounts and users that stand elsewhere."""
 
 
-class _Moment(NamedTuple):
-    when: datetime
-    text: str
-    """As `iso` writes it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """How the cells of a file are meant, as far as the file as a whole says it."""
 
-
-@lru_cache(maxsize=4096)
-def _moment(value: str) -> _Moment:
-    """Both forms of a date at once: a row has the same few again and again."""
-    try:
-        if _EPOCH_MS.match(value):
-            found = datetime.fromtimestamp(int(value) / 1000, tz=UTC)
-        else:
-            found = datetime.fromisoformat(value)
-    except (ValueError, OverflowError, OSError):
-        raise MalformedRow("is not a date that Salesforce writes") from None
-    if not 1900 <= found.year <= 9000:
-        raise MalformedRow("is not a date that Salesforce writes")
-    when = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
-    return _Moment(when, iso(when))
-
-
-def moment(value: str) -> datetime:
-    """A Salesforce date in any of its forms, in UTC; without a zone it is GMT.
-
-    `2017-12-31`, `2017-12-31 23:59:59`, `2017-12-31T23:59:59.000Z`, `….000+0000`, `…+00:00`, epoch ms.
-    Raises `MalformedRow` for anything else, impossible dates included.
-    """
-    return _moment(value).when
-
-
-def iso(when: datetime) -> str:
-    """The one text form of a moment: `2017-12-31T23:59:59Z`, with milliseconds only where there are any."""
-    utc = when if when.tzinfo is UTC else when.astimezone(UTC)
-    spec = "milliseconds" if utc.microsecond else "seconds"
-    return utc.isoformat(timespec=spec).removesuffix("+00:00") + "Z"
-
-
-def flag(value: str) -> bool:
-    lowered = value.strip().lower()
-    if lowered in _TRUE:
-        return True
-    if lowered in _FALSE:
-        return False
-    raise MalformedRow("is neither true nor false")
+    dates: DateOrder = DateOrder.UNKNOWN
+    blanks: frozenset[str] = frozenset()
+    """Words that this file writes for nothing, in lower case."""
+    is_sparse: bool = False
+    """Rows leave out what is blank, keys too, as in JSON."""
+    lookup: Lookup | None = None
 
 
 class RowParser:
     """Reads the rows of one file: built once for its header, called once for each row."""
 
-    def __init__(self, obj: SourceObject, catalogue: Catalogue, header: Sequence[str]) -> None:
-        """`header`: the column names of the file, in order; case does not matter.
+    def __init__(
+        self, obj: SourceObject, catalogue: Catalogue, header: Sequence[str], how: Reading | None = None
+    ) -> None:
+        """`header`: the column names of the file, in order.
 
         Raises `MalformedRow` when a key column is missing (Id, the parent's id, CaseNumber of Case).
         """
-        self.object = obj
-        self.width = len(header)
-        place = {name.strip().lstrip("\ufeff").lower(): i for i, name in enumerate(header)}
+        self.object, self.width, self._how = obj, len(header), how or Reading()
+        columns = Header(header)
 
-        def find(name: str, *aliases: str) -> int | None:
-            names = (catalogue.source_name(obj, name), name, *aliases)
-            return next((place[n.lower()] for n in names if n.lower() in place), None)
+        def find(name: str, *aliases: str) -> tuple[int, ...]:
+            return columns.find(list(names_of(obj, catalogue, name, aliases)))
 
         self._id = find("Id")
-        self._parents = [i for n in (obj.parent, obj.parent_fallback) if n and (i := find(n)) is not None]
+        self._parents = [p for n in (obj.parent, obj.parent_fallback) if n and (p := find(n))]
         self._stamped = [(n, find(n)) for n in _STAMPS]
         self._deleted = find("IsDeleted")
-        self._fields = [(f.name, i, _reader(f)) for f in obj.fields if (i := find(f.name)) is not None]
-        self._identity = [(c.name, i) for c in obj.identity if (i := find(c.name, *c.aliases)) is not None]
-        self._task_type = find("Type") if obj.name == "Task" else None
+        self._deleted_at = columns.find(DELETED_AT)
+        read = partial(_reader, catalogue=catalogue, dates=self._how.dates)
+        self._fields = [(f.name, p, read(f)) for f in obj.fields if (p := find(f.name))]
+        self._html = columns.find(["HtmlBody"]) if obj.name == "EmailMessage" else ()
+        self._identity = [(c.name, p) for c in obj.identity if (p := find(c.name, *c.aliases))]
+        self._names = [
+            (c.name, p) for c in obj.identity if (p := _name_parts(columns, c)) and not find(c.name)
+        ]
+        self._task_type = find("Type") if obj.name == "Task" else ()
         self._task_types = {t.lower() for t in catalogue.task_types}
-        self._is_child_of_case = obj.parent_object == "Case"
-        self.missing = tuple(f.name for f in obj.fields if find(f.name) is None)
+        self._ids = [(n, p) for n in obj.lookups if (p := columns.find([n]))] if self._how.lookup else []
+        self.missing = tuple(f.name for f in obj.fields if not find(f.name) and not self._is_html(f))
         """Catalogue fields that this file does not have: never populated, worth a word."""
-        keys = ["Id"] if self._id is None else []
-        if obj.parent and not self._parents:
-            keys.append(obj.parent)
-        if obj.name == "Case" and "CaseNumber" in self.missing:
+        people = {c.name for c in obj.identity if c.kind is IdentityKind.PERSON}
+        looked_up = {c for n, _ in self._ids for c in obj.lookups[n].columns}
+        self.people = tuple(sorted(people & ({n for n, _ in (*self._identity, *self._names)} | looked_up)))
+        """The identity columns of persons that this file has."""
+        if lacking := self._lacking_keys():
+            raise MalformedRow(f"has no column {' and no column '.join(lacking)}")
+
+    def _lacking_keys(self) -> list[str]:
+        keys = [] if self._id else ["Id"]
+        if self._how.is_sparse:
+            return keys
+        if self.object.parent and not self._parents:
+            keys.append(self.object.parent)
+        if self.object.name == "Case" and "CaseNumber" in self.missing:
             keys.append("CaseNumber")
-        if keys:
-            raise MalformedRow(f"has no column {' and no column '.join(keys)}")
+        return keys
+
+    def _is_html(self, field: Field) -> bool:
+        return field.name == "TextBody" and bool(self._html)
 
     def record_id(self, cells: Sequence[str]) -> str | None:
         """The id of a row if it can be read at all, else None."""
         try:
-            return long_id(cells[self._id].strip()) if self._id is not None else None
+            return optional_id(_cell(cells, self._id))
         except (IndexError, MalformedRow):
             return None
 
     def parse(self, cells: Sequence[str], line: int = 0) -> Record | None:
-        """One row as a record, or None for a row that does not belong to any case (a Task of another type).
+        """One row as a record, or None for a row that does not belong to any case, or to no case any more.
 
         Raises `MalformedRow` naming the column.
         """
+        found = self.read(cells, line)
+        return found if isinstance(found, Record) else None
+
+    def read(self, cells: Sequence[str], line: int = 0) -> Record | Tombstone | Passed:
+        """One row as what it is. Raises `MalformedRow` naming the column, never a value."""
         if len(cells) != self.width:
             raise WrongWidth(f"has {len(cells)} columns where the header has {self.width}")
-        assert self._id is not None
-        record_id = _read("Id", long_id, cells[self._id].strip())
-        if self._task_type is not None and cells[self._task_type].strip().lower() not in self._task_types:
-            return None
+        if self._how.blanks:
+            cells = ["" if c.strip().lower() in self._how.blanks else c for c in cells]
+        record_id = _read("Id", _own_id, _cell(cells, self._id))
+        stamps = self._stamps(cells) if not self._is_gone(cells) else None
+        if stamps is None:
+            return self._tombstone(record_id, cells)
+        if self._task_type and _cell(cells, self._task_type).strip().lower() not in self._task_types:
+            return Passed.OTHER_TASK_TYPE
         parent = self._parent(cells)
-        if self._is_child_of_case and (parent is None or not parent.startswith(CASE_PREFIX)):
-            if self.object.name in ("Task", "EmailMessage"):
-                return None
-            raise MalformedRow(f"column {self.object.parent} does not hold the id of a Case")
-        if self.object.parent and parent is None:
-            raise MalformedRow(f"column {self.object.parent} is blank: it belongs to nothing")
-        values = self._values(cells)
-        identity = {n: t for n, i in self._identity if (t := cells[i].strip())}
-        created, modified, stamp = self._stamps(cells)
+        if isinstance(parent, Passed):
+            return parent
+        return self._record(record_id, parent, cells, stamps, line)
+
+    def _is_gone(self, cells: Sequence[str]) -> bool:
+        is_marked = bool(self._deleted) and _read("IsDeleted", flag, _cell(cells, self._deleted))
+        return is_marked or not is_null(_cell(cells, self._deleted_at).strip())
+
+    def _tombstone(self, record_id: str, cells: Sequence[str]) -> Tombstone:
+        """Nothing of a deleted row is taken but when it was last touched, if it says so."""
+        try:
+            at = self._stamps(cells)[2]
+        except MalformedRow:
+            at = None
+        return Tombstone(
+            object=self.object.name, id=record_id, reason=TombstoneReason.DELETED, at=at and at.when
+        )
+
+    def _record(
+        self,
+        record_id: str,
+        parent: str | None,
+        cells: Sequence[str],
+        stamps: Sequence[Moment | None],
+        line: int,
+    ) -> Record:
+        values, identity = self._values(cells), self._identities(cells)
         own = values.get(self.object.order_by)
-        is_deleted = self._deleted is not None and _read("IsDeleted", flag, cells[self._deleted])
+        created, modified, stamp = (s and s.when for s in stamps)
         return Record(
             object=self.object.name,
             id=record_id,
             parent_id=parent,
             values=values,
             identity=identity,
-            when=moment(own) if own else created and created.when,
-            created_date=created and created.when,
-            last_modified_date=modified and modified.when,
-            system_modstamp=stamp and stamp.when,
-            is_deleted=is_deleted,
-            row_hash=_row_hash(record_id, parent, values, identity, (created, modified, stamp), is_deleted),
+            when=moment(own) if own else created,
+            created_date=created,
+            last_modified_date=modified,
+            system_modstamp=stamp,
+            row_hash=_row_hash(record_id, parent, values, identity, stamps),
             line=line,
         )
 
-    def _parent(self, cells: Sequence[str]) -> str | None:
-        found = [c for i in self._parents if (c := cells[i].strip())]
-        if len(found) > 1 and self._is_child_of_case:
-            found = [c for c in found if c.startswith(CASE_PREFIX)] or found
-        return _read(self.object.parent, long_id, found[0]) if found else None
+    def _parent(self, cells: Sequence[str]) -> str | Passed | None:
+        """The id of the row's parent, if it is of the object that its parents are of."""
+        if not self.object.parent:
+            return None
+        read = (_read(self.object.parent, optional_id, _cell(cells, p)) for p in self._parents)
+        if not (found := [p for p in read if p]):
+            return Passed.NO_PARENT
+        prefix = _PREFIXES[self.object.parent_object]
+        return next((p for p in found if p.startswith(prefix)), Passed.OTHER_PARENT)
 
     def _values(self, cells: Sequence[str]) -> dict[str, str]:
         """The non-blank fields in canonical form, in the catalogue's order."""
         values = {}
         name = ""
         try:
-            for name, i, reader in self._fields:
-                text = cells[i]
-                if text and not text.isspace():
-                    values[name] = reader(text)
+            for name, places, reader in self._fields:
+                text = _cell(cells, places)
+                if text and not text.isspace() and (read := reader(text)):
+                    values[name] = read
         except MalformedRow as e:
             raise MalformedRow(f"column {name} {e}") from None
+        if self._html and "TextBody" not in values and (page := _cell(cells, self._html).strip()):
+            values["TextBody"] = _as_page(page)
         return values
 
-    def _stamps(self, cells: Sequence[str]) -> list[_Moment | None]:
-        return [
-            _read(name, _moment, text) if i is not None and (text := cells[i].strip()) else None
-            for name, i in self._stamped
-        ]
+    def _identities(self, cells: Sequence[str]) -> dict[str, str]:
+        """The non-blank identity columns: as they stand, of parts of a name, and by lookup."""
+        found = {n: t for n, places in self._identity if not is_null(t := _cell(cells, places).strip())}
+        for name, parts in self._names:
+            if name not in found and (whole := " ".join(t for i in parts if (t := cells[i].strip()))):
+                found[name] = whole
+        if self._ids and self._how.lookup:
+            ids = {n: i for n, p in self._ids if (i := _any_id(_cell(cells, p)))}
+            found = {**self._how.lookup(self.object, ids), **found}
+        for name, text in found.items():
+            if len(text) > LONGEST_IDENTITY:
+                raise MalformedRow(f"column {name} has more than {LONGEST_IDENTITY:,} characters")
+        return {c.name: found[c.name] for c in self.object.identity if c.name in found}
+
+    def _stamps(self, cells: Sequence[str]) -> list[Moment | None]:
+        read = partial(_optional_moment, dates=self._how.dates)
+        return [_read(name, read, _cell(cells, places)) for name, places in self._stamped]
+
+
+def _cell(cells: Sequence[str], places: Sequence[int]) -> str:
+    """The cell of a column; of several that are named alike the first that is not blank."""
+    if len(places) == 1:
+        return cells[places[0]]
+    return next((cells[i] for i in places if cells[i].strip()), "")
+
+
+def _name_parts(columns: Header, identity: IdentityColumn) -> tuple[int, ...]:
+    """The places of `Contact.FirstName` and `Contact.LastName`, where `Contact.Name` could stand."""
+    if identity.kind is not IdentityKind.PERSON:
+        return ()
+    for name in (identity.name, *identity.aliases):
+        stem = re.sub(r"\.?Name$", "", name)
+        parts = columns.find([f"{stem}.FirstName", f"{stem}.MiddleName", f"{stem}.LastName"])
+        if stem != name and parts:
+            return parts
+    return ()
 
 
 def _read(name: str, reader: Callable[[str], T], text: str) -> T:
@@ -266,11 +312,31 @@ def _read(name: str, reader: Callable[[str], T], text: str) -> T:
         raise MalformedRow(f"column {name} {e}") from None
 
 
-def _reader(field: Field) -> Callable[[str], str]:
-    """What makes the text of a field canonical."""
-    if field.kind is Kind.CODE:
-        return _read_id if field.name in _ID_FIELDS else str.strip
-    return {Kind.MOMENT: _read_moment, Kind.FLAG: _read_flag}.get(field.kind, _read_text)
+def _own_id(text: str) -> str:
+    if found := optional_id(text):
+        return found
+    raise MalformedRow("is blank")
+
+
+def _any_id(text: str) -> str | None:
+    """An id to look up; what is none leads nowhere."""
+    try:
+        return optional_id(text)
+    except MalformedRow:
+        return None
+
+
+def _reader(field: Field, *, catalogue: Catalogue, dates: DateOrder) -> Callable[[str], str]:
+    """What makes the text of a field canonical; it gives a blank for nothing."""
+    if field.name in _ID_FIELDS:
+        return _read_id
+    if field.name == "CaseNumber":
+        return partial(_read_number, pattern=catalogue.case_number)
+    if field.kind is Kind.MOMENT:
+        return partial(_read_moment, dates=dates)
+    if field.kind is Kind.FLAG:
+        return _read_flag
+    return str.strip if field.kind is Kind.CODE else _read_text
 
 
 def _read_text(text: str) -> str:
@@ -278,15 +344,36 @@ def _read_text(text: str) -> str:
 
 
 def _read_id(text: str) -> str:
-    text = text.strip()
-    return long_id(text) if _is_id(text) else text
+    return optional_id(text) or ""
 
 
-def _read_moment(text: str) -> str:
-    return _moment(text.strip()).text
+def _read_number(text: str, *, pattern: re.Pattern[str]) -> str:
+    """A case number is indexed as it is: nothing else may stand there."""
+    number = text.strip()
+    if is_null(number):
+        return ""
+    if len(number) > LONGEST_NUMBER or not pattern.fullmatch(number):
+        raise MalformedRow("does not look like a case number (EVERYCASE_CASE_NUMBER says how one looks)")
+    return number
+
+
+LONGEST_NUMBER = 80
+"""Characters of a case number."""
+
+
+def _optional_moment(text: str, *, dates: DateOrder) -> Moment | None:
+    plain = text.strip()
+    return None if is_null(plain) else read_moment(plain, dates)
+
+
+def _read_moment(text: str, *, dates: DateOrder) -> str:
+    found = _optional_moment(text, dates=dates)
+    return found.text if found else ""
 
 
 def _read_flag(text: str) -> str:
+    if is_null(text.strip()):
+        return ""
     return "true" if flag(text) else "false"
 
 
@@ -303,9 +390,13 @@ def recompute_hash(obj: SourceObject, record: Record) -> str:
         record.parent_id if obj.parent else None,
         record.values,
         {n: record.identity[n] for n in names},
-        [_Moment(when, iso(when)) if when else None for when in stamps],
-        record.is_deleted,
+        [Moment(when, iso(when)) if when else None for when in stamps],
     )
+
+
+def _as_page(html: str) -> str:
+    """An HTML body as a text that everybody sees is a page: redaction makes plain text of it."""
+    return html if re.match(r"<(?:!doctype html|html)\b", html, re.IGNORECASE) else f"<html>{html}</html>"
 
 
 def _row_hash(
@@ -313,15 +404,14 @@ def _row_hash(
     parent: str | None,
     values: Mapping[str, str],
     identity: Mapping[str, str],
-    stamps: Sequence[_Moment | None],
-    is_deleted: bool,
+    stamps: Sequence[Moment | None],
 ) -> str:
     """Over everything that is staged of a row: equal rows have equal hashes, whatever API they came by.
 
     Unambiguous, as NUL parts the texts and none of them has one. Raises `MalformedRow` where one does,
     and for text that is not Unicode: neither could be staged.
     """
-    parts = [record_id, parent or "", "deleted" if is_deleted else ""]
+    parts = [record_id, parent or "", ""]
     parts += chain.from_iterable(values.items())
     parts.append("")
     parts += chain.from_iterable(identity.items())

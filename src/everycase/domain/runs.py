@@ -184,6 +184,10 @@ class ObjectResult:
     """Rows that the source counted, where it counts."""
     is_whole: bool = True
     """Every row was named; a read that is not whole deletes nothing."""
+    passed_over: Mapping[str, int] = field(default_factory=dict)
+    """Rows that belong to no case, by the reason."""
+    remark: str = ""
+    """What a reader of the report must know, though nothing is wrong."""
     problem: str = ""
 
 

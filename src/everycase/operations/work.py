@@ -26,7 +26,7 @@ from everycase.pipeline.work import Progress
 from everycase.reconcile.report import Report
 from everycase.reconcile.retention import Pruned
 from everycase.reconcile.retention import prune as remove_old
-from everycase.store import lineage, state
+from everycase.store import lineage, reads, state
 
 __all__ = ["MainJob", "Plan", "Progress", "Pruned", "Report", "Served", "SyncReport"]
 
@@ -125,6 +125,12 @@ def plan(app: App, progress: Progress, *, allow_deletes: int = 0) -> Plan:
 def is_any_worker_left() -> bool:
     """Whether a worker thread is still at work, of a run that could not wait for it."""
     return workers.is_any_left()
+
+
+def adopt_source(app: App) -> None:
+    """Bind the database to the source of the settings, whatever it held before."""
+    with app.pool.connection() as conn:
+        reads.bind(conn, app.source.identity, adopt=True)
 
 
 def resume(app: App) -> str | None:

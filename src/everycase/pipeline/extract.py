@@ -8,17 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
 from everycase.domain.batching import pages
 from everycase.domain.cases import Record
 from everycase.domain.catalogue import Catalogue, SourceObject
-from everycase.domain.failures import LONG_WAIT, ErrorType, Failure, FailureStage
-from everycase.domain.rows import BadRow, Tombstone
+from everycase.domain.failures import LONG_WAIT
+from everycase.domain.rows import Tombstone
 from everycase.domain.runs import ObjectResult
 from everycase.domain.thresholds import DeletionGuard
+from everycase.pipeline import bad_rows, identity
 from everycase.pipeline.read import ChangedRows, Fetched, OnRows
 from everycase.ports import ObjectState, ReadProof, Source
 from everycase.store import failures, reads, staging
@@ -64,6 +65,7 @@ class Taken:
             announced=self.proof.announced,
             counted=self.proof.counted,
             is_whole=self.proof.is_whole,
+            passed_over=self.proof.passed_over,
             problem=self.proof.problem or _withheld_sentence(obj, self.gone, self.withheld) or otherwise,
         )
 
@@ -108,8 +110,13 @@ class Extraction:
     on_rows: OnRows
 
     def run(self) -> list[ObjectResult]:
-        """Everything that changed since the last whole read, Case first."""
-        results = [self._bring_up_to_date(obj) for obj in self.catalogue.objects]
+        """Everything that changed since the last whole read, Case first.
+
+        Raises `WrongUse` where nothing names a person, and the settings do not say that nothing does.
+        """
+        states = {obj: self.source.state(obj) for obj in self.catalogue.present}
+        identity.check(self.catalogue, states.values())
+        results = [self._bring_up_to_date(obj, state) for obj, state in states.items()]
         if any(r.was_read for r in results):
             self._note_waiting()
         return results
@@ -126,20 +133,20 @@ class Extraction:
     def _read_anew(self, obj: SourceObject) -> ObjectResult:
         """Whatever the mark says, it is not what staging holds."""
         staging.set_mark(self.conn, obj, self.source.identity, "")
-        return self._bring_up_to_date(obj)
+        return self._bring_up_to_date(obj, self.source.state(obj))
 
-    def _bring_up_to_date(self, obj: SourceObject) -> ObjectResult:
-        state = self.source.state(obj)
+    def _bring_up_to_date(self, obj: SourceObject, state: ObjectState) -> ObjectResult:
+        remark = identity.remark(self.catalogue, obj)
         if not state.is_present:
             self._note_unreadable(obj, state.problem)
-            return ObjectResult(object=obj.name, was_read=False, problem=state.problem)
+            return ObjectResult(object=obj.name, was_read=False, problem=state.problem, remark=remark)
         mark = staging.read_mark(self.conn, obj, self.source.identity)
         rows = ChangedRows(self.source.changes(obj, mark), obj.name, self.on_rows)
         taken = self._take_in(obj, rows, Purpose.CHANGES)
         if taken.is_unchanged(mark):
             failures.resolve_unreadable(self.conn, obj.name, now=self.now)
-            return ObjectResult(object=obj.name, was_read=False, problem=state.problem)
-        return self._settle(obj, taken, state, moves_mark=True)
+            return ObjectResult(object=obj.name, was_read=False, problem=state.problem, remark=remark)
+        return replace(self._settle(obj, taken, state, moves_mark=True), remark=remark)
 
     def _fetch(self, obj: SourceObject, ids: AbstractSet[str]) -> ObjectResult:
         rows = ChangedRows(Fetched(self.source, obj, ids), obj.name, self.on_rows)
@@ -184,9 +191,9 @@ class Extraction:
     def _note_bad_rows(self, obj: SourceObject, taken: Taken, doubles: list[Double], place: str) -> None:
         """Open a failure for each bad row and for a read that ended early; close those that are over."""
         proof = taken.proof
-        found = [_malformed(b) for b in taken.rows.bad] + [_doubled(obj, place, d) for d in doubles]
+        found = [*bad_rows.of_rows(taken.rows.bad), *bad_rows.of_doubles(obj, place, doubles)]
         if proof.problem:
-            found.append(_unreadable(obj.name, proof.problem, proof.error_type))
+            found.append(bad_rows.of_object(obj.name, proof.problem, proof.error_type))
         failures.record(self.conn, found, now=self.now)
         keep = [f.record_id for f in found]
         if proof.names_everything and not proof.problem:
@@ -197,13 +204,12 @@ class Extraction:
             failures.resolve_unreadable(self.conn, obj.name, now=self.now)
 
     def _note_unreadable(self, obj: SourceObject, problem: str) -> None:
-        failures.record(
-            self.conn, [_unreadable(obj.name, problem, ErrorType.SOURCE_UNAVAILABLE)], now=self.now
-        )
+        failures.record(self.conn, [bad_rows.of_object(obj.name, problem)], now=self.now)
 
     def _note_waiting(self) -> None:
-        """Children whose parent is not staged wait as one failure for each missing parent (contract §11)."""
-        found = [_waiting(o) for o in staging.waiting_children(self.conn)]
+        """Children wait for a parent that may still come (contract §11)."""
+        orphans = staging.waiting_children(self.conn, self.source.identity)
+        found = [bad_rows.of_waiting(o) for o in orphans]
         with self.conn.transaction():
             failures.record(self.conn, found, now=self.now)
             failures.resolve_waiting(self.conn, keep=[f.record_id for f in found], now=self.now)
@@ -216,65 +222,4 @@ def _withheld_sentence(obj: SourceObject, gone: Vanishing, withheld: int) -> str
     return (
         f"{withheld:,} of {gone.live:,} {obj.name} rows are gone from the source: nothing of {obj.name} was "
         f"deleted; if that is right, approve it once with --allow-deletes {withheld}"
-    )
-
-
-def _malformed(bad: BadRow) -> Failure:
-    return _failure(
-        bad.object,
-        bad.record_id or bad.place,
-        ErrorType.MALFORMED_RECORD,
-        f"{bad.place}: {bad.reason}",
-        {"place": bad.place, "row_digest": bad.digest},
-    )
-
-
-def _doubled(obj: SourceObject, place: str, double: Double) -> Failure:
-    return _failure(
-        obj.name,
-        double.record_id,
-        ErrorType.MALFORMED_RECORD,
-        f"{place} {double.first_line} and {double.last_line}: two different rows of one id; "
-        "the newer was taken",
-        {"lines": [double.first_line, double.last_line]},
-    )
-
-
-def _unreadable(name: str, problem: str, error_type: ErrorType) -> Failure:
-    return _failure(name, name, error_type, problem, {})
-
-
-def _failure(
-    name: str, record_id: str, error_type: ErrorType, message: str, payload: Mapping[str, object]
-) -> Failure:
-    return Failure(
-        record_id=record_id,
-        case_number=None,
-        stage=FailureStage.EXTRACTION,
-        error_type=error_type,
-        message=message,
-        source_object=name,
-        payload=payload,
-    )
-
-
-def _waiting(orphans: staging.Orphans) -> Failure:
-    children = ", ".join(f"{n} {name}" for name, n in sorted(orphans.waiting.items()))
-    return Failure(
-        record_id=orphans.parent_id,
-        case_number=None,
-        stage=FailureStage.JOIN,
-        error_type=ErrorType.MISSING_CHILD_DATA,
-        message=f"{children} waiting for {_parents(orphans)}",
-        source_object=orphans.parent_object,
-        payload={"waiting": dict(orphans.waiting)},
-    )
-
-
-def _parents(orphans: staging.Orphans) -> str:
-    if orphans.parents == 1:
-        return f"a {orphans.parent_object} that is not staged; joined as soon as it comes"
-    return (
-        f"{orphans.parents:,} more {orphans.parent_object} rows that are not staged, as where an export "
-        "covers the last years alone; joined as soon as they come"
     )

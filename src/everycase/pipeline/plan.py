@@ -91,7 +91,7 @@ def compare_source(
     """What a sync would do to staging, object by object. Nothing is written but temporary tables."""
     reads.check(conn, source.identity)
     planning.prepare(conn, catalogue)
-    return [_compare(conn, source, obj, guard, on_rows) for obj in catalogue.objects]
+    return [_compare(conn, source, obj, guard, on_rows) for obj in catalogue.present]
 
 
 def _compare(

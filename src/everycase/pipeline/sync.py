@@ -65,13 +65,8 @@ class SyncReport:
     def problems(self) -> list[str]:
         told = Told(undelivered=self.undelivered)
         doubts = [self.doubt] if self.doubt and not any(f in self.doubt for f in self.findings) else []
-        return [
-            *self.findings,
-            *doubts,
-            *self.figures.problems,
-            *(o.problem for o in self.objects if o.problem),
-            *told.problems,
-        ]
+        said = [s for o in self.objects for s in (o.problem, o.remark) if s]
+        return [*self.findings, *doubts, *self.figures.problems, *said, *told.problems]
 
     @property
     def exit_code(self) -> ExitCode:

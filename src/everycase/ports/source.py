@@ -23,6 +23,8 @@ class ObjectState:
     problem: str = ""
     """What is wrong, and what to do, where the object cannot be read or lacks catalogue fields."""
     missing_fields: tuple[str, ...] = ()
+    people: tuple[str, ...] | None = None
+    """Its identity columns of persons, also those looked up by id; None where that is not known."""
     place: str = ""
     """What a row's number is counted in: `Case.csv line`."""
 

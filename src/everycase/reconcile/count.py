@@ -10,6 +10,7 @@ from everycase.domain import completeness
 from everycase.domain.cases import Record
 from everycase.domain.catalogue import Catalogue, SourceObject
 from everycase.domain.rows import RowVersion, Tombstone, iso
+from everycase.pipeline import identity
 from everycase.pipeline.extract import MOST_FETCHED
 from everycase.pipeline.read import ChangedRows, Fetched, ObjectRows, OnRows
 from everycase.ports import ReadProof, Source, VectorIndex, VersionKind
@@ -34,6 +35,8 @@ class Sweep:
     """Ids of rows that are there and cannot be read."""
     proof: ReadProof | None = None
     problem: str = ""
+    remark: str = ""
+    """What a reader of the report must know, though nothing is wrong."""
 
     @property
     def is_whole(self) -> bool:
@@ -72,7 +75,7 @@ class Sweeper:
 
     def sweep(self, *, all_objects: bool, regardless: bool) -> list[Sweep]:
         """Each object, Case first; without `regardless` those that are as they were staged are not read."""
-        objects = self.catalogue.objects if all_objects else (self.catalogue.case,)
+        objects = self.catalogue.present if all_objects else (self.catalogue.case,)
         return [self._sweep(obj, regardless=regardless) for obj in objects]
 
     def look_again(self, sweep: Sweep) -> None:
@@ -86,7 +89,7 @@ class Sweeper:
         sweep.spared += rows.spared
 
     def _sweep(self, obj: SourceObject, *, regardless: bool) -> Sweep:
-        found = Sweep(obj)
+        found = Sweep(obj, remark=identity.remark(self.catalogue, obj))
         state = self.source.state(obj)
         if not state.is_present:
             found.problem = state.problem

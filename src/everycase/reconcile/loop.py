@@ -259,6 +259,8 @@ class _ReconcileJob:
             completeness=self._completeness(census, left),
             checked=self._checked(),
             unread=self._unread(),
+            remarks=[s.remark for s in self.sweeps if s.remark],
+            reads=[r.as_dict() for r in balances(self.sweeps)],
         )
         return replace(report, facts=self._facts(report, failures.tally(conn)))
 

@@ -77,7 +77,7 @@ def _restage(
     for o in world.catalogue.objects:
         tables.disbelieve_altered(o)
     results = extraction.fetch_all(
-        {o: ids for o in world.catalogue.objects if (ids := tables.rows_at_source(o))}
+        {o: ids for o in world.catalogue.present if (ids := tables.rows_at_source(o))}
     )
     for r in results:
         if r.withheld:

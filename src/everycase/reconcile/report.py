@@ -62,6 +62,10 @@ class Report:
     """Signs that a part was restored from a backup, or that a clock was wrong: a sentence each."""
     unread: Sequence[str] = ()
     """What of the source could not be compared, and why."""
+    remarks: Sequence[str] = ()
+    """What a reader must know, though nothing is wrong."""
+    reads: Sequence[Mapping[str, Any]] = ()
+    """The balance of each sweep of the source: what was announced, read and counted."""
     undelivered: Sequence[str] = ()
     """The rules whose alert some channel did not take."""
 
@@ -86,7 +90,8 @@ class Report:
 
     @property
     def problems(self) -> list[str]:
-        return [*self.findings, *self.unread, *Told(undelivered=self.undelivered).problems]
+        told = Told(undelivered=self.undelivered)
+        return [*self.findings, *self.unread, *self.remarks, *told.problems]
 
     def with_alerts(self, told: Told) -> Self:
         return replace(self, alerts=told.alerts, undelivered=told.undelivered)
@@ -160,6 +165,7 @@ class Report:
             **self.figures.as_dict(),
             "checked": dict(self.checked),
             "problems": self.problems,
+            "reads": [dict(r) for r in self.reads],
             "actions": self.actions,
         }
 

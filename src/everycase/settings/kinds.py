@@ -59,7 +59,7 @@ Urls = BeforeValidator(_split_urls)
 
 def _json_object(value: object) -> object:
     """A mapping that the environment writes as JSON. Raises `ValueError` that shows how."""
-    if not isinstance(value, str):
+    if not isinstance(value, str) or value == "none":
         return value
     try:
         return json.loads(value)

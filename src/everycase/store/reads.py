@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 from everycase.domain.errors import WrongUse
@@ -31,6 +32,19 @@ class Read:
     object: str
     purpose: Purpose
     proof: ReadProof
+
+    def as_dict(self) -> dict[str, Any]:
+        p = self.proof
+        return {
+            "object": self.object,
+            "purpose": self.purpose,
+            "window": p.window,
+            "announced": p.announced,
+            "read": p.read,
+            "counted": p.counted,
+            "whole": p.is_whole,
+            "problem": p.problem,
+        }
 
 
 def add(conn: Connection, reads: Sequence[Read], *, run_id: UUID) -> None:

@@ -93,9 +93,15 @@ def set_mark(conn: Connection, obj: SourceObject, source: str, mark: str) -> Non
     conn.execute(StagingTable(obj).compose("staging", name), given)
 
 
-def waiting_children(conn: Connection) -> list[Orphans]:
-    """The first missing parents of each object one by one, the others together, so memory is bounded."""
-    rows = conn.execute(queries("staging")["waiting_children"], {"named": MOST_NAMED}).fetchall()
+def waiting_children(conn: Connection, source: str) -> list[Orphans]:
+    """Parents that are not staged and may still come: they could not be read, or their object has no mark.
+
+    Where a parent's object was read whole, a parent that is not staged does not exist: its children belong
+    to no case. Of a source that is asked for what changed, a parent may come for a day. The first parents of
+    each object stand one by one, the others together, so memory is bounded.
+    """
+    given = {"source": source, "named": MOST_NAMED}
+    rows = conn.execute(queries("staging")["waiting_children"], given).fetchall()
     return [Orphans(parent_id=p, parent_object=o, waiting=w, parents=n) for p, o, w, n in rows]
 
 

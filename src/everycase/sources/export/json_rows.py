@@ -1,167 +1,117 @@
-"""The records of a JSON file: `[…]` or `{"records": […]}`, as the REST API and its tools write them.
+"""The records of a JSON document: a list, or pages with `records` as the REST API and `sf` write them.
 
-A record's number takes the place of the line. JSON that is broken cannot be read past the break.
+A record's number takes the place of the line. JSON that is broken cannot be read past the break. A page
+that is not the last one, or fewer records than `totalSize`, is an incomplete read, wherever it says so.
 """
 
 from __future__ import annotations
 
 import codecs
-import hashlib
-import re
-from collections.abc import Iterator, Mapping
-from decimal import Decimal
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import Any
 
 import ijson
 
-from everycase.domain.cases import Record
-from everycase.domain.catalogue import Catalogue, SourceObject
 from everycase.domain.errors import SourceCutShort
-from everycase.domain.rows import BadRow, MalformedRow, RowParser
-from everycase.sources.export.archive import STREAM_ERRORS, Bytes, ExportFile
+from everycase.domain.rows import Passed
+from everycase.sources.export.archive import STREAM_ERRORS, Bytes
+from everycase.sources.export.records import NOT_UTF8, RecordReader, Row
 
-_HEAD = 64 * 1024
-"""Bytes in which `"records"` must begin: what stands before it are counts and a link."""
-_RECORDS = re.compile(rb'"records"\s*:\s*\[')
-_NOT_DONE = re.compile(rb'"done"\s*:\s*false')
-_MOST_HEADERS = 64
-_LONGEST_NUMBER = 64
-_NOT_UTF8 = "\ufdd0"
-"""Stands for bytes that are not UTF-8: a code point that is promised never to be a character."""
+LONGEST_RECORD = 64 * 1024 * 1024
+"""Bytes; a record that is longer is a text that was never closed."""
 
-codecs.register_error("everycase.mark", lambda e: (_NOT_UTF8, getattr(e, "end", 0)))
+_CHUNK = 64 * 1024
+
+codecs.register_error("everycase.mark", lambda e: (NOT_UTF8, getattr(e, "end", 0)))
 
 
-class _Utf8:
-    """The bytes of `raw` with every byte that is not UTF-8 marked, so that it spoils one record only."""
+class _Collector:
+    """What stands at some place of the document, as it comes by; each place has a parser of its own."""
 
-    def __init__(self, raw: Bytes) -> None:
-        self._raw = raw
-        self._decoder = codecs.getincrementaldecoder("utf-8")("everycase.mark")
+    def __init__(self, path: str) -> None:
+        self.found: Any = ijson.sendable_list()
+        self.parser = ijson.items_coro(self.found, path, use_float=False)
 
-    def read(self, size: int = -1) -> bytes:
-        data = self._raw.read(size)
-        if data and data.isascii() and not self._decoder.getstate()[0]:
-            return data
-        return self._mark(data)
-
-    def _mark(self, data: bytes) -> bytes:
-        return self._decoder.decode(data, final=not data).encode()
-
-
-class _Reader(NamedTuple):
-    """A parser for records of one tuple of keys, and how many blank cells it wants behind theirs."""
-
-    parser: RowParser
-    blanks: list[str]
+    def take(self) -> list[Any]:
+        some = list(self.found)
+        self.found.clear()
+        return some
 
 
 class JsonRows:
-    """Reads one JSON file of one object."""
+    """Reads one JSON document of one object."""
 
-    def __init__(self, file: ExportFile, obj: SourceObject, catalogue: Catalogue, raw: Bytes) -> None:
-        """Looks at the beginning. Raises `MalformedRow` when it is no list of records."""
-        self._file, self._object, self._catalogue, self._raw = file, obj, catalogue, raw
-        self._readers: dict[tuple[str, ...], _Reader] = {}
-        if raw.peek(len(codecs.BOM_UTF8)).startswith(codecs.BOM_UTF8):
-            raw.read(len(codecs.BOM_UTF8))
-        head = raw.peek(_HEAD)[:_HEAD].lstrip()
-        if not head:
-            raise MalformedRow("is empty, without so much as a list")
-        if b"\x00" in head[:8]:
-            raise MalformedRow("is not UTF-8 (UTF-16 perhaps): export it as UTF-8")
-        before, *_ = _RECORDS.split(head, maxsplit=1)
-        self._path = "item" if head.startswith(b"[") else "records.item"
-        if not head.startswith((b"[", b"{")) or (head.startswith(b"{") and before == head):
-            raise MalformedRow('is neither a list of records nor an object with "records"')
-        self._is_page = head.startswith(b"{") and _NOT_DONE.search(before) is not None
+    def __init__(self, raw: Bytes, path: str, name: str, records: RecordReader) -> None:
+        """`path`: where the records stand, as ijson writes it; `name`: of the file, for messages."""
+        self._raw, self._name, self._records = raw, name, records
+        base = path.removesuffix(".item").rpartition(".")[0]
+        self._items = _Collector(path)
+        has_pages = path != "item"
+        about = {n: f"{base}.{n}".lstrip(".") for n in ("done", "totalSize", "nextRecordsUrl")}
+        self._about = {n: _Collector(p) for n, p in about.items()} if has_pages else {}
+        self._number = 0
+        self.announced: int | None = None
 
-    def read(self) -> Iterator[Record | BadRow]:
-        """Every record. Raises `SourceCutShort` where the file ends before its end."""
-        number = 0
+    def read(self) -> Iterator[Row | Passed]:
+        """Every record. Raises `SourceCutShort` where the document or its query ends too early."""
         try:
-            for found in ijson.items(_Utf8(self._raw), self._path, use_float=False):
-                number += 1
-                record = self._parse(number, found)
-                if record is not None:
-                    yield record
+            for found in self._documents():
+                self._number += 1
+                row = self._records.read(found, self._number)
+                if row is not None:
+                    yield row
         except (ijson.JSONError, UnicodeDecodeError, *STREAM_ERRORS):
             raise SourceCutShort(
-                f"{self._file.name} cannot be read past record {number}: what came before it was loaded, "
+                f"{self._name} cannot be read past record {self._number}: what came before it was loaded, "
                 "nothing was deleted; copy the export again"
             ) from None
-        if self._is_page:
+        self._judge_pages()
+
+    def _documents(self) -> Iterator[object]:
+        """The records, as soon as they are complete."""
+        decoder = codecs.getincrementaldecoder("utf-8")("everycase.mark")
+        since_last = 0
+        while data := self._raw.read1(_CHUNK):
+            try:
+                self._feed(decoder.decode(data).encode())
+            except ijson.JSONError:
+                yield from self._items.take()
+                raise
+            some = self._items.take()
+            since_last = 0 if some else since_last + len(data)
+            if since_last > LONGEST_RECORD:
+                raise SourceCutShort(
+                    f"{self._name} record {self._number + 1} is longer than {LONGEST_RECORD >> 20} MB: "
+                    "nothing behind it was read and nothing was deleted; is a text not closed?"
+                )
+            yield from some
+        self._feed(decoder.decode(b"", final=True).encode())
+        for collector in (self._items, *self._about.values()):
+            collector.parser.close()
+        yield from self._items.take()
+
+    def _feed(self, data: bytes) -> None:
+        if data:
+            for collector in (self._items, *self._about.values()):
+                collector.parser.send(data)
+
+    def _judge_pages(self) -> None:
+        """Raises `SourceCutShort` where the document says that there is more than it has."""
+        if not self._about:
+            return
+        said = {name: collector.take() for name, collector in self._about.items()}
+        totals = [int(t) for t in said["totalSize"] if isinstance(t, int) and not isinstance(t, bool)]
+        if totals:
+            self.announced = totals[0] if len(set(totals)) == 1 else sum(totals)
+        has_next = said["nextRecordsUrl"][-1:] not in ([], [None])
+        is_page = said["done"][-1:] == [False] or (not said["done"] and has_next)
+        if is_page:
             raise SourceCutShort(
-                f'{self._file.name} ends with record {number} and says that it is not "done": it is one page '
-                "of several; nothing was deleted; export all of them into one file"
+                f'{self._name} ends with record {self._number} and says that it is not "done": it is one '
+                "page of several; nothing was deleted; export all of them into one file"
             )
-
-    def _parse(self, number: int, found: object) -> Record | BadRow | None:
-        if not isinstance(found, Mapping):
-            return self._bad(number, "is not an object", [str(type(found).__name__)], None)
-        flat = dict(_flatten(found))
-        cells = list(flat.values())
-        try:
-            reader = self._reader(tuple(flat))
-        except MalformedRow as e:
-            return self._bad(number, str(e), cells, None)
-        cells += reader.blanks
-        try:
-            if _NOT_UTF8 in "".join(cells):
-                raise MalformedRow("has bytes that are not UTF-8")
-            return reader.parser.parse(cells, number)
-        except MalformedRow as e:
-            return self._bad(number, str(e), cells, reader.parser)
-
-    def _reader(self, header: tuple[str, ...]) -> _Reader:
-        """A key that a record lacks is blank, as in APIs that leave null out; but for Id."""
-        if header not in self._readers:
-            if len(self._readers) >= _MOST_HEADERS:
-                self._readers.clear()
-            known = {h.lower() for h in header}
-            keys = [self._object.parent] if self._object.parent else ["CaseNumber"]
-            lacking = [
-                k
-                for k in keys
-                if not {k.lower(), self._catalogue.source_name(self._object, k).lower()} & known
-            ]
-            parser = RowParser(self._object, self._catalogue, (*header, *lacking))
-            self._readers[header] = _Reader(parser, [""] * len(lacking))
-        return self._readers[header]
-
-    def _bad(self, number: int, reason: str, cells: list[str], parser: RowParser | None) -> BadRow:
-        raw = "\x1f".join(cells).encode("utf-8", "surrogatepass")
-        return BadRow(
-            object=self._object.name,
-            place=f"{self._file.name} record {number}",
-            reason=reason,
-            record_id=parser.record_id(cells) if parser else None,
-            digest=hashlib.sha256(raw).hexdigest(),
-        )
-
-
-def _flatten(found: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """`{"Owner": {"Name": "x"}}` is the column `Owner.Name`; every value becomes the text of a CSV cell."""
-    for name, value in found.items():
-        if isinstance(value, Mapping):
-            if name != "attributes":
-                yield from _flatten(value, f"{prefix}{name}.")
-        else:
-            yield prefix + name, value if type(value) is str else _cell(value)
-
-
-def _cell(value: object) -> str:
-    """`null` is blank, `23.0` is `23`, a list is its entries."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if (
-        isinstance(value, Decimal)
-        and value.adjusted() < _LONGEST_NUMBER
-        and value == value.to_integral_value()
-    ):
-        return str(int(value))
-    if isinstance(value, list):
-        return "; ".join(_cell(v) for v in value if not isinstance(v, Mapping))
-    return str(value)
+        if self.announced is not None and self._number < self.announced:
+            raise SourceCutShort(
+                f"{self._name} has {self._number} records and says that there are {self.announced} "
+                "(totalSize): nothing was deleted; export all of them into one file"
+            )

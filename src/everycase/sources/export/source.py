@@ -1,14 +1,15 @@
-"""A Salesforce data export as a source: a folder or zip of CSV or JSON, one file an object.
+"""A Salesforce data export as a source: a folder, a zip or several, in any of the known layouts.
 
 Streamed in constant memory. A row that cannot be read is a `BadRow` that names file and line; the rest
-of the file is read all the same (contract §3).
+of the file is read all the same (contract §3). Which files there are is looked up anew for each read.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,118 +17,217 @@ from everycase.domain import catalogue as catalogues
 from everycase.domain.cases import Record
 from everycase.domain.catalogue import Catalogue, SourceObject
 from everycase.domain.errors import SourceCutShort, WrongUse
-from everycase.domain.rows import BadRow, MalformedRow, RowVersion, Tombstone
+from everycase.domain.rows import BadRow, MalformedRow, RowParser, RowVersion, Tombstone
 from everycase.ports import ObjectState, Reading, VersionKind
-from everycase.sources.export.archive import STREAM_ERRORS, Bytes, ExportFile, find_files
-from everycase.sources.export.csv_rows import CsvRows
-from everycase.sources.export.json_rows import JsonRows
-from everycase.sources.export.reading import (
-    FileReading,
-    Row,
-    as_change,
-    as_it_is,
-    as_version,
-    pick,
-)
+from everycase.sources.export import lookups
+from everycase.sources.export.archive import STREAM_ERRORS, ExportFile
+from everycase.sources.export.documents import Document, Habits, WrongEncoding
+from everycase.sources.export.layouts import Assignment, assign
+from everycase.sources.export.lookups import People
+from everycase.sources.export.reading import FileReading, as_it_is, as_version, names, pick
+from everycase.sources.export.records import Row, Rows
 
 T = TypeVar("T")
 
-READER_VERSION = "2"
+READER_VERSION = "3"
 """Raised when the same bytes are read differently, so that unchanged files are read again."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """The people of an export, and the digest of the files that they stand in."""
+
+    digest: str
+    people: People
+
+
 class ExportSource:
-    """Every object's file of one export. Implements `ports.Source`."""
+    """Every object's files of one export. Implements `ports.Source`."""
 
     kind = "export"
     identity = "export"
     versions = VersionKind.ROW_HASH
     is_incremental = False
 
-    def __init__(self, path: Path, catalogue: Catalogue) -> None:
+    def __init__(self, path: Path, catalogue: Catalogue, habits: Habits | None = None) -> None:
         """Raises `WrongUse` where `path` is no export, in one sentence."""
-        self._path, self._catalogue = path, catalogue
-        self._files = find_files(path, [o.name for o in catalogue.objects])
+        self._path, self._catalogue, self._habits = path, catalogue, habits or Habits()
+        self._documents: dict[tuple[str, ExportFile], Document] = {}
+        self._known: _Known | None = None
+        self.assignment()
+
+    def assignment(self) -> Assignment:
+        """Which file holds which object, now. Raises `WrongUse`."""
+        return assign(self._path, [o.name for o in self._catalogue.objects], lookups.OBJECTS)
+
+    # ── the port ─────────────────────────────────────────────────────────────────────────────
 
     def state(self, obj: SourceObject) -> ObjectState:
-        """Reads the header, and the bytes for their digest, which is empty where they have no end.
+        """Reads every file of the object once for its digest, and its first rows.
 
         Raises `WrongUse` where the Case file cannot be used at all.
         """
-        file = self._files.get(obj.name.lower())
-        if file is None:
-            return self._absent(obj, f"{self._path} has no {obj.name} file")
+        files = self.assignment().files.get(obj.name, ())
+        if not files:
+            return self._absent(
+                obj,
+                f"{self._path} has no {obj.name} file (if the organisation has no such object, set "
+                f"EVERYCASE_WITHOUT={obj.name})",
+            )
         try:
-            missing = self._missing(file, obj)
+            documents = self.documents(obj)
+            people = self._people()
+            parsers = [d.parser(obj, self._catalogue, d.how(obj, self._catalogue, people)) for d in documents]
+        except SourceCutShort as e:
+            return self._absent(obj, str(e))
         except MalformedRow as e:
-            return self._absent(obj, f"{file.name} {e}")
-        except STREAM_ERRORS as e:
-            return self._absent(obj, f"{file.name} {_trouble(e)}")
-        place = f"{file.name} {'record' if file.is_json else 'line'}"
-        return ObjectState(object=obj.name, is_present=True, missing_fields=missing, place=place)
+            return self._absent(obj, f"{names([f.name for f in files])} {e}")
+        return ObjectState(
+            object=obj.name,
+            is_present=True,
+            missing_fields=_in_none(parsers, documents),
+            people=tuple(sorted({c for p in parsers for c in p.people})),
+            place=documents[0].counted_in if len(documents) == 1 else f"{obj.name} files, line",
+        )
 
     def changes(self, obj: SourceObject, since: str = "") -> Reading[Record | Tombstone | BadRow]:
-        """All rows, or none where the file is the one that was read last."""
+        """All rows, or none where the files are the ones that were read last."""
         return self._reading(obj, as_it_is, since)
 
     def inventory(self, obj: SourceObject, since: str = "") -> Reading[RowVersion | BadRow]:
         return self._reading(obj, as_version, since)
 
     def fetch(self, obj: SourceObject, ids: AbstractSet[str]) -> Iterator[Record | Tombstone | BadRow]:
-        """Reads the file once, so that a caller does well to ask for all ids together."""
+        """Reads the files once, so that a caller does well to ask for all ids together."""
         return pick(self._reading(obj, as_it_is), obj.name, ids)
 
+    # ── reading ──────────────────────────────────────────────────────────────────────────────
+
     def _reading(self, obj: SourceObject, turn: Callable[[Row], T], since: str = "") -> FileReading[T]:
-        file = self._files.get(obj.name.lower())
+        files = self.assignment().files.get(obj.name, ())
         return FileReading(
-            lambda: map(as_change, self._read(obj)),
+            lambda: self._open(obj),
             turn,
-            window=file.name if file else "",
-            mark=lambda: self._mark(file, obj) if file else "",
+            window=names([f.name for f in files]),
+            mark=lambda: self._mark(obj),
             since=since,
         )
 
-    def _mark(self, file: ExportFile, obj: SourceObject) -> str:
-        """Equal for equal bytes that are read the same way; empty where they have no end."""
-        try:
-            return f"{READER_VERSION}:{self._meaning(obj)}:{file.digest()}"
-        except STREAM_ERRORS:
-            return ""
-
-    def _read(self, obj: SourceObject) -> Iterator[Record | BadRow]:
-        file = self._files.get(obj.name.lower())
-        if file is None:
+    def _open(self, obj: SourceObject) -> Iterator[Rows]:
+        """The rows of each file in turn. Raises `SourceCutShort` where one cannot be read or is replaced."""
+        documents = self.documents(obj)
+        if not documents:
             raise SourceCutShort(f"{self._path} has no {obj.name} file: nothing was deleted")
+        people = self._people()
+        for document in documents:
+            name = document.file.name
+            try:
+                how = document.how(obj, self._catalogue, people)
+                with document.open() as raw:
+                    yield document.rows(raw, obj, self._catalogue, how)
+                is_replaced = document.file.signature() != document.signature
+            except MalformedRow as e:
+                raise SourceCutShort(f"{name} {e}: nothing was deleted") from None
+            except STREAM_ERRORS as e:
+                raise SourceCutShort(f"{name} {_trouble(e)}: nothing was deleted") from None
+            if is_replaced:
+                raise SourceCutShort(f"{name} was replaced while it was read: the next run reads it again")
+
+    def documents(self, obj: SourceObject) -> list[Document]:
+        """The object's files, inspected. Raises `SourceCutShort`."""
+        return [self._document(f, obj.name) for f in self.assignment().files.get(obj.name, ())]
+
+    def _document(self, file: ExportFile, name: str) -> Document:
+        """Raises `SourceCutShort` for a file that cannot be used."""
         try:
-            with file.open() as raw:
-                yield from self._rows(file, obj, raw).read()
+            return self._inspected(file, name)
         except MalformedRow as e:
             raise SourceCutShort(f"{file.name} {e}: nothing was deleted") from None
         except STREAM_ERRORS as e:
             raise SourceCutShort(f"{file.name} {_trouble(e)}: nothing was deleted") from None
 
-    def _rows(self, file: ExportFile, obj: SourceObject, raw: Bytes) -> CsvRows | JsonRows:
-        rows = JsonRows if file.is_json else CsvRows
-        return rows(file, obj, self._catalogue, raw)
+    def _inspected(self, file: ExportFile, name: str) -> Document:
+        """One that was inspected before, unless it was replaced since."""
+        known = self._documents.get((name, file))
+        if known is None or known.signature != file.signature():
+            known = self._documents[name, file] = Document(file, name, self._habits)
+        return known
 
-    def _missing(self, file: ExportFile, obj: SourceObject) -> tuple[str, ...]:
-        """The catalogue fields that the file lacks; of JSON it is not known before all is read."""
-        with file.open() as raw:
-            rows = self._rows(file, obj, raw)
-            return rows.parser.missing if isinstance(rows, CsvRows) else ()
+    def _mark(self, obj: SourceObject) -> str:
+        """Equal for equal bytes that are read the same way; empty where they have no end."""
+        if not all(d.inspection.digest for d in self.documents(obj)):
+            return ""
+        known = self._known_people() if obj.lookups else None
+        parts = [f"{d.inspection.digest}:{d.encoding}" for d in self.documents(obj)]
+        parts += [self._meaning(obj), known.digest if known else ""]
+        return f"{READER_VERSION}:{hashlib.sha256(repr(parts).encode()).hexdigest()}"
+
+    def _meaning(self, obj: SourceObject) -> str:
+        """What catalogue and settings make of the bytes: with other names they are other records."""
+        c = self._catalogue
+        aliases = sorted((k, v) for k, v in c.aliases.items() if k.startswith(f"{obj.name}."))
+        columns = [(f.name, f.kind) for f in obj.fields] + [(i.name, i.kind) for i in obj.identity]
+        return repr((catalogues.VERSION, aliases, columns, c.task_types, c.case_number.pattern, self._habits))
+
+    # ── people ───────────────────────────────────────────────────────────────────────────────
+
+    def _people(self) -> Callable[..., dict[str, str]] | None:
+        known = self._known_people()
+        return known.people.find if known else None
+
+    def _known_people(self) -> _Known | None:
+        """The contacts, accounts and users of the export; None where it has no such files.
+
+        Raises `SourceCutShort` where one of them cannot be read: without it names would stay in the texts.
+        """
+        files = self.assignment().files
+        found = [self._document_of_people(f, n) for n in lookups.OBJECTS for f in files.get(n, ())]
+        documents = [d for d in found if d is not None]
+        if not documents:
+            return None
+        digest = hashlib.sha256(repr([d.inspection.digest for d in documents]).encode()).hexdigest()
+        if self._known is None or self._known.digest != digest:
+            self._known = _Known(digest=digest, people=self._gather(documents))
+        return self._known
+
+    def _document_of_people(self, file: ExportFile, name: str) -> Document | None:
+        """None for a file that holds no rows at all."""
+        try:
+            return self._inspected(file, name)
+        except WrongEncoding as e:
+            raise SourceCutShort(f"{file.name} {e}: nothing was deleted") from None
+        except MalformedRow:
+            return None
+        except STREAM_ERRORS as e:
+            raise SourceCutShort(f"{file.name} {_trouble(e)}: nothing was deleted") from None
+
+    def _gather(self, documents: Sequence[Document]) -> People:
+        people = People()
+        for document in documents:
+            try:
+                with document.open() as raw:
+                    people.add(lookups.rows(raw, document.look))
+            except STREAM_ERRORS as e:
+                raise SourceCutShort(f"{document.file.name} {_trouble(e)}: nothing was deleted") from None
+            except ValueError:
+                raise SourceCutShort(
+                    f"{document.file.name} cannot be read to its end, and without it names would stay in the "
+                    "texts: copy the export again"
+                ) from None
+        return people
 
     def _absent(self, obj: SourceObject, problem: str) -> ObjectState:
-        sentence = f"{problem}: what is staged of {obj.name} was left as it is"
-        if obj is self._catalogue.case:
+        bare = problem.removesuffix(": nothing was deleted")
+        sentence = f"{bare}: what is staged of {obj.name} was left as it is"
+        if obj.name == "Case":
             raise WrongUse(sentence)
         return ObjectState(object=obj.name, is_present=False, problem=sentence)
 
-    def _meaning(self, obj: SourceObject) -> str:
-        """What the catalogue makes of the file: with other names the same bytes are other records."""
-        aliases = sorted((k, v) for k, v in self._catalogue.aliases.items() if k.startswith(f"{obj.name}."))
-        columns = [(f.name, f.kind) for f in obj.fields] + [(c.name, c.kind) for c in obj.identity]
-        parts = (catalogues.VERSION, aliases, columns, self._catalogue.task_types)
-        return hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
+
+def _in_none(parsers: Sequence[RowParser], documents: Sequence[Document]) -> tuple[str, ...]:
+    """The catalogue fields that no file has; of JSON without a record nothing is known."""
+    known = [p.missing for p, d in zip(parsers, documents, strict=True) if d.look.header]
+    return tuple(f for f in known[0] if all(f in missing for missing in known)) if known else ()
 
 
 def _trouble(error: Exception) -> str:

@@ -252,7 +252,7 @@ select kind, count(*) from {gaps} group by kind order by kind
 -- source_count --
 -- Cases that the source has, where staging is known to hold all that could be read of it.
 select (select count(*) from udp.case where not is_deleted) + (
-  select count(*) from recon.failed_records f
+  select coalesce(sum(coalesce((f.payload ->> 'rows')::bigint, 1)), 0) from recon.failed_records f
   where f.source_object = 'Case' and f.error_type = 'MalformedRecord' and not f.resolved
     and not exists (select from udp.case c where c.id = f.record_id and not c.is_deleted))
 

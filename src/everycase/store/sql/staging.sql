@@ -19,23 +19,30 @@ set version = excluded.version, row_count = excluded.row_count, digest = exclude
 delete from recon.watermarks where source = %(source)s and object = %(object)s
 
 -- waiting_children --
--- Children whose parent is not staged, by the parent that is missing; many parents as one row, by their object.
+-- Children whose parent is not staged and may still come, by the parent that is missing; many parents as one
+-- row, by their object. Where the parent's object was read whole, it will not come.
 with waiting as (
-  select parent_id, 'Case' as parent_object, 'Task' as object from udp.task where not is_deleted
-  union all select parent_id, 'Case', 'WorkOrder' from udp.workorder where not is_deleted
-  union all select parent_id, 'Case', 'CaseComment' from udp.casecomment where not is_deleted
-  union all select parent_id, 'Case', 'EmailMessage' from udp.emailmessage where not is_deleted
-  union all select parent_id, 'WorkOrder', 'WorkOrderFeed' from udp.workorderfeed where not is_deleted
+  select parent_id, 'Case' as parent_object, 'Task' as object, staged_at from udp.task where not is_deleted
+  union all select parent_id, 'Case', 'WorkOrder', staged_at from udp.workorder where not is_deleted
+  union all select parent_id, 'Case', 'CaseComment', staged_at from udp.casecomment where not is_deleted
+  union all select parent_id, 'Case', 'EmailMessage', staged_at from udp.emailmessage where not is_deleted
+  union all select parent_id, 'WorkOrder', 'WorkOrderFeed', staged_at from udp.workorderfeed where not is_deleted
 ), counted as (
-  select parent_id, parent_object, object, count(*) as n
+  select parent_id, parent_object, object, count(*) as n, max(staged_at) as newest
   from waiting w
-  where not exists (select from udp.case c where w.parent_object = 'Case' and c.id = w.parent_id)
+  where parent_id is not null
+    and not exists (select from udp.case c where w.parent_object = 'Case' and c.id = w.parent_id)
     and not exists (select from udp.workorder o where w.parent_object = 'WorkOrder' and o.id = w.parent_id)
   group by parent_id, parent_object, object
 ), ranked as (
   select coalesce(parent_id, '(none)') as parent_id, parent_object, jsonb_object_agg(object, n) as waiting,
     row_number() over (partition by parent_object order by parent_id) as place
-  from counted group by parent_id, parent_object
+  from counted c
+  where not exists (select from recon.watermarks m where m.source = %(source)s and m.object = c.parent_object)
+     or (%(source)s like 'salesforce:%%' and c.newest > now() - interval '24 hours')
+     or exists (select from recon.failed_records f
+                where f.record_id = c.parent_id and f.stage = 'extraction' and not f.resolved)
+  group by parent_id, parent_object
 )
 select parent_id, parent_object, waiting, 1 from ranked where place <= %(named)s
 union all
