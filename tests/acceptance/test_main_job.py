@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import pytest
 
 from everycase.domain import fingerprint
 from everycase.sources.sample.source import write_sample
+from tests.support.database_faults import PASSING, Refusal, refuse
 from tests.support.exports import case, child, record_id, write_export
 from tests.support.world import World
 
@@ -190,3 +192,18 @@ def test_every_engine_gives_the_same_index(world: World, tmp_path: Path, engine:
     report = world.sync(tmp_path / "s", engine=engine, batch_size=7)
     assert (report.totals.created, report.totals.failed, report.index_count) == (40, 0, 40)
     assert {r["space"] for r in world.index()} == {"local/wordllama-l2-supercat@256"}
+
+
+@pytest.mark.parametrize("refusal", PASSING)
+@pytest.mark.parametrize("table", ["udp.case", "recon.data_lineage", "vector_index.support_case"])
+def test_a_deadlock_is_tried_again_within_the_run(
+    world: World, tmp_path: Path, refusal: Refusal, table: str
+) -> None:
+    """The sync loads every case, and no failure is left, wherever the deadlock was."""
+    source = export(tmp_path / "x", *range(5))
+    world.sync(source)
+    changed = export(tmp_path / "y", *range(8), Case={1: {"Subject": "Changed"}})
+    refuse(world.dsn, random.Random(1), refusal, 1, table=table)
+    report = world.sync(changed)
+    assert (report.totals.created, report.totals.updated, report.is_clean) == (3, 1, True)
+    assert world.failures() == []

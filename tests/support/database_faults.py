@@ -44,9 +44,11 @@ alter sequence faults.refused restart
 """
 
 
-def refuse(dsn: str, rng: random.Random, refusal: Refusal, statements: int) -> str:
-    """Refuse the next so many inserts and updates of a table; which one it is."""
-    table = rng.choice(TABLES)
+def refuse(
+    dsn: str, rng: random.Random, refusal: Refusal, statements: int, *, table: str | None = None
+) -> str:
+    """Refuse the next so many inserts and updates of `table`, or of any; which one it is."""
+    table = table or rng.choice(TABLES)
     with psycopg.connect(dsn, autocommit=True) as conn:
         _accept(conn)
         conn.execute(_FUNCTION)

@@ -13,7 +13,7 @@ from typing import Protocol
 from everycase.domain.cases import Record
 from everycase.domain.catalogue import SourceObject
 from everycase.domain.rows import Tombstone
-from everycase.store.db import Connection
+from everycase.store.db import Connection, again
 from everycase.store.staging import MANY, StagingTable
 
 
@@ -58,16 +58,21 @@ class Merge:
         self._run("create")
 
     def add(self, records: Sequence[Record]) -> None:
-        """Merge one chunk, in one transaction."""
+        """Merge one chunk, in one transaction; after a deadlock the chunk is merged again."""
+        self.changed += again(lambda: self._add(records))
+
+    def _add(self, records: Sequence[Record]) -> int:
+        """How many rows of the chunk differ from what is staged."""
         with self._conn.transaction():
             self._run("begin_chunk")
             self._copy(records)
             self._run("newest")
             self._run("analyze_newest")
-            self.changed += self._conn.execute(self.table.statement("changed")).rowcount
+            changed = self._conn.execute(self.table.statement("changed")).rowcount
             self._run("note_doubles")
             self._run("note_seen")
             self._target.write(self.table)
+        return changed
 
     def add_tombstones(self, tombstones: Sequence[Tombstone]) -> None:
         given = {"ids": [t.id for t in tombstones], "at": [t.at for t in tombstones]}
