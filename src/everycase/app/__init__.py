@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache, cached_property, partial
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -16,6 +14,7 @@ from uuid import UUID
 import structlog
 
 from everycase import telemetry
+from everycase.app import exports
 from everycase.app.embedding import make_embedder
 from everycase.app.redaction import make_options
 from everycase.app.weaviate import connect_weaviate
@@ -25,7 +24,6 @@ from everycase.domain.errors import WrongUse
 from everycase.domain.providers import Limits, Prices
 from everycase.domain.runs import BatchResult, RunKind
 from everycase.domain.thresholds import Thresholds
-from everycase.domain.values import DateOrder
 from everycase.embedders import minilm
 from everycase.embedders.chain import EmbedderChain
 from everycase.embedders.wordllama import WordLlamaEmbedder
@@ -47,8 +45,6 @@ from everycase.reconcile.loop import Reconciliation
 from everycase.reconcile.retention import Retention
 from everycase.redaction.redactor import TableRedactor
 from everycase.settings import Settings
-from everycase.sources.export.documents import Habits
-from everycase.sources.export.source import ExportSource
 from everycase.sources.salesforce import wiring as salesforce
 from everycase.sources.salesforce.source import SalesforceSource
 from everycase.sources.sample.source import OnStep, SampleSource
@@ -96,15 +92,7 @@ class App:
 
     @cached_property
     def catalogue(self) -> Catalogue:
-        s = self.settings
-        return Catalogue.remapped(
-            s.fields,
-            identity=s.identity if isinstance(s.identity, dict) else {},
-            task_types=s.task_types,
-            case_number=re.compile(s.case_number),
-            without=s.without,
-            is_without_identity=s.identity == "none",
-        )
+        return exports.read_catalogue(self.settings)
 
     @cached_property
     def engine(self) -> EngineSpec:
@@ -152,8 +140,7 @@ class App:
             )
         if s.source == "salesforce":
             return self.salesforce
-        habits = Habits(encoding=s.encoding, dates=DateOrder(s.dates))
-        return ExportSource(Path(s.source).expanduser(), self.catalogue, habits)
+        return exports.open_export(s, self.catalogue)
 
     @cached_property
     def salesforce(self) -> SalesforceSource:

@@ -5,19 +5,26 @@ What is no id, date or flag where one should be is not let in; a row that belong
 
 from __future__ import annotations
 
-import hashlib
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from enum import StrEnum
+from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import chain
 from typing import TypeVar
 
 from everycase.domain.cases import Record
 from everycase.domain.catalogue import Catalogue, Field, IdentityColumn, IdentityKind, Kind, SourceObject
 from everycase.domain.headers import DELETED_AT, Header, names_of
+from everycase.domain.row_hash import recompute_hash
+from everycase.domain.row_hash import row_hash as compute_hash
+from everycase.domain.row_kinds import (
+    BadRow,
+    Lookup,
+    Passed,
+    Reading,
+    RowVersion,
+    Tombstone,
+    TombstoneReason,
+    WrongWidth,
+)
 from everycase.domain.values import (
     DateOrder,
     MalformedRow,
@@ -31,91 +38,33 @@ from everycase.domain.values import (
     read_moment,
 )
 
-__all__ = ["MalformedRow", "flag", "iso", "long_id", "moment"]
+__all__ = [
+    "BadRow",
+    "Lookup",
+    "MalformedRow",
+    "Passed",
+    "Reading",
+    "RowParser",
+    "RowVersion",
+    "Tombstone",
+    "TombstoneReason",
+    "WrongWidth",
+    "flag",
+    "iso",
+    "long_id",
+    "moment",
+    "recompute_hash",
+]
 
 T = TypeVar("T")
 
 _ID_FIELDS = frozenset({"Id", "ParentId", "CreatedById"})
 _STAMPS = ("CreatedDate", "LastModifiedDate", "SystemModstamp")
-_NUL = "\x00"
 _PREFIXES = {"Case": "500", "WorkOrder": "0WO"}
 """The key prefixes of parents: a Task's WhatId may point at anything, a feed's parent too."""
 
 LONGEST_IDENTITY = 5000
 """Characters; matching a longer name against every text of its case would take too long."""
-
-
-class WrongWidth(MalformedRow):
-    """A row has more or fewer cells than its header: perhaps it is a part of a row, or several."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BadRow:
-    """A row that could not be read: where it stands, and why."""
-
-    object: str
-    place: str
-    """`Case.csv line 17`."""
-    reason: str
-    record_id: str | None = None
-    digest: str = ""
-    """Of the row's raw bytes, so that the same bad row is known again."""
-
-
-class TombstoneReason(StrEnum):
-    """How a source says that a row is no more."""
-
-    DELETED = "deleted"
-    """It is marked as deleted (`IsDeleted`), or stands in a list of deletions."""
-    MERGED = "merged"
-    """It was merged into another row, which has its children now."""
-    ABSENT = "absent"
-    """It was asked for by its id, and the source has no such row."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tombstone:
-    """A row that is no more. It carries no content: a source may have blanked what it still shows."""
-
-    object: str
-    id: str
-    reason: TombstoneReason
-    at: datetime | None = None
-    """When it went, where the source says so."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RowVersion:
-    """A row as an inventory names it. Equal versions promise equal content."""
-
-    id: str
-    version: str
-    is_deleted: bool = False
-
-
-class Passed(StrEnum):
-    """Why a row is passed over: it belongs to no case, and is counted."""
-
-    OTHER_TASK_TYPE = "Tasks of another Type than EVERYCASE_TASK_TYPES names"
-    NO_PARENT = "rows without a parent"
-    OTHER_PARENT = "rows of another object's records"
-    FOOTER = "lines of a report's footer"
-
-
-Lookup = Callable[[SourceObject, Mapping[str, str]], Mapping[str, str]]
-"""Identity columns of a row by the ids in it: of contacts, accounts and users that stand elsewhere."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """How the cells of a file are meant, as far as the file as a whole says it."""
-
-    dates: DateOrder = DateOrder.UNKNOWN
-    blanks: frozenset[str] = frozenset()
-    """Words that this file writes for nothing, in lower case."""
-    is_sparse: bool = False
-    """Rows leave out what is blank, keys too, as in JSON."""
-    lookup: Lookup | None = None
 
 
 class RowParser:
@@ -238,7 +187,7 @@ class RowParser:
             created_date=created,
             last_modified_date=modified,
             system_modstamp=stamp,
-            row_hash=_row_hash(record_id, parent, values, identity, stamps),
+            row_hash=compute_hash(record_id, parent, values, identity, stamps),
             line=line,
         )
 
@@ -377,50 +326,6 @@ def _read_flag(text: str) -> str:
     return "true" if flag(text) else "false"
 
 
-def recompute_hash(obj: SourceObject, record: Record) -> str:
-    """The row hash of a staged record, from what is staged: another one than it carries says it was altered.
-
-    Raises `MalformedRow` for text that could not have been read.
-    """
-    names = [c.name for c in obj.identity if c.name in record.identity]
-    names += sorted(n for n in record.identity if n not in names)
-    stamps = (record.created_date, record.last_modified_date, record.system_modstamp)
-    return _row_hash(
-        record.id,
-        record.parent_id if obj.parent else None,
-        record.values,
-        {n: record.identity[n] for n in names},
-        [Moment(when, iso(when)) if when else None for when in stamps],
-    )
-
-
 def _as_page(html: str) -> str:
     """An HTML body as a text that everybody sees is a page: redaction makes plain text of it."""
     return html if re.match(r"<(?:!doctype html|html)\b", html, re.IGNORECASE) else f"<html>{html}</html>"
-
-
-def _row_hash(
-    record_id: str,
-    parent: str | None,
-    values: Mapping[str, str],
-    identity: Mapping[str, str],
-    stamps: Sequence[Moment | None],
-) -> str:
-    """Over everything that is staged of a row: equal rows have equal hashes, whatever API they came by.
-
-    Unambiguous, as NUL parts the texts and none of them has one. Raises `MalformedRow` where one does,
-    and for text that is not Unicode: neither could be staged.
-    """
-    parts = [record_id, parent or "", ""]
-    parts += chain.from_iterable(values.items())
-    parts.append("")
-    parts += chain.from_iterable(identity.items())
-    parts.append("")
-    parts += [s.text if s else "" for s in stamps]
-    joined = _NUL.join(parts)
-    if joined.count(_NUL) != len(parts) - 1:
-        raise MalformedRow("has a NUL byte")
-    try:
-        return hashlib.sha256(joined.encode()).hexdigest()
-    except UnicodeEncodeError:
-        raise MalformedRow("has bytes that are not UTF-8") from None

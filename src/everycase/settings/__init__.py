@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import os
 import re
 from collections.abc import Mapping
@@ -30,10 +29,11 @@ from pydantic_settings import (
 )
 from pydantic_settings.sources import EnvSettingsSource
 
-from everycase.domain.catalogue import CASE_NUMBER, TASK_TYPES
+from everycase.domain.catalogue import TASK_TYPES
 from everycase.domain.errors import WrongUse
 from everycase.domain.thresholds import Thresholds
 from everycase.settings import mistakes, reading
+from everycase.settings.exports import ExportSettings
 from everycase.settings.kinds import (
     CommaSeparated,
     JobPeriod,
@@ -195,7 +195,7 @@ class ServeSettings(BaseModel):
     oidc: OidcSettings = Field(default_factory=OidcSettings, description="Sign-in with an organisation.")
 
 
-class Settings(BaseSettings):
+class Settings(ExportSettings, BaseSettings):
     """Every setting has a default; with none at all everycase runs on a generated sample."""
 
     model_config = SettingsConfigDict(
@@ -240,16 +240,6 @@ class Settings(BaseSettings):
     task_types: Annotated[tuple[str, ...], NoDecode, CommaSeparated] = Field(
         default=TASK_TYPES, description="Task types that belong to a case's story, separated by commas."
     )
-    without: Annotated[tuple[str, ...], NoDecode, CommaSeparated] = Field(
-        default=(), description="Objects that the organisation does not have: `WorkOrder,WorkOrderFeed`."
-    )
-    case_number: str = Field(
-        default=CASE_NUMBER.pattern, description="Regular expression that every case number matches."
-    )
-    encoding: str = Field(default="", description="Of export files that are not Unicode, such as `cp1252`.")
-    dates: Literal["", "dmy", "mdy"] = Field(
-        default="", description="What `1/5/2026` means in an export: 1 May (`dmy`) or 5 January (`mdy`)."
-    )
     keep_hardware_addresses: bool = Field(
         default=True, description="Keep MAC addresses and WWNs, which are technical, in the text."
     )
@@ -261,8 +251,7 @@ class Settings(BaseSettings):
         default=timedelta(hours=6), description="How often `serve` reconciles (type hourly); 0: off."
     )
     deep_every: JobPeriod = Field(
-        default=timedelta(days=1),
-        description="How often `serve` reconciles (type daily); 0: off.",
+        default=timedelta(days=1), description="How often `serve` reconciles (type daily); 0: off."
     )
     golden_loss: Share = Field(
         default=0.02,
@@ -295,23 +284,6 @@ class Settings(BaseSettings):
         description='Further identity columns and their kind: {"Case.Site_Lead__c": "person"}; `none`: '
         "no column names a person, and that is right.",
     )
-
-    @field_validator("case_number")
-    @classmethod
-    def _is_a_pattern(cls, pattern: str) -> str:
-        try:
-            re.compile(pattern)
-        except re.error:
-            raise ValueError("is not a regular expression") from None
-        return pattern
-
-    @field_validator("encoding")
-    @classmethod
-    def _is_an_encoding(cls, name: str) -> str:
-        try:
-            return codecs.lookup(name).name if name else name
-        except LookupError:
-            raise ValueError("is not the name of an encoding, such as cp1252 or iso-8859-1") from None
 
     _file: Path | None = PrivateAttr(default=None)
 

@@ -102,7 +102,7 @@ class _Footer:
 
     def judge(self, lines: list[str], bad: Callable[[], BadRow]) -> Iterator[BadRow | Passed]:
         """What a row that cannot be read is: a bad row, a line of the footer, or not known yet."""
-        is_one_cell = len(lines) == 1 and self._delimiter not in lines[0]
+        is_one_cell = len(lines) == 1 and self._is_one_cell(lines[0])
         if is_one_cell and (self._is_reached or _FOOTER.match(lines[0])):
             self._is_reached = True
             yield from [Passed.FOOTER] * (len(self._held) + 1)
@@ -112,6 +112,9 @@ class _Footer:
         else:
             yield from self.pending()
             yield bad()
+
+    def _is_one_cell(self, line: str) -> bool:
+        return self._delimiter not in line or re.fullmatch(r'"[^"]*"\s*', line) is not None
 
     def pending(self) -> Iterator[BadRow]:
         """The lines that were taken for a footer and are none."""

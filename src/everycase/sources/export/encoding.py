@@ -146,11 +146,18 @@ class _Tally:
 def _guess(sample: bytes) -> str:
     """The usual encoding that the sample can be in; empty where it looks like damage."""
     best = from_bytes(sample).best()
-    if best is None:
-        return ""
-    possible = [best.encoding, *best.could_be_from_charset]
+    possible = [best.encoding, *best.could_be_from_charset] if best else []
     usual = next((e for e in _USUAL if e in possible), "")
-    return usual if usual and _has_words(sample.decode(usual, "replace")) else ""
+    if usual and _has_words(sample.decode(usual, "replace")):
+        return usual
+    return "cp1252" if _is_western(sample.decode("cp1252", "replace")) else ""
+
+
+def _is_western(text: str) -> bool:
+    """Whether letters beyond ASCII stand among ASCII letters, as in the languages of Western Europe."""
+    odd = [w for w in re.findall(r"\w+", text) if not w.isascii()]
+    mixed = [w for w in odd if len(w) > 2 and sum(c.isascii() and c.isalpha() for c in w) >= len(w) / 2]
+    return len(mixed) > len(odd) / 2 and "\ufffd" not in text
 
 
 def _has_words(text: str) -> bool:

@@ -1,0 +1,84 @@
+"""What a row of a source can be: a record, a tombstone, a bad row, or one that belongs to no case."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from everycase.domain.catalogue import SourceObject
+from everycase.domain.values import DateOrder, MalformedRow
+
+
+class WrongWidth(MalformedRow):
+    """A row has more or fewer cells than its header: perhaps it is a part of a row, or several."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BadRow:
+    """A row that could not be read: where it stands, and why."""
+
+    object: str
+    place: str
+    """`Case.csv line 17`."""
+    reason: str
+    record_id: str | None = None
+    digest: str = ""
+    """Of the row's raw bytes, so that the same bad row is known again."""
+
+
+class TombstoneReason(StrEnum):
+    """How a source says that a row is no more."""
+
+    DELETED = "deleted"
+    """It is marked as deleted (`IsDeleted`), or stands in a list of deletions."""
+    MERGED = "merged"
+    """It was merged into another row, which has its children now."""
+    ABSENT = "absent"
+    """It was asked for by its id, and the source has no such row."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tombstone:
+    """A row that is no more. It carries no content: a source may have blanked what it still shows."""
+
+    object: str
+    id: str
+    reason: TombstoneReason
+    at: datetime | None = None
+    """When it went, where the source says so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowVersion:
+    """A row as an inventory names it. Equal versions promise equal content."""
+
+    id: str
+    version: str
+    is_deleted: bool = False
+
+
+class Passed(StrEnum):
+    """Why a row is passed over: it belongs to no case, and is counted."""
+
+    OTHER_TASK_TYPE = "Tasks of another Type than EVERYCASE_TASK_TYPES names"
+    NO_PARENT = "rows without a parent"
+    OTHER_PARENT = "rows of another object's records"
+    FOOTER = "lines of a report's footer"
+
+
+Lookup = Callable[[SourceObject, Mapping[str, str]], Mapping[str, str]]
+"""Identity columns of a row by the ids in it: of contacts, accounts and users that stand elsewhere."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """How the cells of a file are meant, as far as the file as a whole says it."""
+
+    dates: DateOrder = DateOrder.UNKNOWN
+    blanks: frozenset[str] = frozenset()
+    """Words that this file writes for nothing, in lower case."""
+    is_sparse: bool = False
+    """Rows leave out what is blank, keys too, as in JSON."""
+    lookup: Lookup | None = None
