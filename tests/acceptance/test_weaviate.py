@@ -15,6 +15,7 @@ from everycase.domain.errors import DependencyUnreachable, WrongUse
 from everycase.operations.search import find_cases, parse_condition
 from everycase.operations.status import read_status
 from everycase.pipeline import load
+from everycase.pipeline.ending import Ending
 from tests.support.damage import as_the_issue_lists_it
 from tests.support.exports import case, child, record_id, write_export
 from tests.support.providers import KEY, StandIn
@@ -164,7 +165,7 @@ def test_the_index_is_built_anew_beside_the_served_one(world: WeaviateWorld, sou
     """From cache and staging, without a call; what a sync brings to the served one meanwhile comes too."""
     world.sync(source)
     with world.app(source) as app:
-        built = app.new_rebuild(quiet()).build(UUID(int=1))
+        built = app.new_rebuild(quiet(), Ending()).build(UUID(int=1))
         assert (built.totals.created, built.totals.embedding_calls, built.count) == (CASES, 0, CASES)
         assert [(c.name[-3:], c.is_served) for c in app.collections.listed()] == [
             ("_v1", True),
@@ -175,12 +176,12 @@ def test_the_index_is_built_anew_beside_the_served_one(world: WeaviateWorld, sou
     synced = world.sync(source.parent / "x2", allow_deletes=200)
     assert (synced.deleted, synced.totals.created) == (2, 1)
     with world.app(source.parent / "x2") as app:
-        switched = app.new_rebuild(quiet()).switch(UUID(int=2))
+        switched = app.new_rebuild(quiet(), Ending()).switch(UUID(int=2))
         assert (switched.is_served, switched.problems, switched.deleted) == (True, [], 2)
         assert switched.compared == CASES - 1
         with pytest.raises(WrongUse, match="served"):
-            app.new_rebuild(quiet()).drop(f"{world.alias}_v2")
-        app.new_rebuild(quiet()).drop(f"{world.alias}_v1")
+            app.new_rebuild(quiet(), Ending()).drop(f"{world.alias}_v2")
+        app.new_rebuild(quiet(), Ending()).drop(f"{world.alias}_v1")
         assert [(c.name[-3:], c.is_served, c.count) for c in app.collections.listed()] == [
             ("_v2", True, CASES - 1)
         ]
@@ -195,11 +196,11 @@ def test_cases_of_another_recipe_wait_for_the_build(
     world.sync(source)
     other = {"keep_hardware_addresses": False}
     with world.app(source, **other) as app:
-        app.new_rebuild(quiet(), max_cost=0.0).build(UUID(int=1))  # begun, and cut short
+        app.new_rebuild(quiet(), Ending(), max_cost=0.0).build(UUID(int=1))  # begun, and cut short
     assert world.sync(source, **other).unchanged == CASES
     assert world.reconcile(source, **other)["gaps"] == {}
     with world.app(source, **other) as app:
-        assert app.new_rebuild(quiet()).switch(UUID(int=2)).adopted == CASES
+        assert app.new_rebuild(quiet(), Ending()).switch(UUID(int=2)).adopted == CASES
     assert agrees(world) == CASES
     assert len({r["recipe"] for r in world.index()}) == 1
     assert world.sync(source, **other).unchanged == CASES
@@ -215,14 +216,14 @@ def test_a_build_that_lacks_cases_is_not_served(world: WeaviateWorld, source: Pa
         number,
     )
     with world.app(source) as app:
-        built = app.new_rebuild(quiet()).build(UUID(int=1))
+        built = app.new_rebuild(quiet(), Ending()).build(UUID(int=1))
         assert (built.totals.failures, built.lacking) == ({"MissingRequiredField": 1}, 1)
-        refused = app.new_rebuild(quiet()).switch(UUID(int=2))
+        refused = app.new_rebuild(quiet(), Ending()).switch(UUID(int=2))
         assert (refused.is_served, refused.lacking, int(refused.exit_code)) == (False, 1, 1)
         assert number in {r["case_number"] for r in world.index()}
-        assert app.new_rebuild(quiet()).switch(UUID(int=3), allow_missing=1).is_served
+        assert app.new_rebuild(quiet(), Ending()).switch(UUID(int=3), allow_missing=1).is_served
         with pytest.raises(WrongUse, match="index build"):
-            app.new_rebuild(quiet()).switch(UUID(int=4))
+            app.new_rebuild(quiet(), Ending()).switch(UUID(int=4))
 
 
 @pytest.mark.slow
@@ -247,9 +248,9 @@ def test_a_search_never_fails_while_the_index_is_rebuilt(world: WeaviateWorld) -
     with world.app("sample", **given) as app:
         client.start()
         for n in (1, 2):
-            app.new_rebuild(quiet()).build(UUID(int=n))
-            assert app.new_rebuild(quiet()).switch(UUID(int=n)).is_served
-            app.new_rebuild(quiet()).drop(f"{world.alias}_v{n}")
+            app.new_rebuild(quiet(), Ending()).build(UUID(int=n))
+            assert app.new_rebuild(quiet(), Ending()).switch(UUID(int=n)).is_served
+            app.new_rebuild(quiet(), Ending()).drop(f"{world.alias}_v{n}")
         over.set()
         client.join()
     assert len(answers) > 20

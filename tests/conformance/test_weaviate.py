@@ -344,7 +344,7 @@ def test_quantised_or_not_everything_is_found(weaviate_index: WeaviateIndex, qua
     index.upsert(objects)
     ids = {o.stamps.object_id for o in objects}
     assert index.probe(sorted(ids)) == ids
-    assert index.search("", {ONE: unit(17, 8)}, limit=1)[0].case_number == "00000017"
+    assert index.search("", {ONE: unit(17, 8)}, limit=1).hits[0].case_number == "00000017"
     config = raw(index).config.get().vector_config[schema.vector_name(ONE)].vector_index_config
     assert (config.quantizer is not None) is quantise
 
@@ -405,7 +405,7 @@ def test_filters_do_not_regard_case_and_hold_for_every_year(
     )
     where = [Condition(property=property_, comparison=comparison, value=value)]
     assert {
-        int(h.case_number) for h in weaviate_index.search("trouble", {ONE: unit(1, 8)}, where=where)
+        int(h.case_number) for h in weaviate_index.search("trouble", {ONE: unit(1, 8)}, where=where).hits
     } == numbers
 
 
