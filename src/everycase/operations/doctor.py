@@ -79,7 +79,7 @@ def _run_checks(app: App) -> Iterator[Check]:
         if not done.is_ok:
             failed.add(name)
         yield done
-        if done.is_ok and name in DETAILS:
+        if name in DETAILS and (done.is_ok or name in EXPLAINED):
             yield from DETAILS[name](app)
 
 
@@ -168,3 +168,6 @@ CHECKS: tuple[tuple[str, Look, tuple[str, ...]], ...] = (
 
 DETAILS: Mapping[str, Callable[[App], list[Check]]] = {"source": _salesforce, "embedders": _each_embedder}
 """Checks whose number is not known before: they follow the check of this name where that is well."""
+
+EXPLAINED = frozenset({"source"})
+"""Here they also follow a check that is not well, for they say why."""

@@ -8,7 +8,7 @@ from everycase.ports import ReadState
 from everycase.sources.salesforce import soql
 from everycase.sources.salesforce.columns import Columns
 from everycase.sources.salesforce.describe import Descriptions
-from everycase.sources.salesforce.errors import QueryRefused
+from everycase.sources.salesforce.errors import QueryRefused, ReadFailure
 from everycase.sources.salesforce.rest import RestQueries
 
 _CODES = frozenset({"INVALID_FIELD", "MALFORMED_QUERY", "INVALID_TYPE"})
@@ -25,8 +25,11 @@ class RefusedColumns:
         name = columns.object.name
         key = f"refused:{name}"
         if name in self._descriptions.changed:
+            try:
+                self._state.put(key, {"paths": self._find(columns)})
+            except ReadFailure:  # the read itself will say what is wrong; the question is put again
+                return columns
             self._descriptions.changed.discard(name)
-            self._state.put(key, {"paths": self._find(columns)})
         kept = self._state.get(key)
         return columns.without(kept["paths"]) if kept and kept["paths"] else columns
 
