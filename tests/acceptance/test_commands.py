@@ -182,3 +182,20 @@ def test_only_one_run_at_a_time(shell: Shell, world: World) -> None:
                 world.sync(shell.env["EVERYCASE_SOURCE"])
         finally:
             run.LOCK_WAIT_S = wait
+
+
+def test_reset_lists_asks_and_removes(world: World, tmp_path: Path) -> None:
+    """Nothing goes without a word; afterwards the next sync begins with nothing."""
+    shell = Prompt(world, write_export(tmp_path / "x", Case=[case(1), case(2)]))
+    shell("sync")
+    asked = shell("reset")
+    assert (asked.returncode, "2 cases" in asked.stdout, "--yes" in asked.stderr) == (2, True, True)
+    assert shell.json("reset")["removed"] is False
+    assert shell.json("status")["counts"]["index"] == 2
+    done = shell.json("reset", "--yes")
+    assert (done["cases"], done["objects"], done["removed"]) == (2, 2, True)
+    assert (
+        world.rows("select nspname from pg_namespace where nspname in ('udp', 'recon', 'vector_index')") == []
+    )
+    assert shell("status").returncode == 2
+    assert shell.json("sync")["created"] == 2

@@ -1,7 +1,8 @@
-"""Commands that set up: doctor, sample, db-url, migrate, stop."""
+"""Commands that set up: doctor, sample, db-url, migrate, stop, reset."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +10,8 @@ import typer
 
 from everycase.cli import console, show
 from everycase.cli.frame import Call, Panel, Result, command
-from everycase.domain.errors import ExitCode
+from everycase.domain.errors import ExitCode, WrongUse
+from everycase.operations import reset as resetting
 from everycase.operations import setup
 from everycase.operations.doctor import diagnose, send_test
 
@@ -68,3 +70,30 @@ def stop(call: Call) -> Result:
     stopped = setup.stop_server(call.settings())
     sentence = "the embedded server has stopped" if stopped else "the embedded server was not running"
     return Result({"stopped": stopped}, lambda: console.say(sentence))
+
+
+@command(panel=Panel.SET_UP)
+def reset(
+    call: Call,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> Result:
+    """List what would be removed from the database, ask, and remove it: cases, vectors, reports.
+
+    The source is left alone, and a Weaviate collection as well.
+    """
+    with call.reader() as app:
+        listed = resetting.list_belongings(app)
+        if not call.is_quiet:
+            show.belongings(listed)
+        is_wanted = yes or (not call.is_quiet and _asked("Remove all of this for good?"))
+        if is_wanted:
+            resetting.reset(app)
+    sentence = "removed: the next run begins with nothing" if is_wanted else "nothing was removed"
+    return Result({**listed.as_dict(), "removed": is_wanted}, lambda: console.say(sentence))
+
+
+def _asked(question: str) -> bool:
+    """Whether a person says yes. Raises `WrongUse` where there is nobody to ask."""
+    if not sys.stdin.isatty():
+        raise WrongUse("nobody can be asked here: say --yes to remove all of this")
+    return typer.confirm(question)

@@ -14,6 +14,7 @@ from everycase.operations.doctor import Check
 from everycase.operations.inbox import Retried
 from everycase.operations.jobs import JobResult
 from everycase.operations.redact import RedactedText
+from everycase.operations.reset import Belongings
 from everycase.operations.search import SearchAnswer, why
 from everycase.operations.wording import as_text, provider_lines
 from everycase.operations.work import MainJob, Plan, Report, Served, SyncReport
@@ -199,3 +200,11 @@ def checks(found: Sequence[Check]) -> None:
 def sample(folder: Path, rows: Mapping[str, int]) -> None:
     console.table(f"Written to {folder}", ("object", "rows"), list(rows.items()))
     console.say(f"Load it with: EVERYCASE_SOURCE={folder} {me()} sync")
+
+
+def belongings(listed: Belongings) -> None:
+    console.say(listed.place)
+    console.say(
+        f"{listed.cases:,} cases with their history, {listed.objects:,} objects of the index, "
+        f"{listed.vectors:,} vectors; spent on embedding so far: {listed.cost:.2f}"
+    )

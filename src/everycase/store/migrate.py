@@ -51,6 +51,11 @@ def upgrade(dsn: str) -> bool:
     return True
 
 
+def remove_everything(conn: db.Connection) -> None:
+    """Drop the schemas of everycase with all that is in them."""
+    conn.execute("drop schema if exists vector_index, udp, recon cascade")
+
+
 def _explain(error: Exception, dsn: str) -> Exception:
     """Alembic wraps the driver's errors in its own; what lies inside is translated."""
     cause = error.__cause__ if isinstance(error.__cause__, psycopg.Error) else error
