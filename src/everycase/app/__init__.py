@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache, cached_property, partial
 from types import TracebackType
@@ -18,6 +18,7 @@ from everycase.app import exports
 from everycase.app.embedding import make_embedder
 from everycase.app.redaction import make_options
 from everycase.app.weaviate import connect_weaviate
+from everycase.app.worker import Worker
 from everycase.domain import fingerprint
 from everycase.domain.catalogue import Catalogue
 from everycase.domain.errors import WrongUse
@@ -76,7 +77,7 @@ class App:
     def __init__(
         self, settings: Settings, access: Access = Access.WRITE, *, on_step: OnStep | None = None
     ) -> None:
-        """`on_step` is told how far something is that takes long: what, and how many so far."""
+        """`on_step`: told of what takes long and how far it is."""
         self.settings = settings
         self.access = access
         self._on_step = on_step or (lambda _doing, _count: None)
@@ -234,11 +235,8 @@ class App:
 
     @property
     def retention(self) -> Retention:
-        return Retention(
-            failures=self.settings.keep_failures,
-            runs=self.settings.keep_runs,
-            vectors=self.settings.keep_vectors,
-        )
+        s = self.settings
+        return Retention(failures=s.keep_failures, runs=s.keep_runs, vectors=s.keep_vectors)
 
     def crew(self, progress: Progress, ending: Ending, *, max_cost: float | None = None) -> Crew:
         return Crew(
@@ -319,17 +317,6 @@ class App:
         if self.engine.kind != "processes":
             return partial(self.builder(collection).build, run_id)
         return partial(build_batch, self._worker, collection, run_id)
-
-
-@dataclass(frozen=True)
-class Worker:
-    """What a worker process is told: the settings, from which it builds its own objects once."""
-
-    settings: Settings
-    debug: bool
-
-    def __hash__(self) -> int:
-        return hash(self.settings.model_dump_json())
 
 
 def process_batch(worker: Worker, run_id: UUID, ids: Sequence[str]) -> BatchResult:

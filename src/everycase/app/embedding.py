@@ -16,7 +16,8 @@ from everycase.embedders.openai_compatible import OpenAIDialect
 from everycase.embedders.provider import Dialect, ProviderEmbedder
 from everycase.embedders.wordllama import WordLlamaEmbedder
 from everycase.ports import Embedder, ProviderGate
-from everycase.settings import NomicSettings, ProviderSettings, Settings
+from everycase.settings import Settings
+from everycase.settings.providers import NomicSettings, ProviderSettings
 
 MakeGate = Callable[[str, Limits], ProviderGate]
 """The gate of a provider by name, with its limits."""
