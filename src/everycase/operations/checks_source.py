@@ -5,19 +5,24 @@ from __future__ import annotations
 from everycase.app import App
 from everycase.domain.errors import WrongUse
 from everycase.domain.thresholds import DeletionGuard
+from everycase.pipeline import identity
 from everycase.pipeline.plan import compare_source
 from everycase.store import db, reads
 
 
 def check_source(app: App) -> str:
-    """Every object can be read, and which catalogue fields it lacks."""
-    states = [app.source.state(obj) for obj in app.catalogue.objects]
+    """Every object can be read and names people, how it is written, and which catalogue fields it lacks."""
+    states = [app.source.state(obj) for obj in app.catalogue.present]
     problems = [s.problem for s in states if s.problem]
     if problems:
         raise WrongUse("; ".join(problems))
+    identity.check(app.catalogue, states)
     missing = [f"{s.object}.{f}" for s in states for f in s.missing_fields]
-    note = f"; not in it, so never populated: {', '.join(missing)}" if missing else ""
-    return f"{app.source.kind}, {len(states)} objects{note}"
+    notes = [f"{s.object} as {s.form}" for s in states if s.form]
+    notes += [f"without {', '.join(sorted(app.catalogue.without))}"] if app.catalogue.without else []
+    notes += [identity.REMARK] if app.catalogue.is_without_identity else []
+    notes += [f"not in it, so never populated: {', '.join(missing)}"] if missing else []
+    return "; ".join([f"{app.source.kind}, {len(states)} objects", *notes])
 
 
 def check_identity(app: App) -> str:

@@ -23,6 +23,8 @@ class ObjectState:
     problem: str = ""
     """What is wrong, and what to do, where the object cannot be read or lacks catalogue fields."""
     missing_fields: tuple[str, ...] = ()
+    form: str = ""
+    """How a file is written: `CSV, utf-8, delimited by ;`."""
     people: tuple[str, ...] | None = None
     """Its identity columns of persons, also those looked up by id; None where that is not known."""
     place: str = ""

@@ -69,6 +69,13 @@ class Document:
         return self.look.form is not Form.CSV or self.look.raw_column is not None
 
     @property
+    def form(self) -> str:
+        """How it is written, for people."""
+        delimiter = {"\t": "tab"}.get(self.look.delimiter, self.look.delimiter)
+        mark = f", delimited by {delimiter}" if self.look.form is Form.CSV else ""
+        return f"{self.look.form}, {self.encoding}{mark}"
+
+    @property
     def counted_in(self) -> str:
         """What the number of a row means."""
         return f"{self.file.name} {'record' if self.look.form is Form.JSON else 'line'}"

@@ -86,6 +86,7 @@ class ExportSource:
             object=obj.name,
             is_present=True,
             missing_fields=_in_none(parsers, documents),
+            form=documents[0].form,
             people=tuple(sorted({c for p in parsers for c in p.people})),
             place=documents[0].counted_in if len(documents) == 1 else f"{obj.name} files, line",
         )
