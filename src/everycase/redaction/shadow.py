@@ -95,7 +95,7 @@ class _Plain(dict[int, str]):
 
 _PLAIN = _Plain()
 _PERCENT = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
-_QUOTED_SIGN = re.compile(r"=(?:3D|20\n|0D\n|C3=[89ABab]|E2=80)|=\n.{0,76}=\n")
+_QUOTED_SIGN = re.compile(r"=(?:3D|20\n|0D\n|C3=[89ABab]|E2=80|\n.{0,76}=\n)")
 _QUOTED = re.compile(r"=\n|(?:=[0-9A-F]{2})+")
 _QUOTED_AT = re.compile(r"(?<=[A-Za-z0-9])=40(?=[A-Za-z0-9][A-Za-z0-9-]{0,62}\.[A-Za-z])")
 
@@ -108,8 +108,10 @@ def plain(text: str) -> Shadow:
     if "%" in text:
         escapes += _decoded(text, _PERCENT, "%")
     if "=" in text:
-        pattern = _QUOTED if _QUOTED_SIGN.search(text) else _QUOTED_AT
-        escapes += _decoded(text, pattern, "=")
+        if _QUOTED_SIGN.search(text):
+            escapes += _decoded(text, _QUOTED, "=")
+        elif "=40" in text:
+            escapes += _decoded(text, _QUOTED_AT, "=")
     return edited(text, sorted(escapes)) if escapes else Shadow(text)
 
 
@@ -126,7 +128,7 @@ def _decoded(text: str, pattern: re.Pattern[str], sign: str) -> Iterator[Edit]:
 
 # ── the folded shadow: letters without case and accents ─────────────────────────────────────────
 
-_SPACES = re.compile(" {2,}")
+_SPACES = re.compile("  +")
 
 
 def _joins(low: str, m: re.Match[str]) -> bool:
