@@ -319,7 +319,7 @@ def test_the_vocabulary_of_server_support_is_not_damaged(shared_data: Path) -> N
     "text",
     [
         "Dear Mr. Sommer,\n\nthe fan failed.\n\nRegards,\nPetra Maier\nPhone: +1 212 555 0143",
-        "From: Maier, Petra [mailto:petra@x.example]\nTo: Konrad Sommer; Jan Novak\nSubject: fan\n\nIt failed.",
+        "From: Maier, Petra [mailto:petra@x.example]\nTo: Konrad Sommer; Jan Novak\nSubject: fan\n\nNew.",
         "Techniker: Konrad Maier, Lindenstraße 14, T: 398-236-2383\npw: S3cret!9 on 10.1.2.3",
         "Spoke with Odalys Ferrucci of Brightmoor-Mills, odalys.ferrucci%40brightmoor.example.",
     ],
