@@ -25,7 +25,7 @@ from everycase.domain.lineage import Owned
 from everycase.domain.rows import RowVersion
 from everycase.ports import VersionKind
 from everycase.store import staging
-from everycase.store.db import Connection
+from everycase.store.db import Connection, again
 from everycase.store.queries import queries
 from everycase.store.staging import StagingTable
 
@@ -213,13 +213,18 @@ class GapTables:
     def open_repairs(self, *, run_id: UUID, source: str, now: datetime) -> None:
         """What is not as it should be is not loaded any more, as far as anybody knows: then it is work.
 
-        Durable, so that a killed run leaves nothing that the next one does not finish.
+        Durable, so that a killed run leaves nothing that the next one does not finish; after a deadlock it
+        is done again.
         """
-        with self._conn.transaction():
-            self._conn.execute(SQL["events"], {"run_id": run_id, "now": now})
-            self._conn.execute(SQL["open_repairs"], {"kinds": sorted(REPAIRABLE)})
-            self._conn.execute(SQL["resume"])
-            self._conn.execute(SQL["adopt"], {"source": source})
+
+        def work() -> None:
+            with self._conn.transaction():
+                self._conn.execute(SQL["events"], {"run_id": run_id, "now": now})
+                self._conn.execute(SQL["open_repairs"], {"kinds": sorted(REPAIRABLE)})
+                self._conn.execute(SQL["resume"])
+                self._conn.execute(SQL["adopt"], {"source": source})
+
+        again(work)
 
     def adopt_failed(self) -> None:
         """Let lineage know of the objects of cases that failed, so that they go when their cases go."""
