@@ -471,7 +471,7 @@ def test_a_collection_of_somebody_else_is_neither_written_nor_cleaned_up(
 def test_a_collection_of_the_first_release_is_known_by_its_stamps(weaviate_index: WeaviateIndex) -> None:
     """It has no mark yet, and gets one with the first token."""
     raw(weaviate_index).config.update(description="")
-    weaviate_index._ours.clear()
+    weaviate_index._home._ours.clear()
     weaviate_index.upsert([thing(1)])
     weaviate_index.set_life("one")
     assert weaviate_index.life() == "one"

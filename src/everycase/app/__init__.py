@@ -39,7 +39,7 @@ from everycase.pipeline.rebuild import Rebuild
 from everycase.pipeline.retry import Retry
 from everycase.pipeline.run import Shell
 from everycase.pipeline.sync import Sync
-from everycase.pipeline.work import Crew, Progress, Work
+from everycase.pipeline.work import BatchWorker, Crew, Progress
 from everycase.ports import Collections, Embedder, Notifier, Source, VectorIndex
 from everycase.reconcile.alerting import Teller
 from everycase.reconcile.loop import Reconciliation
@@ -302,7 +302,7 @@ class App:
     def builder(self, collection: str) -> Builder:
         return Builder(world=self.processor, index=self.collections.open(collection))
 
-    def _work(self, run_id: UUID) -> Work:
+    def _work(self, run_id: UUID) -> BatchWorker:
         """The worker function, in the form that the engine can hand on."""
         if self.engine.kind != "processes":
             return partial(self.processor.process, run_id)
@@ -313,7 +313,7 @@ class App:
         settings = self.settings.model_copy(update={"embedders": self.providers})
         return Worker(settings, telemetry.is_debugging())
 
-    def _build_work(self, collection: str, run_id: UUID) -> Work:
+    def _build_work(self, collection: str, run_id: UUID) -> BatchWorker:
         if self.engine.kind != "processes":
             return partial(self.builder(collection).build, run_id)
         return partial(build_batch, self._worker, collection, run_id)

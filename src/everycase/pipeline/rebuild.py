@@ -18,7 +18,7 @@ from everycase.domain.errors import ExitCode, WrongUse, interrupted_by
 from everycase.domain.runs import BatchResult, Deferral, RunFigures
 from everycase.pipeline.build import given_up
 from everycase.pipeline.run import LOCK_WAIT_S, OpenRun, RunEnd, Shell, reaching_index
-from everycase.pipeline.work import Crew, Work
+from everycase.pipeline.work import BatchWorker, Crew
 from everycase.ports import Collections, VectorIndex
 from everycase.store import budget, builds, locks
 from everycase.store.builds import Listing
@@ -123,7 +123,7 @@ class Rebuild:
     shell: Shell
     collections: Callable[[], Collections]
     crew: Callable[[], Crew]
-    work: Callable[[str, UUID], Work]
+    work: Callable[[str, UUID], BatchWorker]
     sample: int
     """Objects that are read back and probed before a collection is served."""
     judge: Judge = approve
@@ -176,7 +176,7 @@ class _BuildJob:
     run: OpenRun
     collections: Collections
     crew: Crew
-    make_work: Callable[[str, UUID], Work]
+    make_work: Callable[[str, UUID], BatchWorker]
     sample: int
     collection: str = ""
     deleted: int = 0

@@ -30,7 +30,7 @@ MOST_WITHOUT_INDEX = 3
 CHARACTERS_A_CASE = 4000
 """The usual length of a composite text. It prices a batch before the first one has been paid for."""
 
-Work = Callable[[Sequence[str]], BatchResult]
+BatchWorker = Callable[[Sequence[str]], BatchResult]
 GiveUp = Callable[[Sequence[str], Exception | None], BatchResult]
 """Called with a batch that no worker survived; returns what to count for its cases."""
 
@@ -57,7 +57,7 @@ class Crew:
 
     processor: Processor
     engine: EngineSpec
-    work: Callable[[UUID], Work]
+    work: Callable[[UUID], BatchWorker]
     batch_size: int
     stall_s: float
     thresholds: Thresholds
@@ -102,7 +102,7 @@ class Crew:
         return worked
 
     def through(
-        self, run: OpenRun, work: Work, batches: Iterable[list[str]], *, due: int, give_up: GiveUp
+        self, run: OpenRun, work: BatchWorker, batches: Iterable[list[str]], *, due: int, give_up: GiveUp
     ) -> Worked:
         """Bring batches of together `due` cases through `work`, on the engine; returns what came of it.
 

@@ -59,7 +59,7 @@ class Pattern:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Work:
+class RecoveryPlan:
     """What is to be done, the least that repairs everything; a step that is not asked for is not taken."""
 
     restage: bool
@@ -87,7 +87,7 @@ def identify(
     gone_cases: int,
     guard: DeletionGuard,
     can_upgrade: bool,
-) -> Work:
+) -> RecoveryPlan:
     """Decide. `objects`: how many the index holds; `cases`: how many lineage holds.
 
     Vanished rows of the source are judged again where they are staged.
@@ -98,7 +98,7 @@ def identify(
     withheld = {k for k, much in ((GapKind.ORPHAN, is_flood), (GapKind.GONE_AT_SOURCE, is_exodus)) if much}
     kinds = {k for k, n in gaps.items() if n}
     upgrade = can_upgrade and GapKind.DEBT in kinds
-    return Work(
+    return RecoveryPlan(
         restage=bool(kinds & AT_SOURCE),
         delete_gone=GapKind.GONE_AT_SOURCE in kinds,
         remove=frozenset(kinds & EXTRA - withheld),

@@ -22,7 +22,7 @@ from everycase.pipeline.work import Crew
 from everycase.ports import Source
 from everycase.reconcile.count import Census, Sweep, Sweeper, balances, count
 from everycase.reconcile.gaps import Finder, Found
-from everycase.reconcile.identify import Work, identify
+from everycase.reconcile.identify import RecoveryPlan, identify
 from everycase.reconcile.recover import recover, repair
 from everycase.reconcile.report import Report, count_left, count_recovered, count_withheld, pattern_of
 from everycase.reconcile.retention import Retention, prune
@@ -79,7 +79,7 @@ class _ReconcileJob:
     tables: GapTables
     sweeps: Sequence[Sweep] = ()
     found: Found = field(default_factory=Found)
-    plan: Work | None = None
+    plan: RecoveryPlan | None = None
     objects: Sequence[ObjectResult] = ()
     after: Mapping[GapKind, int] = field(default_factory=dict)
     """The gaps that the post-check finds."""

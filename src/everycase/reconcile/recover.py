@@ -13,7 +13,7 @@ from everycase.pipeline.removal import remove_quarantined
 from everycase.pipeline.run import OpenRun
 from everycase.pipeline.work import Crew
 from everycase.ports import Source
-from everycase.reconcile.identify import Work
+from everycase.reconcile.identify import RecoveryPlan
 from everycase.store.gaps import GapTables
 
 
@@ -30,7 +30,7 @@ def recover(
     tables: GapTables,
     crew: Crew,
     source: Source,
-    work: Work,
+    work: RecoveryPlan,
     *,
     guard: DeletionGuard,
 ) -> Recovered:

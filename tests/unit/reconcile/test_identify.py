@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from everycase.domain.failures import POLICIES, Disposition, ErrorType, FailureStage
 from everycase.domain.gaps import EXTRA, METHODS, Expected, GapKind, RunType, content_gap, scope_of
 from everycase.domain.thresholds import DeletionGuard
-from everycase.reconcile.identify import ACTIONS, Pattern, Work, identify
+from everycase.reconcile.identify import ACTIONS, Pattern, RecoveryPlan, identify
 from everycase.reconcile.report import count_left, count_recovered, count_withheld
 from everycase.store.gaps import Outcome
 
@@ -20,7 +20,9 @@ NOW = datetime(2024, 11, 4, 6, 0, tzinfo=UTC)
 EXPECTED = Expected(UUID(int=1), "r", "n", vector_hash="v", object_hash="o")
 
 
-def decide(gaps: dict[GapKind, int], *, due=(), allowed: int = 0, gone: int = 0, **given: int) -> Work:
+def decide(
+    gaps: dict[GapKind, int], *, due=(), allowed: int = 0, gone: int = 0, **given: int
+) -> RecoveryPlan:
     numbers = {"objects": 1000, "cases": 1000, **given}
     return identify(
         gaps, due, gone_cases=gone, guard=DeletionGuard(allowed=allowed), can_upgrade=True, **numbers
