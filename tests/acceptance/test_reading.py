@@ -42,7 +42,8 @@ def contents(dsn: str) -> dict[str, int]:
     """Every table of a database outside of PostgreSQL's own schemas, with its number of rows."""
     with psycopg.connect(dsn, autocommit=True) as conn:
         names = conn.execute(
-            "select format('%I.%I', schemaname, relname) from pg_stat_user_tables order by 1"
+            "select format('%I.%I', schemaname, relname) from pg_stat_user_tables "
+            "where schemaname !~ '^pg_temp' order by 1"
         ).fetchall()
         return {n: conn.execute(f"select count(*) from {n}").fetchone()[0] for (n,) in names}  # type: ignore[arg-type,index]
 
