@@ -264,8 +264,8 @@ class Race:
         held = {r["case_id"]: r for r in now}
         found = [f"{r['case_id']} was deleted" for r in before if r["case_id"] in alive.keys() - held.keys()]
         for column in ("case_id", "case_number"):
-            doubled = [value for value, n in Counter(r[column] for r in now).items() if n > 1]
-            found += [f"{value} is doubled ({column})" for value in doubled]
+            doubled = _doubled(now, column) - _doubled(before, column)  # damage may have doubled some
+            found += [f"{value} is doubled ({column})" for value in sorted(doubled)]
         found += [
             f"{r['case_id']} was reverted from version {_version(r)} to {_version(held[r['case_id']])}"
             for r in before
@@ -319,6 +319,10 @@ def _wrap(app: App, wrapped: Callable[[str, object], Any]) -> None:
     parts = {name: wrapped(name, getattr(real, name)) for name in ("redactor", "embedder", "index")}
     app.__dict__["source"] = wrapped("source", app.source)
     app.__dict__["processor"] = replace(real, **parts)
+
+
+def _doubled(rows: list[Row], column: str) -> set[str]:
+    return {value for value, n in Counter(r[column] for r in rows).items() if n > 1}
 
 
 def _version(indexed: Row) -> int:
