@@ -1,9 +1,9 @@
 """How well searches find: both indexes beside BM25, by kind of query. Usage: make eval-search
 
-Real queries: 95 reports of ../shared/data that maintainers linked to older ones (known), and reports of which
-a comment says that they are duplicates (held out: no weight was fitted on them), each whole (long) and by its
-subject alone (short). Only cases that are older than the query count. Generated ones: identifiers that were
-planted in sample cases, and other words for the troubles that the sample has.
+Real queries: 95 reports of ../shared/data that maintainers linked to older ones (known), and reports of which a
+comment says that they are duplicates, each whole (long) and by its subject alone (short). Both sets were seen
+while the weight of meaning was chosen, so neither is blind. Only cases that are older than the query count.
+Generated ones: identifiers that were planted in sample cases, and other words for the troubles that the sample has.
 BM25 is `bm25s` with its defaults on the redacted texts, without headings and case numbers. Intervals are 95 %
 by bootstrap over the queries. The tables are written into docs/search.md.
 """
@@ -153,7 +153,7 @@ def _tracker(stack: ExitStack) -> World:
             own=number,
             before=str(by_number[number].properties["created_date"]),
         )
-        for name, pairs in (("known", known), ("held out", held))
+        for name, pairs in (("known", known), ("cases named in comments", held))
         for length in ("long", "short")
         for number, relevant in pairs.items()
     ]
