@@ -300,7 +300,7 @@ class App:
         )
 
     def builder(self, collection: str) -> Builder:
-        return Builder(world=self.processor, index=self.collections.open(collection))
+        return Builder(processor=self.processor, index=self.collections.open(collection))
 
     def _work(self, run_id: UUID) -> BatchWorker:
         """The worker function, in the form that the engine can hand on."""

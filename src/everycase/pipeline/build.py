@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from structlog.contextvars import bound_contextvars
+
 from everycase.domain.cases import IndexObject
 from everycase.domain.failures import POLICIES, ErrorType, Failure
 from everycase.domain.providers import add_usage
@@ -24,12 +26,16 @@ from everycase.store import ledger, locks, staging
 class Builder:
     """Brings cases through the stages into `index`. Lineage and failures stay those of the served index."""
 
-    world: Processor
+    processor: Processor
     index: VectorIndex
 
     def build(self, run_id: UUID, ids: Sequence[str]) -> BatchResult:
         """Write the objects of these cases to the index. Raises only when a dependency cannot be used."""
-        with self.world.pool.connection() as conn, locks.at_work(conn, locks.BUILD):
+        with (
+            bound_contextvars(run_id=str(run_id)),
+            self.processor.pool.connection() as conn,
+            locks.at_work(conn, locks.BUILD),
+        ):
             return one_by_one(lambda some: self._batch(run_id, some), ids, given_up)
 
     def _batch(self, run_id: UUID, ids: Sequence[str]) -> BatchResult:
@@ -40,10 +46,14 @@ class Builder:
         found = self._embedded(run_id, clean)
         _fail(result, found.failures)
         _count(result, found)
-        now = self.world.clock()
+        now = self.processor.clock()
         objects = [
             index_object(
-                c, joins[c.case.record_id].case, self.world.catalogue, recipe=self.world.recipe, now=now
+                c,
+                joins[c.case.record_id].case,
+                self.processor.catalogue,
+                recipe=self.processor.recipe,
+                now=now,
             )
             for c in found.cases
         ]
@@ -51,24 +61,24 @@ class Builder:
         return result
 
     def _joined(self, ids: Sequence[str]) -> dict[str, JoinResult]:
-        with self.world.pool.connection() as conn:
+        with self.processor.pool.connection() as conn:
             found = [
-                check(j, self.world.catalogue) for j in staging.join(conn, self.world.catalogue, list(ids))
+                check(j, self.processor.catalogue)
+                for j in staging.join(conn, self.processor.catalogue, list(ids))
             ]
         return {j.case.record_id: j for j in found}
 
     def _clean(self, joins: Mapping[str, JoinResult], result: BatchResult) -> list[Redacted]:
         _fail(result, [j.blocker for j in joins.values() if j.blocker])
-        outcomes = [redact(self.world.redactor, j.case) for j in joins.values() if not j.blocker]
+        outcomes = [redact(self.processor.redactor, j.case) for j in joins.values() if not j.blocker]
         _fail(result, [o for o in outcomes if isinstance(o, Failure)])
         return [o for o in outcomes if isinstance(o, Redacted)]
 
     def _embedded(self, run_id: UUID, clean: Sequence[Redacted]) -> EmbedResult:
-        world = self.world
-        texts = [(c.case, c.composite) for c in clean]
-        found = embed(world.pool, world.embedder, texts, half_precision=world.half_precision)
-        with world.pool.connection() as conn:
-            ledger.book(conn, run_id, found.usage, world.prices)
+        processor, texts = self.processor, [(c.case, c.composite) for c in clean]
+        found = embed(processor.pool, processor.embedder, texts, half_precision=processor.half_precision)
+        with processor.pool.connection() as conn:
+            ledger.book(conn, run_id, found.usage, processor.prices)
         return found
 
     def _load(self, objects: Sequence[IndexObject], result: BatchResult) -> None:

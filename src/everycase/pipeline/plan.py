@@ -70,7 +70,7 @@ class Plan:
 def make_plan(
     dsn: str,
     source: Source,
-    world: Processor,
+    processor: Processor,
     *,
     guard: DeletionGuard,
     on_rows: OnRows,
@@ -80,9 +80,9 @@ def make_plan(
     Raises `WrongUse` where the database holds another source.
     """
     with db.connect(dsn) as conn:
-        objects = compare_source(conn, source, world.catalogue, guard=guard, on_rows=on_rows)
-        planning.overlay(conn, world.catalogue)
-        return _count(conn, world, objects)
+        objects = compare_source(conn, source, processor.catalogue, guard=guard, on_rows=on_rows)
+        planning.overlay(conn, processor.catalogue)
+        return _count(conn, processor, objects)
 
 
 def compare_source(
@@ -109,14 +109,14 @@ def _compare(
     return taken.result(obj, otherwise=state.problem)
 
 
-def _count(conn: Connection, world: Processor, objects: list[ObjectResult]) -> Plan:
-    counts = planning.decide(conn, recipe=world.recipe, now=world.clock())
+def _count(conn: Connection, processor: Processor, objects: list[ObjectResult]) -> Plan:
+    counts = planning.decide(conn, recipe=processor.recipe, now=processor.clock())
     due = counts[Decision.CREATE] + counts[Decision.UPDATE]
     ids = planning.due(conn, limit=SAMPLE)
-    served = ServedLook(world.index, world.catalogue, world.redactor)
-    texts, characters = _to_embed(conn, world, ids, served)
+    served = ServedLook(processor.index, processor.catalogue, processor.redactor)
+    texts, characters = _to_embed(conn, processor, ids, served)
     scale = due / len(ids) if ids else 0.0
-    tokens = world.embedder.estimate_tokens(round(characters * scale))
+    tokens = processor.embedder.estimate_tokens(round(characters * scale))
     return Plan(
         create=counts[Decision.CREATE],
         update=counts[Decision.UPDATE],
@@ -125,7 +125,7 @@ def _count(conn: Connection, world: Processor, objects: list[ObjectResult]) -> P
         delete=counts[Decision.DELETE],
         to_embed=round(texts * scale),
         estimated_tokens=tokens,
-        estimated_cost=round(tokens / 1e6 * world.preferred_price, 4),
+        estimated_cost=round(tokens / 1e6 * processor.preferred_price, 4),
         is_sampled=due > len(ids),
         objects=objects,
         served=served.found,
@@ -133,25 +133,25 @@ def _count(conn: Connection, world: Processor, objects: list[ObjectResult]) -> P
     )
 
 
-def _to_embed(conn: Connection, world: Processor, ids: list[str], served: ServedLook) -> tuple[int, int]:
+def _to_embed(conn: Connection, processor: Processor, ids: list[str], served: ServedLook) -> tuple[int, int]:
     """How many different texts of these cases have no vector yet, and their characters."""
     seen: set[str] = set()
     characters = 0
     for start in range(0, len(ids), _BATCH):
         texts: dict[str, int] = {}
         for joined in staging.join(
-            conn, world.catalogue, ids[start : start + _BATCH], schema=planning.SCHEMA
+            conn, processor.catalogue, ids[start : start + _BATCH], schema=planning.SCHEMA
         ):
-            found = check(joined, world.catalogue)
+            found = check(joined, processor.catalogue)
             if found.blocker:
                 continue
-            clean = redact(world.redactor, found.case)
+            clean = redact(processor.redactor, found.case)
             if isinstance(clean, Redacted):
                 served.add(found.case, clean.case)
                 to_embed = clean.composite.to_embed
                 texts[text_hash(to_embed)] = len(to_embed)
         served.look()
-        kept = vectors.cached(conn, list(texts), world.embedder.space)
+        kept = vectors.cached(conn, list(texts), processor.embedder.space)
         news = {h: n for h, n in texts.items() if h not in kept and h not in seen}
         seen |= news.keys()
         characters += sum(news.values())

@@ -15,6 +15,7 @@ from types import MappingProxyType
 from uuid import UUID
 
 import structlog
+from structlog.contextvars import bound_contextvars
 
 from everycase.domain import fingerprint
 from everycase.domain.cases import EmbeddedCase, IndexObject
@@ -68,7 +69,11 @@ class Processor:
         An error that nobody foresaw takes one case, not its batch: the batch is split until it stands alone.
         """
         joins: dict[str, JoinResult] = {}
-        with self.pool.connection() as conn, locks.at_work(conn, locks.PIPELINE):
+        with (
+            bound_contextvars(run_id=str(run_id)),
+            self.pool.connection() as conn,
+            locks.at_work(conn, locks.PIPELINE),
+        ):
             return one_by_one(
                 lambda some: _Batch(self, self._books(run_id, joins), some).run(),
                 ids,

@@ -17,6 +17,7 @@ from uuid import UUID
 
 import structlog
 from psycopg.pq import TransactionStatus
+from structlog.contextvars import bound_contextvars
 
 from everycase.domain.alerts import Facts, Told
 from everycase.domain.errors import (
@@ -138,6 +139,7 @@ class Shell:
             conn = stack.enter_context(self._connected())
             for name in self.held:
                 stack.enter_context(locks.wait_for(conn, name, seconds=LOCK_WAIT_S))
+            stack.enter_context(bound_contextvars(run_id=str(run_id)))
             self._check_state(conn)
             return self._work(self._open(conn, run_id), make_job)
 
@@ -195,7 +197,7 @@ class Shell:
                 else:
                     self._close(conn, job, end)
         except EverycaseError as e:
-            log.warning("books_left_open", run_id=str(run.run_id), error=type(e).__name__)
+            log.warning("books_left_open", error=type(e).__name__)
             if end.error:
                 self.teller.tell_unremembered(self.kind, end.error)
 

@@ -64,20 +64,20 @@ def _restage(
     run: OpenRun, tables: GapTables, crew: Crew, source: Source, guard: DeletionGuard
 ) -> list[ObjectResult]:
     """Fetch the rows that differ, with all the guards that a sync has; very many by reading everything."""
-    world = crew.processor
+    processor = crew.processor
     extraction = Extraction(
         conn=run.conn,
         source=source,
-        catalogue=world.catalogue,
+        catalogue=processor.catalogue,
         guard=guard,
         run_id=run.run_id,
-        now=world.clock(),
+        now=processor.clock(),
         on_rows=crew.rows,
     )
-    for o in world.catalogue.objects:
+    for o in processor.catalogue.objects:
         tables.disbelieve_altered(o)
     results = extraction.fetch_all(
-        {o: ids for o in world.catalogue.present if (ids := tables.rows_at_source(o))}
+        {o: ids for o in processor.catalogue.present if (ids := tables.rows_at_source(o))}
     )
     for r in results:
         if r.withheld:
