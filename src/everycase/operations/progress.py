@@ -1,4 +1,4 @@
-"""Progress that anybody can watch, and stop: kept in a row of the run, at most one write a second."""
+"""Progress that anybody can watch, and stop: kept in a row, a write a batch, a second apart while reading."""
 
 from __future__ import annotations
 
@@ -54,6 +54,7 @@ class RecordedProgress:
         self._shown.batch(result)
         self._done += result.cases
         self._failed += result.failed
+        self._written = 0.0
         self._write()
 
     def _write(self) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from everycase.domain.cases import IndexObject, JoinedCase, RedactedCase
 from everycase.domain.catalogue import Catalogue
 from everycase.domain.errors import DependencyUnreachable
+from everycase.domain.failures import LoadFailure
 from everycase.domain.fingerprint import object_id
 from everycase.ports import Redactor, VectorIndex
 
@@ -61,7 +62,7 @@ class ServedLook:
                 o.stamps.case_id: o
                 for o in self.index.objects([object_id(c.case_number) for _, c in waiting])
             }
-        except DependencyUnreachable as e:
+        except (DependencyUnreachable, LoadFailure) as e:
             self.problems.append(f"what is served was not searched for personal data: {e}")
             return
         for case, clean in waiting:
