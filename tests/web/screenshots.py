@@ -63,7 +63,7 @@ def _take(chromium: Browser, s: Service, folder: Path) -> None:
             for name, path in PAGES.items():
                 page.goto(path.format(case=row[0]["record_id"]))
                 dark = "-dark" if scheme == "dark" else ""
-                page.screenshot(path=folder / f"{name}{suffix}{dark}.png", full_page=True)
+                page.screenshot(path=folder / f"{name}{suffix}{dark}.png", full_page=name == "overview")
             context.close()
 
 
