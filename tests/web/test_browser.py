@@ -126,6 +126,7 @@ def test_a_case_is_found_and_its_journey_read_by_keyboard_alone(page: Page, show
     expect(page.locator("h1")).to_contain_text("is in the index as the source has it")
     expect(page.get_by_role("heading", name="How it got there")).to_be_visible()
     expect(page.locator("ol.way")).to_contain_text("Redacted")
+    page.wait_for_load_state("load")
     page.keyboard.press("g")
     page.keyboard.press("f")
     expect(page.locator("h1")).to_contain_text("4 failures wait")
