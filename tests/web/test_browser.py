@@ -14,6 +14,8 @@ from everycase.operations import access
 from tests.support.service import Service, service
 from tests.web.browser import browser, executable, fits, watch
 
+expect.set_options(timeout=60_000)
+
 pytestmark = pytest.mark.skipif(executable() is None, reason="needs a Chromium browser")
 
 PATHS = (
