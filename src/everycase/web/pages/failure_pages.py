@@ -41,6 +41,7 @@ def list_failures(
     chosen = orders.filter_failures(stage=stage, error_type=error_type, disposition=disposition, case=case)
     place = cursors.read(cursor)
     items = inbox.page(app, chosen, before=place.at, before_id=place.id, limit=PAGE)
+    groups = inbox.groups(app, chosen)
     return show(
         request,
         "failures",
@@ -48,10 +49,10 @@ def list_failures(
         "/failures",
         chosen=query,
         items=items,
-        groups=inbox.groups(app, chosen),
+        groups=groups,
         forecast=orders.forecast(app, chosen),
         next=_next(items, query),
-        sentence=_sentence(inbox.groups(app, chosen), is_filtered=any(query.values())),
+        sentence=_sentence(groups, is_filtered=any(query.values())),
         is_filtered=any(query.values()),
         stages=list(FailureStage),
         types=list(ErrorType),
