@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import cache, cached_property, partial
+from functools import cached_property, partial
 from types import TracebackType
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -14,7 +14,8 @@ from uuid import UUID
 import structlog
 
 from everycase import telemetry
-from everycase.app import exports
+from everycase.app import cluster, exports, worker
+from everycase.app.cluster import Agreement
 from everycase.app.embedding import make_embedder
 from everycase.app.redaction import make_options
 from everycase.app.weaviate import connect_weaviate
@@ -23,7 +24,7 @@ from everycase.domain import fingerprint
 from everycase.domain.catalogue import Catalogue
 from everycase.domain.errors import WrongUse
 from everycase.domain.providers import Limits, Prices
-from everycase.domain.runs import BatchResult, RunKind
+from everycase.domain.runs import RunKind
 from everycase.domain.thresholds import Thresholds
 from everycase.embedders import minilm
 from everycase.embedders.chain import EmbedderChain
@@ -32,6 +33,7 @@ from everycase.indexes.embedded.index import EmbeddedIndex
 from everycase.indexes.empty import EmptyIndex
 from everycase.notify import AppriseNotifier
 from everycase.pipeline.build import Builder
+from everycase.pipeline.cluster import ClusterOptions
 from everycase.pipeline.ending import Ending
 from everycase.pipeline.engine import EngineSpec
 from everycase.pipeline.process import Processor
@@ -89,6 +91,9 @@ class App:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
         self._open.close()
 
     @cached_property
@@ -97,7 +102,8 @@ class App:
 
     @cached_property
     def engine(self) -> EngineSpec:
-        return EngineSpec.parse(self.settings.engine)
+        options = ClusterOptions(**self.settings.dask.as_options())
+        return EngineSpec.parse(self.settings.engine, options)
 
     @cached_property
     def place(self) -> Place:
@@ -115,7 +121,7 @@ class App:
     def pool(self) -> Pool:
         """Connections to a database whose schema is up to date."""
         self.place.make_ready()
-        pool = db.open_pool(self.dsn, size=3 * self.engine.workers + 4)
+        pool = db.open_pool(self.dsn, size=4 * self.engine.workers + 4)
         self._open.callback(pool.close)
         return pool
 
@@ -302,11 +308,18 @@ class App:
     def builder(self, collection: str) -> Builder:
         return Builder(processor=self.processor, index=self.collections.open(collection))
 
+    @property
+    def agreement(self) -> Agreement:
+        """In what workers of a cluster have to be equal."""
+        return Agreement.of(self.settings, self.processor.recipe)
+
     def _work(self, run_id: UUID) -> BatchWorker:
         """The worker function, in the form that the engine can hand on."""
-        if self.engine.kind != "processes":
-            return partial(self.processor.process, run_id)
-        return partial(process_batch, self._worker, run_id)
+        if self.engine.kind == "dask":
+            return partial(cluster.process_batch, open_for_worker, self.agreement, run_id)
+        if self.engine.kind == "processes":
+            return partial(worker.process_batch, App, self._worker, run_id)
+        return partial(self.processor.process, run_id)
 
     @property
     def _worker(self) -> Worker:
@@ -314,22 +327,13 @@ class App:
         return Worker(settings, telemetry.is_debugging())
 
     def _build_work(self, collection: str, run_id: UUID) -> BatchWorker:
-        if self.engine.kind != "processes":
-            return partial(self.builder(collection).build, run_id)
-        return partial(build_batch, self._worker, collection, run_id)
+        if self.engine.kind == "dask":
+            return partial(cluster.build_batch, open_for_worker, self.agreement, collection, run_id)
+        if self.engine.kind == "processes":
+            return partial(worker.build_batch, App, self._worker, collection, run_id)
+        return partial(self.builder(collection).build, run_id)
 
 
-def process_batch(worker: Worker, run_id: UUID, ids: Sequence[str]) -> BatchResult:
-    """The worker function of `processes:N`: importable, so that another process can find it."""
-    return _worker_app(worker).processor.process(run_id, ids)
-
-
-def build_batch(worker: Worker, collection: str, run_id: UUID, ids: Sequence[str]) -> BatchResult:
-    """The same for a build beside the served index."""
-    return _worker_app(worker).builder(collection).build(run_id, ids)
-
-
-@cache
-def _worker_app(worker: Worker) -> App:
-    telemetry.configure(debug=worker.debug)
-    return App(worker.settings.model_copy(update={"engine": "inline"}))
+def open_for_worker(settings: Settings) -> App:
+    """The app of a worker of a cluster: it creates nothing."""
+    return App(settings, Access.READ)

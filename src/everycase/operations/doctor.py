@@ -15,7 +15,7 @@ from everycase.app import Access, App
 from everycase.domain.errors import DependencyUnreachable, EverycaseError, ExitCode
 from everycase.domain.failures import EmbeddingFailure
 from everycase.domain.providers import provider_of
-from everycase.operations import checks_database, checks_source
+from everycase.operations import checks_database, checks_engine, checks_source
 from everycase.ports import Embedder
 from everycase.settings import Settings
 from everycase.sources.salesforce.examine import examine
@@ -120,10 +120,6 @@ def _alerts(app: App) -> str:
     return f"{channels} channels, by {type(app.notifier).__name__}"
 
 
-def _engine(app: App) -> str:
-    return f"{app.engine.kind}, {app.engine.workers} workers"
-
-
 def _embedders(app: App) -> str:
     return ", ".join(e.space for e in app.embedders)
 
@@ -151,7 +147,7 @@ def _index(app: App) -> str:
 CHECKS: tuple[tuple[str, Look, tuple[str, ...]], ...] = (
     ("catalogue", _catalogue, ()),
     ("alerts", _alerts, ()),
-    ("engine", _engine, ()),
+    ("engine", checks_engine.check_engine, ()),
     ("home", checks_database.check_home, ()),
     ("database", checks_database.check_database, ()),
     ("source", checks_source.check_source, ("database",)),
@@ -161,6 +157,7 @@ CHECKS: tuple[tuple[str, Look, tuple[str, ...]], ...] = (
     ("generations", checks_database.check_generations, ("database",)),
     ("embedders", _embedders, ("database",)),
     ("index", _index, ("database", "embedders")),
+    ("workers", checks_engine.check_workers, ("engine", "database", "embedders", "index")),
     ("continuity", checks_database.check_continuity, ("database", "index")),
     ("dimensions", checks_database.check_dimensions, ("database", "embedders", "index")),
 )

@@ -2,20 +2,25 @@
 
 The unit of work is a picklable function of a batch of ids, so threads, processes and a cluster are the
 same code. When a worker process dies, the batches that were under way run again, one at a time, so that
-the one that kills its worker is found.
+the one that kills its worker is found. A Dask cluster gives them to other workers itself; a batch that
+several of its workers died under is the suspect there. A connection to its scheduler that is lost is opened
+again.
 """
 
 from __future__ import annotations
 
 import concurrent.futures as cf
+import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 import structlog
 
-from everycase.domain.errors import EverycaseError, WrongUse
+from everycase.domain.errors import DependencyUnreachable, EverycaseError, WrongUse
+from everycase.pipeline import cluster
+from everycase.pipeline.cluster import Cluster, ClusterOptions, SchedulerLost, WorkersDied
 from everycase.pipeline.workers import DaemonThreads, Inline, Processes
 
 log = structlog.get_logger()
@@ -24,6 +29,10 @@ B = TypeVar("B")
 R = TypeVar("R")
 
 TRIES = 3
+LOSSES = 3
+"""A scheduler that is lost more often than that, without a batch being finished meanwhile, is given up."""
+_CHECK_S = 5.0
+"""How often a cluster is looked at while nothing finishes."""
 STALL_S = 900.0
 """A run gives up when no batch has finished for so many seconds (contract §10, the stall limit)."""
 
@@ -47,34 +56,49 @@ class Outcome(Generic[B, R]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineSpec:
-    """`inline`, `threads:4` or `processes:2`."""
+    """`inline`, `threads:4`, `processes:2` or `dask:tcp://host:8786`."""
 
     kind: str
     workers: int
+    """In this process or below it; the workers of a cluster are not known before it is opened."""
+    address: str = ""
+    """Of the scheduler."""
+    options: ClusterOptions = field(default_factory=ClusterOptions)
 
     @staticmethod
-    def parse(text: str) -> EngineSpec:
-        """Raises `WrongUse` for anything else."""
-        kind, _, count = text.strip().partition(":")
-        if kind == "inline" and not count:
+    def parse(text: str, options: ClusterOptions | None = None) -> EngineSpec:
+        """Raises `WrongUse` for anything else, and for `dask` where its extra is not installed."""
+        kind, _, rest = text.strip().partition(":")
+        if kind == "inline" and not rest:
             return EngineSpec(kind=kind, workers=1)
-        if kind in ("threads", "processes") and count.isdigit() and 1 <= int(count) <= 256:
-            return EngineSpec(kind=kind, workers=int(count))
+        if kind in ("threads", "processes") and rest.isdigit() and 1 <= int(rest) <= 256:
+            return EngineSpec(kind=kind, workers=int(rest))
+        if kind == "dask" and rest.startswith(cluster.SCHEMES) and ":" in rest[6:]:
+            cluster.check_installed()
+            return EngineSpec(kind=kind, workers=1, address=rest, options=options or ClusterOptions())
         raise WrongUse(
-            f"EVERYCASE_ENGINE {text!r} is none of inline, threads:N and processes:N (N from 1 to 256)"
+            f"EVERYCASE_ENGINE {text!r} is none of inline, threads:N, processes:N (N from 1 to 256) and "
+            "dask:tcp://host:port (or tls://)"
         )
 
-    @property
-    def window(self) -> int:
-        """Batches that may be submitted at a time: one for each worker, and one that waits for it."""
-        return 1 if self.kind == "inline" else 2 * self.workers
-
     def open(self) -> cf.Executor:
+        if self.kind == "dask":
+            return self.open_cluster()
         if self.kind == "threads":
             return DaemonThreads(self.workers)
         if self.kind == "processes":
             return Processes(self.workers)
         return Inline()
+
+    def open_cluster(self) -> Cluster:
+        """Raises `DependencyUnreachable` without scheduler or workers."""
+        return Cluster(self.address, self.options)
+
+    def window(self, executor: cf.Executor) -> int:
+        """Batches that may be submitted at a time: one for each worker, and one that waits for it."""
+        if self.kind == "inline":
+            return 1
+        return 2 * (executor.threads if isinstance(executor, Cluster) else self.workers)
 
 
 def run(
@@ -107,9 +131,12 @@ class _Run(Generic[B, R]):
     ) -> None:
         self._spec, self._work, self._stall_s, self._should_end = spec, work, stall_s, should_end
         self._fresh = iter(batches)
+        self._again: deque[tuple[B, int]] = deque()
+        """Batches of which nothing came back, through no fault of theirs."""
         self._suspects: deque[tuple[B, int]] = deque()
         self._live: dict[cf.Future[R], tuple[B, int]] = {}
-        self._executor = spec.open()
+        self._executor: cf.Executor | None = None
+        self._losses = 0
         self._is_broken = False
         self._is_stalled = False
 
@@ -119,6 +146,7 @@ class _Run(Generic[B, R]):
                 for future in self._finished():
                     batch, attempt = self._live.pop(future)
                     if outcome := self._settle(future, batch, attempt):
+                        self._losses = 0
                         yield outcome
                 if self._is_broken:
                     self._replace_workers()
@@ -131,27 +159,39 @@ class _Run(Generic[B, R]):
             self._withdraw()
         else:
             self._submit()
-        return bool(self._live or self._suspects)
+        return bool(self._live or self._suspects or self._again)
 
     def _submit(self) -> None:
-        window = 1 if self._suspects else self._spec.window
-        while len(self._live) < window and not self._is_broken and (job := self._next()):
+        is_alone = bool(self._suspects)
+        while not self._is_broken and len(self._live) < self._window(is_alone) and (job := self._next()):
+            self._executor = self._executor or self._spec.open()
             try:
                 self._live[self._executor.submit(self._work, job[0])] = job
-            except cf.BrokenExecutor:
-                self._suspects.append(job)
+            except cf.BrokenExecutor as e:
+                self._put_back(job, e)
                 self._is_broken = True
 
+    def _window(self, is_alone: bool) -> int:
+        """Nothing is opened before there is a batch."""
+        if is_alone or not self._executor:
+            return 1
+        return self._spec.window(self._executor)
+
     def _next(self) -> tuple[B, int] | None:
-        if self._suspects:
-            return self._suspects.popleft()
+        for waiting in (self._suspects, self._again):
+            if waiting:
+                return waiting.popleft()
         for batch in self._fresh:
             return batch, 1
         return None
 
+    def _put_back(self, job: tuple[B, int], error: cf.BrokenExecutor) -> None:
+        (self._again if isinstance(error, SchedulerLost) else self._suspects).append(job)
+
     def _withdraw(self) -> None:
         """Take back the batches that no worker has begun."""
         self._suspects.clear()
+        self._again.clear()
         for future in [f for f in self._live if f.cancel()]:
             del self._live[future]
 
@@ -159,8 +199,7 @@ class _Run(Generic[B, R]):
         """Wait for at least one batch, unless there is none to wait for."""
         if not self._live:
             return set()
-        done = cf.wait(self._live, self._stall_s, cf.FIRST_COMPLETED).done
-        if not done:
+        if not (done := self._wait()):
             self._is_stalled = True
             raise Stalled(
                 f"no batch has finished for {self._stall_s:.0f} s: the run was given up; "
@@ -168,25 +207,66 @@ class _Run(Generic[B, R]):
             )
         return done
 
+    def _wait(self) -> set[cf.Future[R]]:
+        """The batches that have finished; none at the stall limit."""
+        deadline = time.monotonic() + self._stall_s
+        while (left := deadline - time.monotonic()) > 0:
+            step = min(left, _CHECK_S) if isinstance(self._executor, Cluster) else left
+            if done := cf.wait(self._live, step, cf.FIRST_COMPLETED).done:
+                return done
+            self._check_cluster()
+        return set()
+
+    def _check_cluster(self) -> None:
+        """Raises `DependencyUnreachable` for a cluster that has lost its workers for good."""
+        try:
+            if isinstance(self._executor, Cluster):
+                self._executor.check()
+        except DependencyUnreachable:
+            self._is_stalled = True
+            raise
+
     def _settle(self, future: cf.Future[R], batch: B, attempt: int) -> Outcome[B, R] | None:
-        """The outcome of a finished batch; None when its worker died and it is to run again."""
+        """The outcome of a finished batch; None when it is to run again."""
         try:
             return Outcome(batch=batch, value=future.result())
+        except SchedulerLost:
+            self._is_broken = True
+            self._again.append((batch, attempt))
+        except WorkersDied:  # Dask has tried it on several workers already: once more, alone
+            return self._suspect(batch, max(attempt, TRIES - 1))
         except (cf.BrokenExecutor, cf.CancelledError):
             self._is_broken = True
-            if attempt == TRIES:
-                return Outcome(batch=batch, error=WorkerLost("the worker process died under this batch"))
-            self._suspects.append((batch, attempt + 1))
-            return None
+            return self._suspect(batch, attempt)
         except Exception as e:
             return Outcome(batch=batch, error=e)
+        return None
+
+    def _suspect(self, batch: B, attempt: int) -> Outcome[B, R] | None:
+        """Run the batch again, alone; after the last attempt, its outcome."""
+        if attempt == TRIES:
+            return Outcome(batch=batch, error=WorkerLost("the worker process died under this batch"))
+        self._suspects.append((batch, attempt + 1))
+        return None
 
     def _replace_workers(self) -> None:
-        """Start new workers. Any batch that was under way may have killed the old ones: run one at a time."""
-        self._suspects.extend((b, n + 1) for b, n in self._live.values())
+        """Start new workers, or connect again.
+
+        Any batch that was under way may have killed a worker process: they run one at a time.
+        """
+        is_cluster = self._spec.kind == "dask"
+        for batch, attempt in self._live.values():
+            if is_cluster:
+                self._again.append((batch, attempt))
+            else:
+                self._suspects.append((batch, attempt + 1))
         self._live.clear()
-        self._executor.shutdown(wait=False, cancel_futures=True)
-        self._executor, self._is_broken = self._spec.open(), False
+        if self._executor:
+            self._executor.shutdown(wait=False, cancel_futures=True)
+        self._executor, self._is_broken = None, False
+        self._losses += is_cluster
+        if self._losses > LOSSES:
+            raise cluster.unreachable(self._spec.address)
 
     def _close(self) -> None:
         """Wait for the workers to finish what they are doing, then let them go."""
@@ -196,5 +276,6 @@ class _Run(Generic[B, R]):
             log.warning("workers_left_behind", batches=len(late), engine=self._spec.kind)
         if isinstance(self._executor, Processes) and late:
             self._executor.kill()
-        is_waited_for = not late or self._spec.kind == "processes"
-        self._executor.shutdown(wait=is_waited_for, cancel_futures=True)
+        if self._executor:
+            is_waited_for = not late or self._spec.kind == "processes"
+            self._executor.shutdown(wait=is_waited_for, cancel_futures=True)

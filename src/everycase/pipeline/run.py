@@ -139,6 +139,7 @@ class Shell:
             conn = stack.enter_context(self._connected())
             for name in self.held:
                 stack.enter_context(locks.wait_for(conn, name, seconds=LOCK_WAIT_S))
+            stack.enter_context(locks.alive(conn, run_id))
             stack.enter_context(bound_contextvars(run_id=str(run_id)))
             self._check_state(conn)
             return self._work(self._open(conn, run_id), make_job)

@@ -33,6 +33,7 @@ from everycase.domain.catalogue import TASK_TYPES
 from everycase.domain.errors import WrongUse
 from everycase.domain.thresholds import Thresholds
 from everycase.settings import mistakes, reading
+from everycase.settings.dask import DaskSettings
 from everycase.settings.exports import ExportSettings
 from everycase.settings.kinds import (
     CommaSeparated,
@@ -190,7 +191,10 @@ class Settings(ExportSettings, BaseSettings):
         default=timedelta(days=30), description="Of kept vectors that no case refers to."
     )
     secrets: Path | None = Field(default=None, description="Folder with a file for each secret setting.")
-    engine: str = Field(default="threads:4", description="`inline`, `threads:N` or `processes:N`.")
+    engine: str = Field(
+        default="threads:4", description="`inline`, `threads:N`, `processes:N` or `dask:tcp://host:port`."
+    )
+    dask: DaskSettings = Field(default_factory=DaskSettings, description="The cluster of dask:….")
     batch_size: int = Field(default=64, ge=1, le=1000, description="Cases a batch.")
     sample_cases: int = Field(default=2000, ge=1, le=10_000_000, description="Cases of the `sample` source.")
     sample_seed: int = Field(default=1, description="Seed of the `sample` source.")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from uuid import UUID
 
 from everycase.domain.errors import AnotherRunAtWork, DatabaseFault
 from everycase.store.db import Connection
@@ -61,6 +62,28 @@ def at_work(conn: Connection, name: str) -> Iterator[None]:
 
 
 @contextmanager
+def alive(conn: Connection, run_id: UUID) -> Iterator[None]:
+    """Show for as long as the block lasts that this run is at work; `is_alive` sees it from anywhere."""
+    with try_for(conn, _of_run(run_id)):
+        yield
+
+
+def is_alive(conn: Connection, run_id: UUID) -> bool:
+    """Whether this run is at work, on this database."""
+    return is_held(conn, _of_run(run_id))
+
+
+@contextmanager
+def alone(conn: Connection, name: str) -> Iterator[None]:
+    """Hold the lock `name` on `conn`; whoever else holds it is waited for, however long it takes."""
+    conn.execute("select pg_advisory_lock(hashtextextended(%s, 0))", (name,))
+    try:
+        yield
+    finally:
+        _unlock(conn, name)
+
+
+@contextmanager
 def try_for(conn: Connection, name: str) -> Iterator[bool]:
     """Hold the lock `name` on `conn` where nobody else does; whether it is held."""
     is_ours = _try(conn, name)
@@ -91,6 +114,10 @@ select exists (
     and l.database = (select oid from pg_database where datname = current_database())
     and l.classid::bigint = (w.key >> 32) & 4294967295 and l.objid::bigint = w.key & 4294967295)
 """
+
+
+def _of_run(run_id: UUID) -> str:
+    return f"everycase.run {run_id}"
 
 
 def _workers_of(name: str) -> str:

@@ -41,7 +41,9 @@ def die_always(n: int) -> int:
     return n
 
 
-@pytest.mark.parametrize("text", ["threads", "threads:0", "threads:x", "processes:999", "dask:x", ""])
+@pytest.mark.parametrize(
+    "text", ["threads", "threads:0", "threads:x", "processes:999", "dask:x", "dask:tcp://host", ""]
+)
 def test_an_engine_that_is_none_is_wrong_use(text: str) -> None:
     """And the message says what there is."""
     with pytest.raises(WrongUse, match="threads:N"):

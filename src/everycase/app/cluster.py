@@ -1,0 +1,176 @@
+"""What a worker of a Dask cluster does with a batch. A task holds ids and names, never a setting or a secret.
+
+A worker reads its settings from its own environment. It refuses a batch when they lead to another database or
+index, or make other texts, than those of whoever runs; and a batch of a run that is no longer at work.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from importlib import metadata
+from typing import Protocol
+from uuid import UUID
+
+from everycase import settings, telemetry
+from everycase.domain.errors import EverycaseError, WrongUse
+from everycase.domain.runs import BatchResult
+from everycase.pipeline.build import Builder
+from everycase.pipeline.process import Processor
+from everycase.settings import Settings
+from everycase.store import db, locks
+from everycase.store.db import Pool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agreement:
+    """In what a worker has to be equal to whoever runs."""
+
+    everycase: str
+    recipe: str
+    index: str
+
+    @staticmethod
+    def of(given: Settings, recipe: str) -> Agreement:
+        index = f"weaviate {given.weaviate.collection}" if given.index == "weaviate" else given.index
+        return Agreement(everycase=metadata.version("everycase"), recipe=recipe, index=index)
+
+    def check(self, other: Agreement) -> None:
+        """Raises `WrongUse` that names what a worker has otherwise."""
+        for name in (f.name for f in fields(self)):
+            ours, theirs = getattr(self, name), getattr(other, name)
+            if ours != theirs:
+                raise WrongUse(
+                    f"a Dask worker works with {name} {theirs!r}, this run with {ours!r}: give the workers "
+                    "the same version and settings, and start them again"
+                )
+
+
+class RunEnded(EverycaseError):
+    """The run that this batch belongs to is not at work on the worker's database."""
+
+
+class ClusterApp(Protocol):
+    """What a worker needs of an `App`."""
+
+    @property
+    def agreement(self) -> Agreement: ...
+
+    @property
+    def dsn(self) -> str: ...
+
+    @property
+    def pool(self) -> Pool: ...
+
+    @property
+    def processor(self) -> Processor: ...
+
+    def builder(self, collection: str) -> Builder: ...
+
+    def close(self) -> None: ...
+
+
+Make = Callable[[Settings], ClusterApp]
+"""Opens an `App` that creates nothing; a worker imports it by its name."""
+
+
+def process_batch(make: Make, agreed: Agreement, run_id: UUID, ids: Sequence[str]) -> BatchResult:
+    """The worker function of a sync, a reconciliation or a retry. Raises `WrongUse` and `RunEnded`."""
+    with _own(make, run_id) as app:
+        agreed.check(app.agreement)
+        with _only_while_alive(app, locks.PIPELINE, run_id, ids):
+            return app.processor.process(run_id, ids)
+
+
+def build_batch(
+    make: Make, agreed: Agreement, collection: str, run_id: UUID, ids: Sequence[str]
+) -> BatchResult:
+    """The same for a build beside the served index."""
+    with _own(make, run_id) as app:
+        agreed.check(app.agreement)
+        with _only_while_alive(app, locks.BUILD, run_id, ids):
+            return app.builder(collection).build(run_id, ids)
+
+
+def look(make: Make) -> Agreement | str:
+    """What a worker would work with, or the sentence that says why it cannot."""
+    try:
+        app = _make(make, threads=1)
+    except EverycaseError as e:
+        return str(e)
+    try:
+        return app.agreement
+    finally:
+        app.close()
+
+
+@contextmanager
+def _only_while_alive(app: ClusterApp, lock: str, run_id: UUID, ids: Sequence[str]) -> Iterator[None]:
+    """Nobody else has this batch, and the next run waits for us, as long as the block lasts.
+
+    A batch may be on two workers when a scheduler was lost: the second waits, and finds it done.
+    """
+    with (
+        app.pool.connection() as conn,
+        locks.at_work(conn, lock),
+        locks.alone(conn, f"everycase.batch {run_id} {ids[0]}"),
+    ):
+        if not locks.is_alive(conn, run_id):
+            raise RunEnded(
+                f"run {run_id} is not at work on the database that a Dask worker was given, "
+                f"{db.address(app.dsn)}: give the workers the settings of whoever runs"
+            )
+        yield
+
+
+# ── one app a run: settings and models are read again by the next run ────────────────────────
+
+
+class _Kept:
+    def __init__(self, app: ClusterApp) -> None:
+        self.app, self.users = app, 0
+
+
+_lock = threading.Lock()
+_apps: dict[UUID, _Kept] = {}
+
+
+@contextmanager
+def _own(make: Make, run_id: UUID) -> Iterator[ClusterApp]:
+    """This process's app for the run, which its threads share; those of runs that have ended are closed."""
+    with _lock:
+        if run_id not in _apps:
+            _close_ended()
+            _apps[run_id] = _Kept(_make(make, threads=_threads()))
+        kept = _apps[run_id]
+        kept.users += 1
+    try:
+        yield kept.app
+    finally:
+        with _lock:
+            kept.users -= 1
+
+
+def _close_ended() -> None:
+    for run_id in [r for r, kept in _apps.items() if not kept.users]:
+        _apps.pop(run_id).app.close()
+
+
+def _make(make: Make, *, threads: int) -> ClusterApp:
+    telemetry.configure(debug=False)
+    app = make(settings.load().model_copy(update={"engine": f"threads:{threads}"}))
+    try:
+        _ = app.processor, app.agreement  # made before threads share it
+    except BaseException:
+        app.close()
+        raise
+    return app
+
+
+def _threads() -> int:
+    """How many batches this worker runs at a time."""
+    from distributed import get_worker  # an extra
+
+    return int(get_worker().state.nthreads)
