@@ -176,11 +176,9 @@ def test_low_coverage_and_few_fields(desk: Desk) -> None:
     desk.export(children=False)
     assert desk.sync() == named("started", *BARE, "few_fields")
     assert desk.sync() == []
-    assert desk.reconcile() == []  # it notes which cases have few fields for good
-    assert desk.reconcile() == ["few_fields ended"]
+    assert desk.reconcile() == ["few_fields ended"]  # it has looked at the source again: there is no more
     desk.export()
     assert desk.sync() == sorted([*named("ended", *BARE), "few_fields started"])
-    desk.reconcile()
     assert desk.reconcile() == ["few_fields ended"]
     assert desk.reconcile() == ["heartbeat"]
 

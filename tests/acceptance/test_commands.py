@@ -199,3 +199,31 @@ def test_reset_lists_asks_and_removes(world: World, tmp_path: Path) -> None:
     )
     assert shell("status").returncode == 2
     assert shell.json("sync")["created"] == 2
+
+
+def test_which_failures_give_exit_code_1_can_be_said(world: World, tmp_path: Path) -> None:
+    """A script that fails on new failures hears of a bad row once; the failure stays open and is shown."""
+    export = tmp_path / "x"
+    shell = Prompt(world, write_export(export, Case=[case(1), case(2, CaseNumber="")]))
+    assert shell("sync", "--fail-on", "new").returncode == 1
+    assert shell("status", "--fail-on", "new").returncode == 1
+    assert shell("sync").returncode == 1
+    for words in (["sync"], ["run"], ["reconcile"], ["status"], ["failures"]):
+        assert shell(*words, "--fail-on", "new").returncode == 0, words
+        assert shell(*words, "--fail-on", "any").returncode == 1, words
+        assert shell(*words, "--fail-on", "none").returncode == 0, words
+        assert shell(*words, "--exit-zero").returncode == 0, words
+    assert "1 failure waits" in shell("sync", "--exit-zero").stdout
+    write_export(export, Case=[case(1), case(2, CaseNumber=""), case(3, Subject="", Description="")])
+    assert shell("run", "--fail-on", "new").returncode == 1
+    assert shell("run", "--fail-on", "new").returncode == 0
+
+
+@pytest.mark.parametrize("words", [["sync", "--exit-zero"], ["status", "--fail-on", "none"]])
+def test_a_command_that_does_not_work_says_so_whatever_failures_count(
+    world: World, tmp_path: Path, words: list[str]
+) -> None:
+    """Wrong use and what cannot be reached are no failures of cases."""
+    shell = Prompt(world, tmp_path / "nowhere")
+    assert shell(*words, EVERYCASE_ENGINE="horses").returncode == 2
+    assert shell(*words, EVERYCASE_DATABASE_URL="postgresql://me@127.0.0.1:1/x").returncode == 4

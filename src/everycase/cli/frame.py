@@ -11,14 +11,14 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from importlib import metadata
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 import typer
 
 from everycase import settings, telemetry
 from everycase.app import Access, App
 from everycase.cli import console
-from everycase.domain.errors import EverycaseError, ExitCode
+from everycase.domain.errors import EverycaseError, ExitCode, FailOn
 from everycase.operations import place
 
 app = typer.Typer(
@@ -95,6 +95,39 @@ AllowDeletes = Annotated[
         help="Approve, for this run only, that up to N vanished rows of each object are deleted.",
     ),
 ]
+
+
+FailOnOption = Annotated[
+    FailOn,
+    typer.Option(
+        "--fail-on",
+        help="Which failures give exit code 1. new: those opened since the last sync began, so that an old "
+        "bad row is told once.",
+    ),
+]
+ExitZero = Annotated[
+    bool,
+    typer.Option(
+        "--exit-zero",
+        help="Give 0 also where failures or gaps are left, like --fail-on none. Codes from 2 on stay.",
+    ),
+]
+
+
+class Judged(Protocol):
+    """What a command found, as its exit code goes by it."""
+
+    @property
+    def exit_code(self) -> ExitCode: ...
+
+    @property
+    def is_old_news(self) -> bool: ...
+
+
+def judge(found: Judged, fail_on: FailOn, *, exit_zero: bool) -> ExitCode:
+    """The exit code of a command that may be told which failures count."""
+    which = FailOn.NONE if exit_zero else fail_on
+    return which.judge(found.exit_code, is_old_news=found.is_old_news)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

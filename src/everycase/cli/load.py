@@ -10,8 +10,19 @@ import typer
 
 from everycase.app import App
 from everycase.cli import console, show
-from everycase.cli.frame import AdoptSource, AllowDeletes, Call, MaxCost, Panel, Result, command
-from everycase.domain.errors import ExitCode
+from everycase.cli.frame import (
+    AdoptSource,
+    AllowDeletes,
+    Call,
+    ExitZero,
+    FailOnOption,
+    MaxCost,
+    Panel,
+    Result,
+    command,
+    judge,
+)
+from everycase.domain.errors import ExitCode, FailOn
 from everycase.operations import jobs, setup, work
 from everycase.operations.jobs import JobOutcome, JobResult
 
@@ -22,13 +33,16 @@ def run(
     allow_deletes: AllowDeletes = 0,
     max_cost: MaxCost = None,
     adopt_source: AdoptSource = False,
+    fail_on: FailOnOption = FailOn.ANY,
+    exit_zero: ExitZero = False,
 ) -> Result:
     """Sync, then reconcile, then report what is true: the main job."""
     with call.app() as app:
         if adopt_source:
             work.adopt_source(app)
         done = work.run(app, call.progress, allow_deletes=allow_deletes, max_cost=max_cost)
-    return Result(done.as_dict(), lambda: show.main_job(done), done.exit_code)
+    code = judge(done, fail_on, exit_zero=exit_zero)
+    return Result(done.as_dict(), lambda: show.main_job(done), code)
 
 
 @command(panel=Panel.LOAD)
@@ -37,13 +51,16 @@ def sync(
     allow_deletes: AllowDeletes = 0,
     max_cost: MaxCost = None,
     adopt_source: AdoptSource = False,
+    fail_on: FailOnOption = FailOn.ANY,
+    exit_zero: ExitZero = False,
 ) -> Result:
     """Bring staging and index up to date with the source; only changed cases are processed."""
     with call.app() as app, call.progress() as progress:
         if adopt_source:
             work.adopt_source(app)
         report = work.sync(app, progress, allow_deletes=allow_deletes, max_cost=max_cost)
-    return Result(report.as_dict(), lambda: show.sync(report), report.exit_code)
+    code = judge(report, fail_on, exit_zero=exit_zero)
+    return Result(report.as_dict(), lambda: show.sync(report), code)
 
 
 @command(panel=Panel.LOAD)

@@ -10,7 +10,8 @@ from typing import Annotated
 import typer
 
 from everycase.cli import console, show, show_state
-from everycase.cli.frame import Call, Panel, Result, command
+from everycase.cli.frame import Call, ExitZero, FailOnOption, Panel, Result, command, judge
+from everycase.domain.errors import FailOn
 from everycase.operations import redact as redaction
 from everycase.operations import runs as history
 from everycase.operations import search as searching
@@ -19,11 +20,12 @@ from everycase.operations.trace import trace_case
 
 
 @command(panel=Panel.LOOK)
-def status(call: Call) -> Result:
+def status(call: Call, fail_on: FailOnOption = FailOn.ANY, exit_zero: ExitZero = False) -> Result:
     """Show where every case stands and what is open."""
     with call.reader() as app:
         overview = read_status(app)
-    return Result(overview.as_dict(), lambda: show_state.overview(overview), overview.exit_code)
+    code = judge(overview, fail_on, exit_zero=exit_zero)
+    return Result(overview.as_dict(), lambda: show_state.overview(overview), code)
 
 
 @command(panel=Panel.LOOK)

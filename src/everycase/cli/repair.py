@@ -8,7 +8,18 @@ from typing import Annotated
 import typer
 
 from everycase.cli import console, show, show_state
-from everycase.cli.frame import AllowDeletes, Call, MaxCost, Panel, Result, command
+from everycase.cli.frame import (
+    AllowDeletes,
+    Call,
+    ExitZero,
+    FailOnOption,
+    MaxCost,
+    Panel,
+    Result,
+    command,
+    judge,
+)
+from everycase.domain.errors import FailOn
 from everycase.domain.failures import Disposition, FailureStage
 from everycase.domain.gaps import RunType
 from everycase.operations import inbox, work
@@ -33,6 +44,8 @@ def reconcile(
     ] = False,
     allow_deletes: AllowDeletes = 0,
     max_cost: MaxCost = None,
+    fail_on: FailOnOption = FailOn.ANY,
+    exit_zero: ExitZero = False,
 ) -> Result:
     """Compare source, staging, lineage and index, and repair what differs."""
     with call.rehearsal() if dry_run else call.app() as app, call.progress() as progress:
@@ -45,7 +58,8 @@ def reconcile(
             allow_deletes=allow_deletes,
             max_cost=max_cost,
         )
-    return Result(report.as_dict(), lambda: show.reconciliation(report), report.exit_code)
+    code = judge(report, fail_on, exit_zero=exit_zero)
+    return Result(report.as_dict(), lambda: show.reconciliation(report), code)
 
 
 @command(panel=Panel.REPAIR)
@@ -65,6 +79,8 @@ def failures(
     ] = False,
     include_resolved: Annotated[bool, typer.Option("--all", help="Include resolved failures.")] = False,
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="At most this many failures.")] = 100,
+    fail_on: FailOnOption = FailOn.ANY,
+    exit_zero: ExitZero = False,
 ) -> Result:
     """Show the error inbox: which cases failed, at which stage, why, and what will happen."""
     wanted = inbox.read_filter(
@@ -74,7 +90,8 @@ def failures(
         found = inbox.list_failures(app, wanted, limit=limit)
     rows = [] if group else found.failures
     values = {"open": found.open, "groups": found.groups, "failures": rows}
-    return Result(values, lambda: show_state.inbox(found, grouped=group), found.exit_code)
+    code = judge(found, fail_on, exit_zero=exit_zero)
+    return Result(values, lambda: show_state.inbox(found, grouped=group), code)
 
 
 @command(panel=Panel.REPAIR)

@@ -125,6 +125,8 @@ def plan(found: Plan) -> None:
             ("leave unchanged", found.unchanged),
             ("leave waiting (failed, not due)", found.waiting),
             ("delete", found.delete),
+            ("fail, for what they lack or hold", found.fail),
+            ("refuse, for a row that cannot be read", found.refused),
         ],
     )
     console.say(

@@ -6,29 +6,35 @@ from collections.abc import Sequence
 from typing import Any
 
 from everycase.cli import console, show
-from everycase.domain.catalogue import FEW_FIELDS
 from everycase.operations.inbox import Inbox
 from everycase.operations.status import Overview, ProviderOverview
 from everycase.operations.trace import Journey
-from everycase.operations.wording import percent, whole_percent
+from everycase.operations.wording import few_fields, percent, whole_percent
 
 
 def overview(o: Overview) -> None:
     console.say(f"{o.place}; {o.database_bytes / 1e6:,.0f} MB")
     rows = [(where, "not known" if n is None else n) for where, n in o.funnel.items()]
     console.table("Census", ("where", "cases"), rows)
-    console.say(f"Completeness: {percent(o.completeness)} of the staged cases are in the index")
+    console.say(
+        f"Completeness: {percent(o.completeness)} of the cases are in the index as the source has them"
+    )
     if o.coverage:
         shares = " · ".join(f"{name} {whole_percent(share)}" for name, share in o.coverage.items())
         console.say(f"Coverage: {shares}; on average {o.census['average_fields']} of 44 fields populated")
     if few := o.census["few_fields"]:
-        console.say(f"Fewer than {FEW_FIELDS} fields: {few:,} cases (flagged, and loaded all the same)")
+        console.say(few_fields(few, o.census["few_fields_noted"]))
     if o.spaces:
         console.say("Spaces: " + ", ".join(f"{name} {n:,}" for name, n in o.spaces.items()))
     if o.debt:
         console.say(f"In a fallback space: {o.debt:,} cases; a reconciliation embeds them anew when it can")
     for p in o.providers:
         console.say(_provider(p))
+    _open(o)
+
+
+def _open(o: Overview) -> None:
+    """What waits, what ran last, and what keeps the pipeline."""
     console.say(f"Vector cache: {o.cache.vectors:,} vectors, {o.cache.bytes / 1e6:,.1f} MB")
     for disposition, n in o.open_failures.items():
         console.say(f"Open failures ({disposition}): {n:,}")
@@ -155,7 +161,7 @@ def runs(rows: Sequence[dict[str, Any]]) -> None:
 
 def gaps(rows: Sequence[dict[str, Any]]) -> None:
     if not rows:
-        console.say("This run found no gap.")
+        console.say("This run found no gap between source, staging, lineage and index.")
         return
     console.table(
         "Gaps",

@@ -73,12 +73,12 @@ class Timeouts:
         return max(found, key=lambda t: t.share)
 
 
-def work_facts(totals: BatchResult) -> Facts:
-    """The facts that the batches of a run give."""
+def work_facts(totals: BatchResult, *, refused: int = 0) -> Facts:
+    """The facts that the batches of a run give. `refused`: cases that it was the first to find unreadable."""
     load, timeouts = totals.stages.get("load"), Timeouts.of(totals)
     return Facts(
-        tried=totals.cases - totals.retries,
-        failed=totals.blamed,
+        tried=totals.cases - totals.retries + refused,
+        failed=totals.blamed + refused,
         attempted=totals.created + totals.updated + totals.failed,
         outages=totals.outages,
         embed_tried=timeouts.tried,

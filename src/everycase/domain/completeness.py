@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 from everycase.domain.failures import Disposition
 
 
-def completeness(*, staged: int, completed: int, at_source: int | None = None, lacking: int = 0) -> float:
-    """The share of the cases that are in the index as they should be; 1 where there are no cases.
+def completeness(
+    census: Mapping[str, Any], *, index: int | None, at_source: int | None = None, lacking: int = 0
+) -> float:
+    """The share of the source's cases that are in the index as they should be; 1 where there are no cases.
 
-    `staged`: cases that staging holds; `completed`: those that lineage says are loaded as they are staged;
-    `at_source`: cases that the source holds, None where nobody counted them; `lacking`: of the completed
-    ones, those that a look at the index found missing or different, 0 where nobody looked.
+    `census`: the counts of `store.lineage`; `index`: objects in the index, None where it does not answer;
+    `at_source`: cases that a look at the source has counted, where one has; `lacking`: of the completed cases
+    those that a look at the index found missing or different, where one has looked.
     """
-    cases = max(at_source or 0, staged)
-    return max(completed - lacking, 0) / cases if cases else 1.0
+    cases = max(at_source or 0, census["source"], census["staging"])
+    completed: int = census["completed"]
+    good = completed - max(lacking, 0 if index is None else completed - index)
+    return max(good, 0) / cases if cases else 1.0
 
 
 def unresolved(open_failures: Mapping[str, int]) -> int:
@@ -31,3 +36,21 @@ COVERED = ("Task", "WorkOrder", "CaseComment", "EmailMessage", "WorkOrderFeed")
 def coverage(census: Mapping[str, Any]) -> dict[str, float]:
     """The share of cases that have rows of each child table; nothing where there are no cases."""
     return {name: round(share, 6) for name in COVERED if (share := census[name]) is not None}
+
+
+def percent(share: float) -> str:
+    """A completeness or a limit for people, the same everywhere: rounded down to two decimals.
+
+    So 99.999 % is not 100%, and what is below a threshold does not read as if it had reached it.
+    """
+    return f"{math.floor(share * 10_000 + 1e-9) / 100:.2f}".rstrip("0").rstrip(".") + "%"
+
+
+def whole_percent(share: float) -> str:
+    """A coverage for people, the same everywhere: rounded down to a whole per cent."""
+    return f"{math.floor(share * 100 + 1e-9)}%"
+
+
+def percent_up(share: float) -> str:
+    """The same, rounded up: for bad news, so that what is over a limit does not read like it."""
+    return f"{math.ceil(share * 10_000 - 1e-9) / 100:.2f}".rstrip("0").rstrip(".") + "%"

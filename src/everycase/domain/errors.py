@@ -5,7 +5,7 @@ A message names what, where and what to do; it never holds a field's value (styl
 
 from __future__ import annotations
 
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from signal import SIGTERM
 
 
@@ -22,6 +22,21 @@ class ExitCode(IntEnum):
     """Ended by Ctrl-C, before its work was done."""
     TERMINATED = 143
     """Ended by SIGTERM, before its work was done."""
+
+
+class FailOn(StrEnum):
+    """Which failures and gaps make a command end with exit code 1."""
+
+    ANY = "any"
+    NEW = "new"
+    """Not those that were open before the last sync began."""
+    NONE = "none"
+
+    def judge(self, code: ExitCode, *, is_old_news: bool) -> ExitCode:
+        """The code to end with. `is_old_news`: all that is left are failures from before the last sync."""
+        if code is not ExitCode.UNRESOLVED or self is FailOn.ANY:
+            return code
+        return ExitCode.CLEAN if self is FailOn.NONE or is_old_news else code
 
 
 class EverycaseError(Exception):

@@ -8,7 +8,7 @@ from everycase.domain.cases import Vector
 from everycase.domain.failures import POLICIES, EmbeddingFailure, ErrorType
 from everycase.domain.providers import Usage, add_usage, provider_of
 from everycase.embedders.admission import admit
-from everycase.ports import Embedder, Embedding, EmbeddingBatch, EmbeddingError, Kept
+from everycase.ports import Embedder, Embedding, EmbeddingBatch, EmbeddingError, Kept, count_tokens
 
 Outcome = Embedding | EmbeddingError
 
@@ -51,6 +51,9 @@ class EmbedderChain:
 
     def estimate_tokens(self, characters: int) -> int:
         return self._embedders[0].estimate_tokens(characters)
+
+    def count_tokens(self, texts: Sequence[str]) -> int:
+        return count_tokens(self._embedders[0], texts)
 
 
 class _Run:

@@ -122,6 +122,9 @@ class MiniLMEmbedder:
     def estimate_tokens(self, characters: int) -> int:
         return round(characters / CHARACTERS_PER_TOKEN)
 
+    def count_tokens(self, texts: Sequence[str]) -> int:
+        return sum(len(e.ids) for e in self._tokenizer.encode_batch_fast([_beginning(t) for t in texts]))
+
     def _embed(self, encodings: Sequence[Encoding]) -> Any:
         """The embedding of each, in their order; texts of like length go through the model together."""
         found: list[Embedding | None] = [None] * len(encodings)

@@ -63,6 +63,10 @@ class WordLlamaEmbedder:
     def estimate_tokens(self, characters: int) -> int:
         return round(characters / CHARACTERS_PER_TOKEN)
 
+    def count_tokens(self, texts: Sequence[str]) -> int:
+        encodings = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
+        return sum(len(e.ids) for e in encodings)
+
     def _embedding(self, ids: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Embedding | EmbeddingError:
         if not len(ids):
             return EmbeddingError(error_type=ErrorType.EMBEDDING_REJECTED, message="the text has no words")

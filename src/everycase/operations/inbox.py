@@ -35,9 +35,16 @@ class Inbox:
     groups: Sequence[dict[str, Any]]
     failures: Sequence[dict[str, Any]]
 
+    new: int
+    """Of those that wait, the ones that were opened since the last sync began."""
+
     @property
     def exit_code(self) -> ExitCode:
         return ExitCode.UNRESOLVED if unresolved(self.open) else ExitCode.CLEAN
+
+    @property
+    def is_old_news(self) -> bool:
+        return not self.new
 
 
 def read_filter(
@@ -78,6 +85,7 @@ def list_failures(app: App, wanted: FailureFilter, *, limit: int = 100) -> Inbox
             open=failures.tally(conn),
             groups=failures.group_failures(conn, wanted),
             failures=failures.list_failures(conn, wanted, limit=limit),
+            new=failures.tally_new(conn),
         )
 
 
@@ -103,7 +111,7 @@ def groups(app: App, chosen: Selection) -> list[dict[str, Any]]:
 def count_waiting(app: App) -> int:
     """Open failures that wait for a retry or a person."""
     with app.pool.connection() as conn:
-        return sum(n for d, n in failures.tally(conn).items() if d != Disposition.SKIP)
+        return unresolved(failures.tally(conn))
 
 
 def retry(

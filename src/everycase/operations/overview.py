@@ -9,9 +9,9 @@ from typing import Any
 from uuid import UUID
 
 from everycase.app import App
-from everycase.domain.completeness import coverage
+from everycase.domain.completeness import completeness, coverage, unresolved
 from everycase.domain.errors import DependencyUnreachable
-from everycase.domain.failures import Disposition, LoadFailure
+from everycase.domain.failures import LoadFailure
 from everycase.domain.orders import RunProgress
 from everycase.reconcile.alerts import say_standing
 from everycase.reconcile.report import coverage_thresholds
@@ -74,14 +74,25 @@ class OverviewPage:
         return int(self.figures.get("completed") or 0)
 
     @property
+    def cases(self) -> int:
+        """Cases of the source, as far as it has been read."""
+        return max(int(self.figures.get("source") or 0), self.staged)
+
+    @property
+    def completeness(self) -> float:
+        """The share of them that are in the index as the source has them."""
+        counts = {"source": self.cases, "staging": self.staged, "completed": self.completed}
+        return completeness(counts, index=self.figures.get("index"))
+
+    @property
     def lacking(self) -> int:
-        """Staged cases that are not in the index as they are staged."""
-        return max(self.staged - self.completed, 0)
+        """Cases that are not in the index as the source has them."""
+        return self.cases - round(self.completeness * self.cases)
 
     @property
     def waiting(self) -> int:
         """Open failures that wait for a retry or a person."""
-        return sum(n for d, n in self.open_failures.items() if d != Disposition.SKIP)
+        return unresolved(self.open_failures)
 
     @property
     def debt(self) -> int:
@@ -105,6 +116,7 @@ class OverviewPage:
             "counts": {s.key: s.count for s in self.funnel},
             "coverage": self.figures.get("coverage", {}),
             "completed": self.completed,
+            "completeness": self.completeness,
             "lacking": self.lacking,
             "open_failures": dict(self.open_failures),
             "spaces": self.figures.get("spaces", {}),
@@ -156,7 +168,7 @@ def keep_census(app: App, *, run_id: UUID | None = None, source: int | None = No
     with app.pool.connection() as conn:
         figures = take_figures(app, conn)
         if source is not None:
-            figures["source"] = source
+            figures["source"] = max(source, figures["source"])
         census.keep(conn, figures, run_id=run_id)
 
 

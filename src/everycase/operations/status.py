@@ -60,6 +60,9 @@ class Overview:
     census: Mapping[str, Any]
     spaces: Mapping[str, int]
     open_failures: Mapping[str, int]
+    """By disposition, counted as cases."""
+    new_failures: int
+    """Of those that wait, the ones that were opened since the last sync began."""
     last_sync: Mapping[str, Any] | None
     last_reconciliation: Mapping[str, Any] | None
     jobs: Sequence[LastRun]
@@ -92,6 +95,7 @@ class Overview:
     def funnel(self) -> dict[str, int | None]:
         c = self.census
         return {
+            "source": c["source"],
             "staging": c["staging"],
             "lineage": c["lineage"],
             "pii_removed": c["pii_removed"],
@@ -107,19 +111,27 @@ class Overview:
 
     @property
     def completeness(self) -> float:
-        """The share of staged cases that are loaded as they are staged; 1 where there are none."""
-        c = self.census
-        return completeness.completeness(staged=c["staging"], completed=c["completed"])
+        """The share of the source's cases that are in the index as they are there; 1 where there are none."""
+        return completeness.completeness(self.census, index=self.index_count)
 
     @property
     def is_clean(self) -> bool:
+        c = self.census
         return (
             not completeness.unresolved(self.open_failures)
-            and self.census["completed"] == self.census["staging"] == self.index_count
-            and self.is_index_ready
-            and not self.stop_reason
-            and not self.doubt
+            and c["completed"] == c["staging"] == self.index_count
+            and self._is_well
         )
+
+    @property
+    def is_old_news(self) -> bool:
+        """All that is amiss are failures that were open before the last sync."""
+        is_explained = self.census["completed"] + self.census["failed"] == self.census["staging"]
+        return not self.new_failures and is_explained and self._is_well
+
+    @property
+    def _is_well(self) -> bool:
+        return self.is_index_ready and not self.stop_reason and not self.doubt
 
     @property
     def exit_code(self) -> ExitCode:
@@ -137,6 +149,7 @@ class Overview:
             "completeness": self.completeness,
             "spaces": self.spaces,
             "open_failures": self.open_failures,
+            "new_failures": self.new_failures,
             "last_sync": self.last_sync,
             "last_reconciliation": self.last_reconciliation,
             "jobs": [asdict(j) for j in self.jobs],
@@ -171,6 +184,7 @@ def read_status(app: App) -> Overview:
             building=builds.opened(conn),
             doubt=continuity.doubted(conn),
             open_failures=failures.tally(conn),
+            new_failures=failures.tally_new(conn),
             last_sync=runs.last(conn),
             last_reconciliation=last[0] if last else None,
             jobs=schedule.last_runs(conn),

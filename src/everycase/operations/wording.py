@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from everycase.reconcile.text import as_text, percent, provider_lines, whole_percent
+from everycase.domain.completeness import percent, whole_percent
+from everycase.reconcile.text import as_text, few_fields, provider_lines
 
-__all__ = ["as_text", "percent", "provider_lines", "whole_percent"]
+__all__ = ["as_text", "few_fields", "percent", "provider_lines", "whole_percent"]

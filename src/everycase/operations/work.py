@@ -95,6 +95,11 @@ class MainJob:
             return self.synced.exit_code
         return self.report.exit_code
 
+    @property
+    def is_old_news(self) -> bool:
+        """All that is left are failures that were open before."""
+        return self.synced.is_old_news if self.report is None else self.report.is_old_news
+
     def as_dict(self) -> dict[str, Any]:
         if self.report is None:
             return self.synced.as_dict()

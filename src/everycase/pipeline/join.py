@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from everycase.domain import fingerprint
 from everycase.domain.cases import FieldCounts, JoinedCase, count_fields
 from everycase.domain.catalogue import RESOLUTION_TEXTS, Catalogue
 from everycase.domain.failures import ErrorType, Failure, FailureStage
+from everycase.store.lineage import Known
 from everycase.store.staging import Joined
 
 
@@ -34,6 +36,19 @@ def check(joined: Joined, catalogue: Catalogue) -> JoinResult:
         fields=count_fields(catalogue, case),
         blocker=_blocker(joined),
         lack=_lack(case),
+    )
+
+
+def is_unchanged(join: JoinResult, known: Known | None, *, recipe: str, space: str) -> bool:
+    """Whether the case is in the index just as it is now joined. `known`: what was loaded of it."""
+    return (
+        known is not None
+        and known.is_loaded
+        and known.recipe == recipe
+        and known.space == space
+        and known.row_hash == join.case.case.row_hash
+        and known.checksum == fingerprint.checksum(join.case.case)
+        and known.children_checksum == fingerprint.of_children(join.case)
     )
 
 

@@ -7,7 +7,9 @@ all of them, or beyond `SAMPLE` of them a sample that is scaled up.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from everycase.domain.catalogue import Catalogue, SourceObject
@@ -16,13 +18,13 @@ from everycase.domain.lineage import Decision
 from everycase.domain.runs import ObjectResult
 from everycase.domain.thresholds import DeletionGuard
 from everycase.pipeline.extract import take_in
-from everycase.pipeline.join import check
+from everycase.pipeline.join import check, is_unchanged
 from everycase.pipeline.process import Processor
 from everycase.pipeline.read import ChangedRows, OnRows
 from everycase.pipeline.redact import Redacted, redact
 from everycase.pipeline.served import Served, ServedLook
-from everycase.ports import Source
-from everycase.store import db, planning, reads, staging, vectors
+from everycase.ports import Source, count_tokens
+from everycase.store import db, failures, lineage, planning, reads, staging, vectors
 from everycase.store.db import Connection
 from everycase.store.merging import Merge
 from everycase.store.planning import PlanTarget
@@ -42,6 +44,10 @@ class Plan:
     unchanged: int
     waiting: int
     delete: int
+    fail: int
+    """Cases that a sync would take up and that cannot pass; `create` and `update` are without them."""
+    refused: int
+    """Rows of Case that cannot be read."""
     to_embed: int
     estimated_tokens: int
     estimated_cost: float
@@ -58,6 +64,8 @@ class Plan:
             "unchanged": self.unchanged,
             "waiting": self.waiting,
             "delete": self.delete,
+            "fail": self.fail,
+            "refused": self.refused,
             "to_embed": self.to_embed,
             "estimated_tokens": self.estimated_tokens,
             "estimated_cost": self.estimated_cost,
@@ -106,53 +114,84 @@ def _compare(
     taken = take_in(Merge(conn, obj, PlanTarget(conn=conn)), rows, guard, is_stored=False)
     if not taken.withheld:
         taken.merge.mark_gone()
-    return taken.result(obj, otherwise=state.problem)
+    result = taken.result(obj, otherwise=state.problem)
+    return replace(result, was_read=not taken.is_unchanged(mark))
 
 
 def _count(conn: Connection, processor: Processor, objects: list[ObjectResult]) -> Plan:
     counts = planning.decide(conn, recipe=processor.recipe, now=processor.clock())
     due = counts[Decision.CREATE] + counts[Decision.UPDATE]
-    ids = planning.due(conn, limit=SAMPLE)
+    wanted = planning.due(conn, limit=SAMPLE)
     served = ServedLook(processor.index, processor.catalogue, processor.redactor)
-    texts, characters = _to_embed(conn, processor, ids, served)
-    scale = due / len(ids) if ids else 0.0
-    tokens = processor.embedder.estimate_tokens(round(characters * scale))
+    tried = _try_out(conn, processor, wanted, served)
+    scale = due / len(wanted) if wanted else 0.0
+    tokens = round(tried.tokens * scale)
     return Plan(
-        create=counts[Decision.CREATE],
-        update=counts[Decision.UPDATE],
-        unchanged=counts[Decision.UNCHANGED],
+        create=counts[Decision.CREATE] - round(tried.failing[Decision.CREATE] * scale),
+        update=counts[Decision.UPDATE] - round((tried.failing[Decision.UPDATE] + tried.same) * scale),
+        unchanged=counts[Decision.UNCHANGED] + round(tried.same * scale),
         waiting=counts[Decision.WAITING],
         delete=counts[Decision.DELETE],
-        to_embed=round(texts * scale),
+        fail=round(sum(tried.failing.values()) * scale),
+        refused=_refused(conn, objects[0]),
+        to_embed=round(len(tried.texts) * scale),
         estimated_tokens=tokens,
         estimated_cost=round(tokens / 1e6 * processor.preferred_price, 4),
-        is_sampled=due > len(ids),
+        is_sampled=due > len(wanted),
         objects=objects,
         served=served.found,
         problems=[o.problem for o in objects if o.problem] + served.problems,
     )
 
 
-def _to_embed(conn: Connection, processor: Processor, ids: list[str], served: ServedLook) -> tuple[int, int]:
-    """How many different texts of these cases have no vector yet, and their characters."""
-    seen: set[str] = set()
-    characters = 0
+def _refused(conn: Connection, cases: ObjectResult) -> int:
+    """Rows of Case that are refused: by this read, or by an earlier one where nothing has changed since."""
+    return cases.malformed if cases.was_read else failures.refused(conn)
+
+
+@dataclass(slots=True)
+class _Tried:
+    """What joining and redacting the cases that are due has shown."""
+
+    failing: Counter[Decision] = field(default_factory=Counter)
+    """Cases that could not pass, by what a sync would have done."""
+    same: int = 0
+    """Cases that turn out to be just as they were loaded."""
+    texts: set[str] = field(default_factory=set)
+    """Hashes of the different texts that have no vector yet."""
+    tokens: int = 0
+    """Of those texts together."""
+
+
+def _try_out(
+    conn: Connection, processor: Processor, wanted: Mapping[str, Decision], served: ServedLook
+) -> _Tried:
+    """Join, check and redact these cases, as a sync would; nothing is embedded."""
+    tried, ids = _Tried(), list(wanted)
     for start in range(0, len(ids), _BATCH):
-        texts: dict[str, int] = {}
-        for joined in staging.join(
-            conn, processor.catalogue, ids[start : start + _BATCH], schema=planning.SCHEMA
-        ):
+        texts: dict[str, str] = {}
+        batch = ids[start : start + _BATCH]
+        loaded = lineage.known(conn, batch)
+        for joined in staging.join(conn, processor.catalogue, batch, schema=planning.SCHEMA):
             found = check(joined, processor.catalogue)
-            if found.blocker:
+            if not found.blocker and is_unchanged(
+                found,
+                loaded.get(found.case.record_id),
+                recipe=processor.recipe,
+                space=processor.embedder.space,
+            ):
+                tried.same += 1
                 continue
-            clean = redact(processor.redactor, found.case)
-            if isinstance(clean, Redacted):
-                served.add(found.case, clean.case)
-                to_embed = clean.composite.to_embed
-                texts[text_hash(to_embed)] = len(to_embed)
+            clean = None if found.blocker else redact(processor.redactor, found.case)
+            if not isinstance(clean, Redacted):
+                tried.failing[wanted[found.case.record_id]] += 1
+                continue
+            served.add(found.case, clean.case)
+            to_embed = clean.composite.to_embed
+            texts[text_hash(to_embed)] = to_embed
         served.look()
         kept = vectors.cached(conn, list(texts), processor.embedder.space)
-        news = {h: n for h, n in texts.items() if h not in kept and h not in seen}
-        seen |= news.keys()
-        characters += sum(news.values())
-    return len(seen), characters
+        news = {h: text for h, text in texts.items() if h not in kept and h not in tried.texts}
+        tried.texts |= news.keys()
+        tried.tokens += count_tokens(processor.embedder, list(news.values())) if news else 0
+    return tried

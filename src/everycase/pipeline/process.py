@@ -17,7 +17,6 @@ from uuid import UUID
 import structlog
 from structlog.contextvars import bound_contextvars
 
-from everycase.domain import fingerprint
 from everycase.domain.cases import EmbeddedCase, IndexObject
 from everycase.domain.catalogue import Catalogue
 from everycase.domain.failures import REMOVES_OBJECT, ErrorType, Failure, FailureStage
@@ -27,7 +26,7 @@ from everycase.domain.runs import BatchResult, StageResult
 from everycase.pipeline.books import Books, say_redactions, version
 from everycase.pipeline.embed import EmbedResult, embed
 from everycase.pipeline.isolation import one_by_one
-from everycase.pipeline.join import JoinResult, check
+from everycase.pipeline.join import JoinResult, check, is_unchanged
 from everycase.pipeline.load import index_object, is_doubtful, load
 from everycase.pipeline.redact import Redacted, redact
 from everycase.pipeline.removal import remove_quarantined
@@ -157,16 +156,8 @@ class _Batch:
         return todo
 
     def _is_unchanged(self, join: JoinResult) -> bool:
-        known = self.books.known.get(join.case.record_id)
-        return (
-            known is not None
-            and known.is_loaded
-            and known.recipe == self.processor.recipe
-            and known.space == self.processor.embedder.space
-            and known.row_hash == join.case.case.row_hash
-            and known.checksum == fingerprint.checksum(join.case.case)
-            and known.children_checksum == fingerprint.of_children(join.case)
-        )
+        processor, known = self.processor, self.books.known.get(join.case.record_id)
+        return is_unchanged(join, known, recipe=processor.recipe, space=processor.embedder.space)
 
     # ── redact ───────────────────────────────────────────────────────────────────────────────
 

@@ -37,6 +37,10 @@ class SyncReport:
     objects: Sequence[ObjectResult] = ()
     unchanged: int = 0
     deleted: int = 0
+    refused: int = 0
+    """Cases of the source whose row could not be read, by now; their failures are open."""
+    new_failures: int = 0
+    """Of the failures that wait, those that were opened since this sync began."""
     open_failures: Mapping[str, int] = field(default_factory=dict)
     """By disposition."""
     index_count: int | None = None
@@ -79,13 +83,20 @@ class SyncReport:
         return ExitCode.CLEAN if self.is_clean else ExitCode.UNRESOLVED
 
     @property
+    def is_old_news(self) -> bool:
+        """All that is left are failures that were open before this sync."""
+        return self._is_clean(only_new=True)
+
+    @property
     def is_clean(self) -> bool:
         """No failure waits for a retry or a person, and all of the source could be read."""
+        return self._is_clean(only_new=False)
+
+    def _is_clean(self, *, only_new: bool) -> bool:
         is_read = not any(o.withheld for o in self.objects)
         is_trusted = not self.doubt
-        return (
-            self.unresolved == 0 and not self.figures.deferred and is_read and is_trusted and not self.error
-        )
+        is_whole = not self.figures.deferred and is_read and is_trusted and not self.error
+        return is_whole and not (self.new_failures if only_new else self.unresolved)
 
     @property
     def unresolved(self) -> int:
@@ -106,6 +117,8 @@ class SyncReport:
             "unchanged": self.unchanged,
             "deleted": self.deleted,
             "failed": totals.failed,
+            "refused": self.refused,
+            "new_failures": self.new_failures,
             "superseded": totals.superseded,
             **self.figures.as_dict(),
             "index_count": self.index_count,
@@ -148,6 +161,8 @@ class _SyncJob:
     allow_deletes: int
     objects: Sequence[ObjectResult] = ()
     deleted: int = 0
+    refused: int = 0
+    """Cases that this read was the first to find unreadable."""
 
     def begin(self) -> None:
         run = self.run
@@ -157,6 +172,7 @@ class _SyncJob:
     def work(self) -> None:
         run, processor = self.run, self.crew.processor
         run.findings += continuity.open_database(run.conn, now=run.database_time)
+        refused_before = failures.refused(run.conn)
         self.objects = Extraction(
             conn=run.conn,
             source=self.source,
@@ -166,12 +182,13 @@ class _SyncJob:
             now=processor.clock(),
             on_rows=self.crew.rows,
         ).run()
+        self.refused = max(failures.refused(run.conn) - refused_before, 0)
         processor.index.prepare(processor.embedder.spaces)
         run.findings += continuity.open_index(
             run.conn, processor.index, run_id=run.run_id, now=run.database_time
         )
         self.deleted = self.crew.delete_gone(run)
-        self.crew.work_off(run, source=self.source.kind)
+        self.crew.work_off(run, source=self.source.kind, refused=self.refused)
 
     def summarise(self, conn: Connection, end: RunEnd) -> SyncReport:
         run, processor = self.run, self.crew.processor
@@ -179,6 +196,7 @@ class _SyncJob:
         breakers = budget.transitions(conn, since=run.database_time)
         figures = run.figures(processor.prices, processor.embedder.space, breakers)
         touched = figures.totals.created + figures.totals.updated
+        index_count = self._index_count()
         return SyncReport(
             run_id=run.run_id,
             source=self.source.kind,
@@ -189,14 +207,16 @@ class _SyncJob:
             objects=self.objects,
             unchanged=max(census["completed"] - touched, 0),
             deleted=self.deleted,
+            refused=failures.refused(conn),
+            new_failures=failures.tally_new(conn),
             open_failures=open_failures,
-            index_count=self._index_count(),
+            index_count=index_count,
             staged=census["staging"],
             findings=tuple(run.findings),
             doubt=life.doubted(conn),
-            completeness=completeness.completeness(staged=census["staging"], completed=census["completed"]),
+            completeness=completeness.completeness(census, index=index_count),
             facts=replace(
-                work_facts(figures.totals),
+                work_facts(figures.totals, refused=self.refused),
                 coverage=completeness.coverage(census),
                 few_fields=census["few_fields_unseen"],
                 manual_review=open_failures.get(Disposition.MANUAL_REVIEW, 0),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -11,7 +12,9 @@ from uuid import UUID
 
 import structlog
 
+from everycase.domain.completeness import percent
 from everycase.domain.errors import EverycaseError
+from everycase.domain.failures import ErrorType
 from everycase.domain.providers import Purse, cost
 from everycase.domain.runs import BatchResult, Deferral, Worked
 from everycase.domain.thresholds import DeletionGuard, Thresholds, must_stop
@@ -75,10 +78,13 @@ class Crew:
         self.progress.rows(source_object, count, expected)
         self.ending.check()
 
-    def work_off(self, run: OpenRun, *, source: str, only: Sequence[str] | None = None) -> Worked:
+    def work_off(
+        self, run: OpenRun, *, source: str, only: Sequence[str] | None = None, refused: int = 0
+    ) -> Worked:
         """Bring everything that is due (of `only` these cases) through the stages; returns what came of it.
 
-        Stops the pipeline, and itself, when more fail than may (contract §13).
+        Stops the pipeline, and itself, when more fail than may (contract §13). `refused`: cases whose row
+        this run was the first to find unreadable; they count as failed.
         """
         processor, conn = self.processor, run.conn
         due = lineage.track(
@@ -94,6 +100,7 @@ class Crew:
             self.work(run.run_id),
             lineage.batches(conn, run_id=run.run_id, size=self.batch_size),
             due=due,
+            refused=refused,
             give_up=partial(processor.give_up, run.run_id),
         )
         if worked.stop_reason:
@@ -102,7 +109,14 @@ class Crew:
         return worked
 
     def through(
-        self, run: OpenRun, work: BatchWorker, batches: Iterable[list[str]], *, due: int, give_up: GiveUp
+        self,
+        run: OpenRun,
+        work: BatchWorker,
+        batches: Iterable[list[str]],
+        *,
+        due: int,
+        give_up: GiveUp,
+        refused: int = 0,
     ) -> Worked:
         """Bring batches of together `due` cases through `work`, on the engine; returns what came of it.
 
@@ -110,7 +124,7 @@ class Crew:
         when more fail than may (`stop_reason`). What the workers have begun by then is finished and
         counted in `run.worked`, also where one of them raises: that error comes out when they are done.
         """
-        shift = _Shift(crew=self, batches=iter(batches), due=due, give_up=give_up)
+        shift = _Shift(crew=self, batches=iter(batches), due=due, give_up=give_up, refused=refused)
         self.progress.start(due)
         outcomes = engine.run(
             self.engine, work, shift, stall_s=self.stall_s, should_end=lambda: shift.is_over
@@ -154,6 +168,7 @@ class _Shift:
     batches: Iterator[list[str]]
     due: int
     give_up: GiveUp
+    refused: int = 0
     worked: Worked = field(default_factory=Worked)
     error: Exception | None = None
     without_index: int = 0
@@ -162,6 +177,8 @@ class _Shift:
 
     def __post_init__(self) -> None:
         self.purse = self.crew.purse()
+        if self.refused and self._is_too_much():
+            self.worked.stop_reason = self._reason()
 
     def __iter__(self) -> Iterator[list[str]]:
         return self
@@ -221,16 +238,17 @@ class _Shift:
     def _is_too_much(self) -> bool:
         totals = self.worked.totals
         return must_stop(
-            done=totals.cases - totals.retries,
-            failed=totals.blamed,
-            planned=self.due - totals.retries,
+            done=totals.cases - totals.retries + self.refused,
+            failed=totals.blamed + self.refused,
+            planned=self.due - totals.retries + self.refused,
             thresholds=self.crew.thresholds,
         )
 
     def _reason(self) -> str:
         totals = self.worked.totals
-        worst = max(totals.failures, key=lambda t: totals.failures[t])
+        causes = Counter({**totals.failures, ErrorType.MALFORMED_RECORD: self.refused})
         return (
-            f"{totals.blamed:,} of {totals.cases - totals.retries:,} cases failed, more than "
-            f"{self.crew.thresholds.failure_rate:.0%}; most of them with {worst}"
+            f"{totals.blamed + self.refused:,} of {totals.cases - totals.retries + self.refused:,} cases "
+            f"failed, more than {percent(self.crew.thresholds.failure_rate)}; most of them with "
+            f"{causes.most_common(1)[0][0]}"
         )

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from everycase.ports.alerts import Notifier
-from everycase.ports.embedding import Embedder, Embedding, EmbeddingBatch, EmbeddingError, Kept, ProviderGate
+from everycase.ports.embedding import (
+    Embedder,
+    Embedding,
+    EmbeddingBatch,
+    EmbeddingError,
+    Kept,
+    ProviderGate,
+    TokenCounter,
+    count_tokens,
+)
 from everycase.ports.index import (
     MARK,
     Collection,
@@ -46,8 +55,10 @@ __all__ = [
     "Reading",
     "Redactor",
     "Source",
+    "TokenCounter",
     "UpsertOutcome",
     "UpsertStatus",
     "VectorIndex",
     "VersionKind",
+    "count_tokens",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from everycase.domain.cases import Vector
 from everycase.domain.failures import ErrorType
@@ -70,6 +70,21 @@ class Embedder(Protocol):
 
     def estimate_tokens(self, characters: int) -> int:
         """About how many tokens texts of so many characters have."""
+
+
+@runtime_checkable
+class TokenCounter(Protocol):
+    """An embedder whose tokenizer is at hand, so that a plan need not estimate."""
+
+    def count_tokens(self, texts: Sequence[str]) -> int:
+        """How many tokens `embed_documents` would count for these texts."""
+
+
+def count_tokens(embedder: Embedder, texts: Sequence[str]) -> int:
+    """How many tokens the texts have: counted where the embedder can, else estimated by their characters."""
+    if isinstance(embedder, TokenCounter):
+        return embedder.count_tokens(texts)
+    return embedder.estimate_tokens(sum(map(len, texts)))
 
 
 class ProviderGate(Protocol):

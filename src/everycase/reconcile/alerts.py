@@ -43,8 +43,8 @@ class Reading:
 
     @property
     def sentence(self) -> str:
-        """`WorkOrder coverage is 65 %, below 70 %`; when it is over: `… 72 %, no longer below 70 %`."""
-        said, than = self.rule.say(self.value, self.limit), self.rule.compare(self.limit)
+        """`WorkOrder coverage is 65%, below 70%`; when it is over: `… 72%, no longer below 70%`."""
+        said, than = self.rule.say(self.value), self.rule.compare(self.limit)
         if not self.is_over and self.rule.end:
             return self.rule.end
         if self.is_over and self.detail:
@@ -205,6 +205,6 @@ def _unmeasured(rule: Rule, standing: Standing, thresholds: Thresholds) -> Alert
         state=AlertState.STANDING,
         value=value,
         threshold=limit,
-        sentence=f"{rule.say(value, limit)} when last measured",
+        sentence=f"{rule.say(value)} when last measured",
         action=rule.action,
     )

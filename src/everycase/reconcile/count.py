@@ -108,7 +108,7 @@ class Sweeper:
         if found.is_swept:
             found.count = self.tables.swept_count(obj) + len(found.spared)
         elif obj is self.catalogue.case:
-            found.count = self.tables.source_count()
+            found.count = lineage.at_source(self.conn)
         return found
 
 
@@ -133,5 +133,7 @@ def count(conn: Connection, index: VectorIndex, sweeps: list[Sweep]) -> Census:
     row = lineage.census(conn)
     stages = ("staging", "lineage", "pii_removed", "embedding_generated", "weaviate_loaded")
     source = next((s.count for s in sweeps if s.object.name == "Case"), None)
+    if source is not None:
+        source = max(source, row["source"])  # a row without a readable id is in no sweep
     counts = {"source": source, **{name: row[name] for name in stages}, "index": index.count()}
     return Census(counts=counts, row=row)

@@ -85,7 +85,6 @@ class _ReconcileJob:
     """The gaps that the post-check finds."""
     open_before: int = 0
     due_failures: int = 0
-    few_fields_unseen: int = 0
 
     def begin(self) -> None:
         run = self.run
@@ -169,7 +168,7 @@ class _ReconcileJob:
     def _identify(self, census: Census) -> None:
         conn, tally = self.run.conn, self.found.tally
         due = failures.due(conn, now=self.run.started_at)
-        self.open_before = sum(failures.by_type(conn).values())
+        self.open_before = self.tables.open_besides()
         self.due_failures = sum(n for _, _, n in due)
         self.plan = identify(
             tally,
@@ -229,7 +228,6 @@ class _ReconcileJob:
         if self.found.has_sets and self.run.worked.is_whole:
             life.believe(conn)
         self.tables.settle(run_id=self.run.run_id, space=self.crew.processor.embedder.space)
-        self.few_fields_unseen = lineage.census(conn)["few_fields_unseen"]
         if len(self.sweeps) > 1 and all(s.is_proven or s.is_whole for s in self.sweeps):
             lineage.note_limited(conn)
 
@@ -251,9 +249,11 @@ class _ReconcileJob:
             withheld=withheld,
             recovered=self._recovered(outcomes),
             still_failed=failures.by_type(conn),
+            new_failures=failures.tally_new(conn),
             patterns=[pattern_of(g) for g in failures.group_failures(conn)],
             coverage=census.coverage,
             few_fields=census.row["few_fields"],
+            few_fields_noted=census.row["few_fields_noted"],
             limited_data=census.row["limited_data"],
             spaces=lineage.spaces(conn),
             completeness=self._completeness(census, left),
@@ -292,8 +292,8 @@ class _ReconcileJob:
     @staticmethod
     def _completeness(census: Census, left: Mapping[str, int]) -> float:
         return completeness(
-            staged=census.row["staging"],
-            completed=census.row["completed"],
+            census.row,
+            index=census.counts["index"],
             at_source=census.counts["source"],
             lacking=sum(n for kind, n in left.items() if kind in REPAIRABLE),
         )
@@ -316,7 +316,7 @@ class _ReconcileJob:
         return replace(
             work_facts(report.totals),
             coverage=report.coverage,
-            few_fields=self.few_fields_unseen,
+            few_fields=report.few_fields - report.few_fields_noted,
             missing=report.gaps_left.get(GapKind.MISSING, 0) if self.found.has_sets else None,
             manual_review=open_failures.get(Disposition.MANUAL_REVIEW, 0),
         )

@@ -13,6 +13,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template, select_autoescape
 
+from everycase.domain.completeness import percent, whole_percent
 from everycase.reconcile import text
 
 WIDTH, HEIGHT, LEFT, BOTTOM = 340, 120, 44, 18
@@ -70,6 +71,10 @@ def as_html(report: Mapping[str, Any], trends: Sequence[Mapping[str, Any]]) -> s
         recovered=[(text.METHODS.get(m, m), n) for m, n in report.get("recovered", {}).items()],
         left=text.still_failed(report),
         coverage=text.coverage(report),
+        few_fields=text.few_fields(
+            report.get("few_fields", 0), report.get("few_fields_noted", report.get("few_fields", 0))
+        ),
+        before=text.open_before(report),
         charts=charts(trends),
         days=len(trends),
     )
@@ -82,7 +87,7 @@ def charts(trends: Sequence[Mapping[str, Any]]) -> list[Chart]:
     days = [_day(t["day"]) for t in trends]
     types = _most_frequent(trends)
     return [
-        _chart("Completion", days, {"complete": [t["completeness"] for t in trends]}, _share, whole=1.0),
+        _chart("Completion", days, {"complete": [t["completeness"] for t in trends]}, percent, whole=1.0),
         _chart(
             "Open failures by type",
             days,
@@ -93,7 +98,7 @@ def charts(trends: Sequence[Mapping[str, Any]]) -> list[Chart]:
             "Coverage",
             days,
             {name: [t["coverage"].get(name) for t in trends] for name in _TABLES},
-            _share,
+            whole_percent,
             whole=1.0,
             floor=0.0,
         ),
@@ -166,10 +171,6 @@ def _day(value: date | str) -> date:
     return value if isinstance(value, date) else datetime.fromisoformat(value).date()
 
 
-def _share(value: float) -> str:
-    return f"{value:.2%}".replace(".00", "")
-
-
 def _whole(value: float) -> str:
     return f"{value:,.0f}"
 
@@ -191,6 +192,7 @@ def _template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["share"] = _share
+    environment.filters["share"] = percent
+    environment.filters["whole_share"] = whole_percent
     environment.filters["number"] = lambda n: "not known" if n is None else f"{n:,}"
     return environment.get_template("report.html.j2")

@@ -44,14 +44,19 @@ class Report:
     withheld: Mapping[str, int] = field(default_factory=dict)
     recovered: Mapping[str, int] = field(default_factory=dict)
     open_before: int = 0
-    """Failures that waited for a retry or a person when the run began."""
+    """Failures that waited for a retry or a person when the run began, of cases that are no gap as well."""
     due_failures: int = 0
     still_failed: Mapping[str, int] = field(default_factory=dict)
+    new_failures: int = 0
+    """Of those, the failures that were opened since the last sync began."""
     patterns: Sequence[Pattern] = ()
     coverage: Mapping[str, float] = field(default_factory=dict)
     thresholds: Thresholds = field(default_factory=Thresholds)
     few_fields: int = 0
+    few_fields_noted: int = 0
+    """Those of them that were looked at again at the source, which has no more of them."""
     limited_data: int = 0
+    """Cases that are indexed with what there is: those, and closed ones without any resolution text."""
     spaces: Mapping[str, int] = field(default_factory=dict)
     facts: Facts = field(default_factory=Facts)
     """What the alert rules judge."""
@@ -100,6 +105,11 @@ class Report:
     def is_clean(self) -> bool:
         """Nothing is left: no gap, no failure that waits for a retry or a person."""
         return self.status is RunStatus.COMPLETED and not self.still_failed
+
+    @property
+    def is_old_news(self) -> bool:
+        """All that is left are failures that were open before the last sync."""
+        return self.status is RunStatus.COMPLETED and not self.new_failures
 
     @property
     def is_fully_clean(self) -> bool:
@@ -151,12 +161,15 @@ class Report:
             "gaps_left": dict(self.gaps_left),
             "withheld": dict(self.withheld),
             "recovered": dict(self.recovered),
+            "open_before": self.open_before,
             "due_failures": self.due_failures,
             "still_failed": dict(self.still_failed),
+            "new_failures": self.new_failures,
             "failures": [_pattern(p, self.started_at) for p in self.patterns],
             "coverage": dict(self.coverage),
             "coverage_thresholds": coverage_thresholds(self.thresholds),
             "few_fields": self.few_fields,
+            "few_fields_noted": self.few_fields_noted,
             "limited_data": self.limited_data,
             "debt": self.gaps_left.get(GapKind.DEBT, 0),
             "spaces": dict(self.spaces),

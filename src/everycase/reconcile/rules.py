@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from everycase.domain.alerts import Facts
 from everycase.domain.catalogue import FEW_FIELDS
+from everycase.domain.completeness import percent, percent_up, whole_percent
 from everycase.domain.runs import RunKind
 from everycase.domain.thresholds import Severity, Thresholds
 
@@ -48,26 +49,21 @@ class Rule:
         """The value as a number that grows as things get worse; applied twice it gives the value back."""
         return 1 - value if self.measure is Measure.COVERAGE else value
 
-    def say(self, value: float, limit: float) -> str:
-        """The number in words: `WorkOrder coverage is 65 %`."""
-        return self.sentence.format(value=self._number(value, limit))
+    def say(self, value: float) -> str:
+        """The number in words: `WorkOrder coverage is 65%`."""
+        return self.sentence.format(value=self._number(value))
 
     def compare(self, limit: float) -> str:
-        """The limit in words: `below 70 %`; empty where one is too many."""
+        """The limit in words: `below 70%`; empty where one is too many."""
         if not limit:
             return ""
-        return f"{'below' if self.measure is Measure.COVERAGE else 'more than'} {self._number(limit, limit)}"
+        said = self._number(limit) if self.measure is Measure.COUNT else percent(limit)
+        return f"{'below' if self.measure is Measure.COVERAGE else 'more than'} {said}"
 
-    def _number(self, value: float, limit: float) -> str:
-        return f"{value:,.0f}" if self.measure is Measure.COUNT else _percent(value, limit)
-
-
-def _percent(share: float, limit: float) -> str:
-    """The share in percent, with enough decimals to differ from the limit: never "70 %, below 70 %"."""
-    if share == limit:
-        return f"{100 * share:.6g} %"
-    decimals = next((d for d in range(4) if round(100 * share, d) != round(100 * limit, d)), 4)
-    return f"{100 * share:.{decimals}f} %"
+    def _number(self, value: float) -> str:
+        if self.measure is Measure.COUNT:
+            return f"{value:,.0f}"
+        return whole_percent(value) if self.measure is Measure.COVERAGE else percent_up(value)
 
 
 def _coverage(
@@ -184,8 +180,9 @@ RULES: tuple[Rule, ...] = (
         measure=Measure.COUNT,
         value=lambda f, _: f.few_fields,
         limit=lambda _: 0,
-        sentence=f"Cases with fewer than {FEW_FIELDS} fields: {{value}}",
-        action="Flag for review, but continue processing",
+        sentence=f"Cases with fewer than {FEW_FIELDS} fields, not yet looked at again: {{value}}",
+        action="Flag for review, but continue processing; a reconciliation looks at the source again",
+        end=f"Every case with fewer than {FEW_FIELDS} fields was looked at again: there is no more",
     ),
     Rule(
         name="failure_rate",

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from everycase.domain.completeness import percent, whole_percent
+
 FUNNEL = {
     "source": "Source",
     "staging": "Staging",
@@ -111,6 +113,21 @@ def still_failed(report: Mapping[str, Any]) -> list[tuple[int, str]]:
     return sorted(found, key=lambda f: -f[0])
 
 
+def open_before(report: Mapping[str, Any]) -> list[str]:
+    """How many failures waited when the run began, and how many of them were due; no line for none."""
+    n, due = report.get("open_before", 0), report.get("due_failures", 0)
+    if not n:
+        return []
+    noun = "failure that was" if n == 1 else "failures that were"
+    return [f"{n:,} {noun} open before" + (f", {due:,} of them due for another try" if due else "")]
+
+
+def few_fields(few: int, noted: int) -> str:
+    """How many cases have few fields, and how many of those were looked at again at the source."""
+    unseen = f", {few - noted:,} not yet looked at again" if few > noted else ""
+    return f"Fewer than 30 of 44 fields: {cases(few)} ({noted:,} complete with limited data{unseen})"
+
+
 def coverage(report: Mapping[str, Any]) -> list[tuple[str, float, float, bool]]:
     """Table, share of the cases that have rows of it, threshold, and whether it is reached."""
     limits = report.get("coverage_thresholds", {})
@@ -130,8 +147,7 @@ def _lines(r: Mapping[str, Any]) -> Iterator[str]:
     yield f"Records Checked: {cases(r.get('records_checked', 0))}"
     yield f"Discrepancies Found: {cases(r.get('discrepancies', 0))}"
     yield from (f"  - {n:,} {GAPS.get(k, k)} ({k})" for k, n in r.get("gaps", {}).items())
-    if due := r.get("due_failures"):
-        yield f"  - {due:,} earlier failures due for another try"
+    yield from (f"  - {line}" for line in open_before(r))
     yield ""
     yield "Cases at Each Stage:"
     yield "  " + " → ".join(f"{said} {_count(r, key)}" for key, said in FUNNEL.items())
@@ -140,11 +156,10 @@ def _lines(r: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     yield "Multi-Table Coverage:"
     for name, share, limit, is_reached in coverage(r):
-        sign, than = ("✅", "above threshold") if is_reached else ("⚠️", f"below {limit:.0%} threshold")
+        sign, than = ("✅", "above threshold") if is_reached else ("⚠️", f"below {percent(limit)} threshold")
         yield f"{sign} {name}: {whole_percent(share)} ({than})"
     if few := r.get("few_fields"):
-        limited = r.get("limited_data", 0)
-        yield f"Fewer than 30 of 44 fields: {cases(few)} ({limited:,} complete with limited data)"
+        yield few_fields(few, r.get("few_fields_noted", few))
     if debt := r.get("debt"):
         yield f"In a fallback embedding space: {cases(debt)}"
     yield ""
@@ -198,7 +213,8 @@ def provider_lines(report: Mapping[str, Any]) -> Iterator[str]:
             f"cost {p['cost']:.2f}"
         )
     if share := report.get("fallback_share"):
-        yield f"! {share:.1%} of the vectors are a fallback's: a reconciliation replaces them when it can"
+        said = percent(share)
+        yield f"! {said} of the vectors are a fallback's: a reconciliation replaces them when it can"
     breakers = report.get("breakers", ())
     for name in dict.fromkeys(b["provider"] for b in breakers):
         own = [b for b in breakers if b["provider"] == name]
@@ -217,13 +233,3 @@ def _times(n: int) -> str:
 def _count(r: Mapping[str, Any], key: str) -> str:
     n = r.get("counts", {}).get(key)
     return "not known" if n is None else f"{n:,}"
-
-
-def whole_percent(share: float) -> str:
-    """Rounded down: what is below a threshold does not read as if it had reached it."""
-    return f"{int(100 * share + 1e-9)}%"
-
-
-def percent(share: float) -> str:
-    """99.98 % is not 100 %: rounded down where it is not whole."""
-    return f"{share:.0%}" if round(share, 2) == share else f"{int(share * 10_000) / 100:.2f}%"

@@ -241,7 +241,7 @@ def due(conn: Connection, *, now: datetime) -> list[tuple[FailureStage, ErrorTyp
 
 
 def by_type(conn: Connection) -> dict[str, int]:
-    """Open failures that wait for a retry or a person, most first."""
+    """Open failures that wait for a retry or a person, by type, most first; counted as in `tally`."""
     return {r[0]: r[1] for r in conn.execute(SQL["by_type"])}
 
 
@@ -251,5 +251,21 @@ def prune(conn: Connection, *, before: datetime) -> int:
 
 
 def tally(conn: Connection) -> dict[str, int]:
-    """Open failures by disposition."""
+    """Open failures by disposition, counted as the cases (or rows of children) that they stand for."""
     return {r[0]: r[1] for r in conn.execute(SQL["tally"])}
+
+
+def tally_new(conn: Connection) -> int:
+    """Of the open failures that wait, those that were opened since the last sync began."""
+    return _number(conn, "tally_new")
+
+
+def refused(conn: Connection) -> int:
+    """Cases of the source that could not be read."""
+    return _number(conn, "refused")
+
+
+def _number(conn: Connection, name: str) -> int:
+    row = conn.execute(SQL[name]).fetchone()
+    assert row is not None
+    return int(row[0])

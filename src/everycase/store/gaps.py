@@ -121,10 +121,6 @@ class GapTables:
     def swept_count(self, obj: SourceObject) -> int:
         return self._number("swept_count", object=obj.name)
 
-    def source_count(self) -> int:
-        """Cases at the source, where staging is known to hold all that could be read of it."""
-        return self._number("source_count")
-
     # ── finding ──────────────────────────────────────────────────────────────────────────────
 
     def find_at_source(
@@ -261,6 +257,10 @@ class GapTables:
 
     def tally(self, look: Look = Look.BEFORE) -> dict[GapKind, int]:
         return {GapKind(k): n for k, n in self._conn.execute(self._statement("tally", look))}
+
+    def open_besides(self) -> int:
+        """Failures that wait for a retry or a person, of cases that are no gap as well."""
+        return self._number("open_besides")
 
     def gone_cases(self) -> int:
         """Cases among what is gone at the source."""

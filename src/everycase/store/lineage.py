@@ -303,7 +303,14 @@ def census(conn: Connection) -> dict[str, Any]:
     with conn.cursor(row_factory=dict_row) as cursor:
         row = cursor.execute(SQL["census"], {"few": FEW_FIELDS}).fetchone()
     assert row is not None
-    return dict(row)
+    return {"source": at_source(conn), **row}
+
+
+def at_source(conn: Connection) -> int:
+    """Cases that the source has, as far as it has been read: staged ones, and those that were refused."""
+    row = conn.execute(SQL["at_source"]).fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 def spaces(conn: Connection) -> dict[str, int]:

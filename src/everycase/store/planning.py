@@ -64,9 +64,9 @@ def decide(conn: Connection, *, recipe: str, now: datetime) -> dict[Decision, in
     return dict.fromkeys(Decision, 0) | {Decision(name): n for name, n in rows}
 
 
-def due(conn: Connection, *, limit: int) -> list[str]:
-    """Ids of cases that a sync would look at, at most `limit`, spread over all of them."""
-    return [r[0] for r in conn.execute(SQL["due"], {"limit": limit})]
+def due(conn: Connection, *, limit: int) -> dict[str, Decision]:
+    """Cases that a sync would look at, by id, with what it would do; at most `limit`, spread over all."""
+    return {r[0]: Decision(r[1]) for r in conn.execute(SQL["due"], {"limit": limit})}
 
 
 def _compose(name: str, table: StagingTable) -> sql.Composed:

@@ -36,7 +36,10 @@ class SystemStatus(Body):
     counts: dict[str, int | None] = Field(description="Cases at each step from source to index.")
     coverage: dict[str, float] = Field(description="Share of cases that have rows of each child table.")
     completed: int
-    lacking: int = Field(description="Staged cases that are not in the index as they are staged.")
+    completeness: float = Field(
+        description="Share of the source's cases that are in the index as they are there."
+    )
+    lacking: int = Field(description="Cases that are not in the index as the source has them.")
     open_failures: dict[str, int] = Field(description="Open failures by disposition.")
     spaces: dict[str, int]
     debt: int = Field(description="Cases whose vector is of a fallback space.")

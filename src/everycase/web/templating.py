@@ -11,6 +11,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup, escape
 
+from everycase.operations import wording
+
 _PLACEHOLDER = re.compile(r"&lt;([A-Z]+(?:_[A-Z]+)*)_(\d+)&gt;")
 _SIZES = ((86400, "d"), (3600, "h"), (60, "min"))
 
@@ -20,8 +22,13 @@ def number(value: int | None) -> str:
 
 
 def percent(share: float | None) -> str:
-    """Rounded down, so that only all is 100 %."""
-    return "–" if share is None else f"{int(share * 100)} %"
+    """As everywhere: rounded down, so that only all is 100%."""
+    return "–" if share is None else wording.percent(share)
+
+
+def whole_percent(share: float | None) -> str:
+    """A coverage: rounded down, so that what is below a limit does not read as if it had reached it."""
+    return "–" if share is None else wording.whole_percent(share)
 
 
 def utc(moment: datetime) -> str:
@@ -88,7 +95,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for filter_ in (number, percent, utc, isotime, span, age, words, figure, redacted):
+    for filter_ in (number, percent, whole_percent, utc, isotime, span, age, words, figure, redacted):
         env.filters[filter_.__name__] = filter_
     return env
 

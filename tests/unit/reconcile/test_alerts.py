@@ -100,14 +100,15 @@ def test_a_rate_needs_fifty_tries_or_none_that_failed(facts: Facts, found: list[
 @pytest.mark.parametrize(
     ("facts", "sentence"),
     [
-        (Facts(coverage={"WorkOrder": 0.65}), "WorkOrder coverage is 65 %, below 70 %"),
-        (Facts(coverage={"WorkOrder": 0.6996}), "WorkOrder coverage is 69.96 %, below 70 %"),
-        (Facts(coverage={"WorkOrder": 0.7}), "WorkOrder coverage is 70 %, no longer below 70 %"),
-        (Facts(coverage={"WorkOrder": 0.699999999}), "WorkOrder coverage is 70.0000 %, below 70 %"),
-        (Facts(tried=1000, failed=101), "10.1 % of the cases failed, more than 10 %"),
+        (Facts(coverage={"WorkOrder": 0.65}), "WorkOrder coverage is 65%, below 70%"),
+        (Facts(coverage={"WorkOrder": 0.6996}), "WorkOrder coverage is 69%, below 70%"),
+        (Facts(coverage={"WorkOrder": 0.7}), "WorkOrder coverage is 70%, no longer below 70%"),
+        (Facts(coverage={"WorkOrder": 0.699999999}), "WorkOrder coverage is 69%, below 70%"),
+        (Facts(tried=1000, failed=101), "10.1% of the cases failed, more than 10%"),
         (Facts(missing=1200), "Cases missing from the index: 1,200, more than 100"),
         (Facts(manual_review=3), "Failures that wait for a person: 3"),
-        (Facts(few_fields=0), "Cases with fewer than 30 fields: 0"),
+        (Facts(few_fields=0), "Every case with fewer than 30 fields was looked at again: there is no more"),
+        (Facts(few_fields=3), "Cases with fewer than 30 fields, not yet looked at again: 3"),
     ],
 )
 def test_sentences_name_value_and_limit(facts: Facts, sentence: str) -> None:
@@ -118,7 +119,7 @@ def test_sentences_name_value_and_limit(facts: Facts, sentence: str) -> None:
 def test_limits_are_settings() -> None:
     """A limit of 80 % finds 75 % too low."""
     (reading,) = evaluate(Facts(coverage={"Task": 0.75}), Thresholds(task_coverage=0.8))
-    assert (reading.is_over, reading.sentence) == (True, "Task coverage is 75 %, below 80 %")
+    assert (reading.is_over, reading.sentence) == (True, "Task coverage is 75%, below 80%")
 
 
 # ── notices ──────────────────────────────────────────────────────────────────────────────────────
@@ -165,7 +166,7 @@ def test_messages_say_what_since_when_and_what_to_do() -> None:
     (started,) = decide(readings, {}, NOW)
     assert started.title("everycase") == "everycase: workorder_coverage started (high)"
     assert started.body == (
-        "WorkOrder coverage is 65 %, below 70 %.\nWhat to do: Check SFDC WorkOrder permissions."
+        "WorkOrder coverage is 65%, below 70%.\nWhat to do: Check SFDC WorkOrder permissions."
     )
     (reminder,) = decide(readings, {"workorder_coverage": stand(0.35, hours_ago=24)}, NOW)
     assert "Since 2024-11-03 06:00 UTC." in reminder.body
@@ -220,14 +221,14 @@ def test_the_report_lists_every_alert_that_starts_stands_or_ends() -> None:
         ("missing_cases", "worsened", 300),
         ("manual_review", "standing", 3),
     ]
-    assert found[3].sentence == "20 % of the cases failed when last measured"
+    assert found[3].sentence == "20% of the cases failed when last measured"
     assert found[0].as_dict() == {
         "rule": "task_coverage",
         "severity": "high",
         "state": "started",
         "value": 0.6,
         "threshold": 0.7,
-        "sentence": "Task coverage is 60 %, below 70 %",
+        "sentence": "Task coverage is 60%, below 70%",
         "action": "Check SFDC Task table availability",
     }
 

@@ -62,15 +62,20 @@ where not resolved
 order by last_failed_at desc, failure_id desc limit %(limit)s
 
 -- failure_groups --
--- Open failures that a filter shows, by stage and type.
-select stage, error_type, disposition, count(*) as open, count(distinct record_id) as cases,
+-- Open failures that a filter shows, by stage and type; counted as in `failures.sql`, `tally`.
+with shown as (
+  select f.*, coalesce((payload ->> 'rows')::bigint, 1) as stands_for,
+         row_number() over (partition by record_id order by disposition = 'skip', stage) as n
+  from recon.failed_records f
+  where not resolved
+    and (%(stage)s::text is null or stage = %(stage)s)
+    and (%(type)s::text is null or error_type = %(type)s)
+    and (%(disposition)s::text is null or disposition = %(disposition)s)
+    and (%(case)s::text is null or record_id = any (%(records)s) or case_number = %(case)s)
+)
+select stage, error_type, disposition, sum(stands_for)::bigint as open, sum(stands_for)::bigint as cases,
        min(failed_at) as first_seen, max(last_failed_at) as last_seen, min(next_retry_time) as next_retry_time
-from recon.failed_records
-where not resolved
-  and (%(stage)s::text is null or stage = %(stage)s)
-  and (%(type)s::text is null or error_type = %(type)s)
-  and (%(disposition)s::text is null or disposition = %(disposition)s)
-  and (%(case)s::text is null or record_id = any (%(records)s) or case_number = %(case)s)
+from shown where n = 1
 group by stage, error_type, disposition order by open desc, stage, error_type
 
 -- runs --

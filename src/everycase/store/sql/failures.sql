@@ -92,20 +92,26 @@ where (%(all)s or not resolved)
 order by last_failed_at desc, record_id limit %(limit)s
 
 -- grouped --
--- Patterns: what fails, where, since when, and how long it took to mend what was mended.
+-- Patterns: what fails, where, since when, and how long it took to mend what was mended. Open ones are counted
+-- as in `tally`.
+with shown as (
+  select f.*, coalesce((payload ->> 'rows')::bigint, 1) as stands_for,
+         row_number() over (partition by record_id, resolved order by disposition = 'skip', stage) as n
+  from recon.failed_records f
+  where (%(stage)s::text is null or stage = %(stage)s)
+    and (%(type)s::text is null or error_type = %(type)s)
+    and (%(disposition)s::text is null or disposition = %(disposition)s)
+    and (%(cases)s::text[] is null or record_id = any (%(cases)s) or case_number = any (%(cases)s))
+)
 select stage, error_type, disposition,
-       count(*) filter (where not resolved) as open,
+       coalesce(sum(stands_for) filter (where not resolved and n = 1), 0)::bigint as open,
        count(*) filter (where resolved) as resolved,
        min(failed_at) as first_seen, max(last_failed_at) as last_seen,
        extract(epoch from avg(resolution_time - failed_at)
          filter (where resolved and recovery_method <> 'superseded'))::float as mttr_s
-from recon.failed_records
-where (%(stage)s::text is null or stage = %(stage)s)
-  and (%(type)s::text is null or error_type = %(type)s)
-  and (%(disposition)s::text is null or disposition = %(disposition)s)
-  and (%(cases)s::text[] is null or record_id = any (%(cases)s) or case_number = any (%(cases)s))
+from shown
 group by stage, error_type, disposition
-having %(all)s or count(*) filter (where not resolved) > 0
+having %(all)s or count(*) filter (where not resolved and n = 1) > 0
 order by open desc, stage, error_type
 
 -- rearm --
@@ -131,14 +137,42 @@ select stage, error_type, count(*) from recon.failed_records
 where not resolved and disposition = 'retry' and next_retry_time <= %(now)s group by stage, error_type
 
 -- by_type --
--- Open failures that are not merely noted, by type.
-select error_type, count(*) from recon.failed_records
-where not resolved and disposition <> 'skip' group by error_type order by count(*) desc, error_type
+-- Open failures that are not merely noted, by type; counted as in `tally`.
+select f.error_type, sum(coalesce((f.payload ->> 'rows')::bigint, 1))::bigint as cases
+from recon.failed_records f
+where not f.resolved and f.disposition <> 'skip' and not exists (
+  select from recon.failed_records o
+  where o.record_id = f.record_id and not o.resolved
+    and (o.disposition = 'skip', o.stage) < (f.disposition = 'skip', f.stage))
+group by f.error_type order by cases desc, f.error_type
 
 -- prune --
 -- Resolved failures are kept for so long; open ones stay.
 delete from recon.failed_records where resolved and resolution_time < %(before)s
 
 -- tally --
--- How many failures are open, by what is to be done about them.
-select disposition, count(*) from recon.failed_records where not resolved group by disposition
+-- Open failures by what is to be done about them, counted as cases: a case that fails at two stages is one, and
+-- a failure that stands for many rows is as many.
+select f.disposition, sum(coalesce((f.payload ->> 'rows')::bigint, 1))::bigint
+from recon.failed_records f
+where not f.resolved and not exists (
+  select from recon.failed_records o
+  where o.record_id = f.record_id and not o.resolved
+    and (o.disposition = 'skip', o.stage) < (f.disposition = 'skip', f.stage))
+group by f.disposition
+
+-- tally_new --
+-- The same of those alone that were opened since the last sync began, and that wait for a retry or a person.
+select coalesce(sum(coalesce((f.payload ->> 'rows')::bigint, 1)), 0)::bigint
+from recon.failed_records f
+where not f.resolved and f.disposition <> 'skip'
+  and f.failed_at >= coalesce((select max(start_time) from recon.sync_runs), '-infinity')
+  and not exists (
+    select from recon.failed_records o
+    where o.record_id = f.record_id and not o.resolved
+      and (o.disposition = 'skip', o.stage) < (f.disposition = 'skip', f.stage))
+
+-- refused --
+-- Cases that could not be read at the source.
+select coalesce(sum(coalesce((payload ->> 'rows')::bigint, 1)), 0)::bigint from recon.failed_records
+where source_object = 'Case' and stage = 'extraction' and error_type = 'MalformedRecord' and not resolved

@@ -249,12 +249,16 @@ delete from {gaps} where kind = any (%(kinds)s)
 -- How many gaps of each kind.
 select kind, count(*) from {gaps} group by kind order by kind
 
--- source_count --
--- Cases that the source has, where staging is known to hold all that could be read of it.
-select (select count(*) from udp.case where not is_deleted) + (
-  select coalesce(sum(coalesce((f.payload ->> 'rows')::bigint, 1)), 0) from recon.failed_records f
-  where f.source_object = 'Case' and f.error_type = 'MalformedRecord' and not f.resolved
-    and not exists (select from udp.case c where c.id = f.record_id and not c.is_deleted))
+-- open_besides --
+-- Open failures that wait for a retry or a person, of cases that are no gap as well; counted as in `failures.sql`.
+select coalesce(sum(coalesce((f.payload ->> 'rows')::bigint, 1)), 0)::bigint
+from recon.failed_records f
+where not f.resolved and f.disposition <> 'skip'
+  and not exists (select from gap g where g.record_id = f.record_id)
+  and not exists (
+    select from recon.failed_records o
+    where o.record_id = f.record_id and not o.resolved
+      and (o.disposition = 'skip', o.stage) < (f.disposition = 'skip', f.stage))
 
 -- swept_count --
 -- Rows of an object that the source has.

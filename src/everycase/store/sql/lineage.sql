@@ -216,6 +216,8 @@ select
   count(*) filter (where status <> 'deleted' and total_fields_populated < %(few)s) as few_fields,
   count(*) filter (where status <> 'deleted' and total_fields_populated < %(few)s
     and coalesce(note not like '%%limited data', true)) as few_fields_unseen,
+  count(*) filter (where status <> 'deleted' and total_fields_populated < %(few)s
+    and note like '%%limited data') as few_fields_noted,
   count(*) filter (where status <> 'deleted' and limited_data) as limited_data,
   round(avg(total_fields_populated) filter (where status <> 'deleted'), 1)::float as average_fields,
   avg(has_tasks::integer) filter (where status <> 'deleted')::float as "Task",
@@ -224,6 +226,13 @@ select
   avg(has_emails::integer) filter (where status <> 'deleted')::float as "EmailMessage",
   avg(has_feeds::integer) filter (where status <> 'deleted')::float as "WorkOrderFeed"
 from recon.data_lineage
+
+-- at_source --
+-- Cases that the source has, as far as it has been read: the staged ones, and those whose row was refused.
+select (select count(*) from udp.case where not is_deleted) + (
+  select coalesce(sum(coalesce((f.payload ->> 'rows')::bigint, 1)), 0) from recon.failed_records f
+  where f.source_object = 'Case' and f.error_type = 'MalformedRecord' and not f.resolved
+    and not exists (select from udp.case c where c.id = f.record_id and not c.is_deleted))
 
 -- spaces --
 -- Which embedding space the loaded cases are in.

@@ -87,4 +87,4 @@ where l.status <> 'deleted' and not exists (select from pg_temp.case v where v.i
 
 -- due --
 -- A sample of the cases that a sync would look at.
-select id from decided where decision in ('create', 'update') order by hashtext(id) limit %(limit)s
+select id, decision from decided where decision in ('create', 'update') order by hashtext(id) limit %(limit)s
