@@ -86,7 +86,7 @@ def test_vectors_that_are_too_wide_are_found(shell: Prompt) -> None:
         "EVERYCASE_CHATHPE__URL": "http://127.0.0.1:1/v1",
         "EVERYCASE_CHATHPE__DIMENSIONS": "8000",
     }
-    assert "dimensions" in bad(shell, **given)
+    assert "settings" in bad(shell, **given)
 
 
 def test_a_home_that_cannot_be_written_is_found(shell: Prompt, tmp_path: Path) -> None:

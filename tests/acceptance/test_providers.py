@@ -252,9 +252,11 @@ def test_shuffled_answers_are_put_right(
     hashes = {r["text_hash"]: r["vector_hash"] for r in world.lineage().values()}
     assert len(set(hashes.values())) == len(hashes) == CASES
     primary.tell()
+    primary.forget()
     world.do("truncate recon.embedding_cache")
-    world.do("update recon.data_lineage set status = 'in_progress'")
+    world.do("update recon.data_lineage set recipe = 'old', tried_recipe = 'old'")
     world.sync(source, **given)
+    assert primary.told()["texts"] == CASES
     assert {r["text_hash"]: r["vector_hash"] for r in world.lineage().values()} == hashes
 
 
@@ -266,6 +268,7 @@ def test_a_wrong_key_is_one_sentence_and_one_try(
 ) -> None:
     """Exit code 4, no storm of retries, and the key nowhere."""
     secret = "sk-the-wrong-one-0815"
+    given["embedders"] = ("chathpe",)
     given["chathpe"]["api_key"] = secret
     for words in (("sync",), ("sync", "--json"), ("doctor",), ("sync", "--debug")):
         primary.forget()

@@ -210,7 +210,7 @@ def test_a_wrong_setting_is_one_sentence_and_one_request(
     found = embedder(pool, primary, key=key, path=path)
     for _ in range(3):
         with pytest.raises(DependencyUnreachable, match=said) as caught:
-            found.embed_documents(TEXTS)
+            EmbedderChain([found]).embed_documents(TEXTS)
         assert key not in str(caught.value)
     assert len(primary.requests) == 1
     with pytest.raises(EmbeddingFailure, match="check EVERYCASE_CHATHPE"):

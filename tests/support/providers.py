@@ -29,6 +29,8 @@ from typing import Any
 
 import numpy as np
 
+from tests.support import gateways
+
 KEY = "sk-everycase-secret-4711"
 
 PREFIXES = {"search_document: ": "search_document", "search_query: ": "search_query"}
@@ -119,7 +121,9 @@ class _Mind:
 
     def note(self, texts: list[str], status: str) -> None:
         with self.lock:
-            self.requests.append({"at": time.time(), "texts": len(texts), "status": status})
+            self.requests.append(
+                {"at": time.time(), "texts": len(texts), "characters": sum(map(len, texts)), "status": status}
+            )
 
     def note_embedded(self, texts: list[str]) -> None:
         hashes = [hashlib.sha256(t.encode()).hexdigest() for t in texts]
@@ -169,17 +173,22 @@ class _Handler(BaseHTTPRequestHandler):
     def _embed(self, asked: dict[str, Any]) -> None:
         is_nomic = self.path.endswith("/embedding/text")
         texts = asked["texts"] if is_nomic else asked["input"]
-        if self.path not in ("/v1/embeddings", "/v1/embedding/text") or is_nomic != (
-            self.protocol == "nomic"
-        ):
+        path = self.mind.rules.get("path") or (
+            "/v1/embedding/text" if self.protocol == "nomic" else "/v1/embeddings"
+        )
+        if self.path != path or is_nomic != (self.protocol == "nomic"):
             return self._refuse(texts, 404, "no such thing", {})
-        if self.headers.get("Authorization") != f"Bearer {self.key}":
-            return self._refuse(texts, 401, f"Incorrect API key: {self.headers.get('Authorization')}", {})
+        header = self.mind.rules.get("key_header", "Authorization")
+        if self.headers.get(header) != (f"Bearer {self.key}" if header == "Authorization" else self.key):
+            return self._refuse(texts, 401, f"Incorrect API key: {self.headers.get(header)}", {})
         order = self.mind.order()
         if order and self._misbehave(order, texts):
             return None
-        if refusal := self.mind.refusal(texts):
-            return self._refuse(texts, *refusal)
+        if refusal := gateways.refuse(asked, texts, self.mind.rules):
+            self.mind.note(texts, str(refusal.status))
+            return self._send(refusal.status, refusal.body, {"Content-Type": refusal.kind})
+        if refused := self.mind.refusal(texts):
+            return self._refuse(texts, *refused)
         self._answer(asked, texts, is_nomic, order)
         return None
 
@@ -240,6 +249,8 @@ class _Handler(BaseHTTPRequestHandler):
                 }
                 for i, v in enumerate(vectors)
             ]
+            if self.mind.rules.get("omits_index_0"):
+                del data[0]["index"]
             if fault == Fault.SHUFFLED:
                 random.Random(3).shuffle(data)
             if fault == Fault.LOST_INDEX:

@@ -23,9 +23,10 @@ from everycase.app.worker import Worker
 from everycase.domain import fingerprint
 from everycase.domain.catalogue import Catalogue
 from everycase.domain.errors import WrongUse
-from everycase.domain.providers import Limits, Prices
+from everycase.domain.providers import Limits
 from everycase.domain.runs import RunKind
 from everycase.domain.thresholds import Thresholds
+from everycase.domain.usage import Prices
 from everycase.embedders import minilm
 from everycase.embedders.chain import EmbedderChain
 from everycase.embedders.wordllama import WordLlamaEmbedder

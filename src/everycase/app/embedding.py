@@ -9,11 +9,12 @@ from datetime import timedelta
 from everycase.domain.errors import WrongUse
 from everycase.domain.providers import Limits
 from everycase.embedders import nomic, openai_compatible
-from everycase.embedders.endpoint import Endpoint, Manners, address
+from everycase.embedders.endpoint import Endpoint, Manners
 from everycase.embedders.minilm import MiniLMEmbedder
 from everycase.embedders.nomic import NomicDialect
 from everycase.embedders.openai_compatible import OpenAIDialect
 from everycase.embedders.provider import Dialect, ProviderEmbedder
+from everycase.embedders.urls import address
 from everycase.embedders.wordllama import WordLlamaEmbedder
 from everycase.ports import Embedder, ProviderGate
 from everycase.settings import Settings

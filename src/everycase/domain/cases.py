@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias
 from uuid import UUID
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 Vector: TypeAlias = "NDArray[np.float32]"
 """Shape (dimensions,), unit length."""
+
+MOST_DIMENSIONS: Mapping[str, int] = MappingProxyType({"embedded": 4_000, "weaviate": 65_535})
+"""The widest vectors that an index searches, by its name. `embedded`: pgvector's HNSW graph of `halfvec`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Providers that cost money and go down: the budget, the breaker, the ledger. Pure: values and `now` in.
+"""Providers that have limits and go down: the budget and the breaker. Pure: values and `now` in.
 
 The budget spaces requests and tokens evenly (GCRA): a reservation moves a mark in time, and whoever
 reserves waits until the mark that he found. The breaker closes off a provider that fails (contract §7).
@@ -6,11 +6,9 @@ reserves waits until the mark that he found. The breaker closes off a provider t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Any
 
 FAILURES_IN_A_ROW = 5
 LEAST_CALLS = 50
@@ -234,104 +232,3 @@ def _closed(state: ProviderState) -> ProviderState:
     return replace(
         state, openings=0, open_until=None, probe_until=None, trouble=None, failures=0, calls=0, timeouts=0
     )
-
-
-# ── money ────────────────────────────────────────────────────────────────────────────────────────
-
-
-@dataclass(slots=True, kw_only=True)
-class Usage:
-    """What one provider did, and was asked for."""
-
-    texts: int = 0
-    """That it was to embed."""
-    embedded: int = 0
-    reused: int = 0
-    """Vectors of its space that were kept, so that it was not asked."""
-    calls: int = 0
-    tokens: int = 0
-    timeouts: int = 0
-    """Calls that it did not answer in time."""
-    late: int = 0
-    """Texts that it did not embed in time, or was not asked for because its breaker had opened on that."""
-    seconds: float = 0.0
-    """Spent waiting for its answers, of all workers together."""
-
-    def add(self, other: Usage) -> None:
-        self.texts += other.texts
-        self.embedded += other.embedded
-        self.reused += other.reused
-        self.calls += other.calls
-        self.tokens += other.tokens
-        self.timeouts += other.timeouts
-        self.late += other.late
-        self.seconds += other.seconds
-
-
-Prices = Mapping[str, float]
-"""Money a million tokens, by provider."""
-
-
-def cost(usage: Mapping[str, Usage], prices: Prices) -> float:
-    """What it came to, in the money of the prices."""
-    return sum(u.tokens / 1e6 * prices.get(name, 0.0) for name, u in usage.items())
-
-
-def told(usage: Mapping[str, Usage], prices: Prices) -> dict[str, dict[str, Any]]:
-    """For reports: by provider, with what it cost."""
-    return {
-        name: {
-            **asdict(used),
-            "seconds": round(used.seconds, 3),
-            "cost": round(cost({name: used}, prices), 4),
-        }
-        for name, used in sorted(usage.items())
-    }
-
-
-def fallback_share(usage: Mapping[str, Usage], preferred: str) -> float:
-    """Which share of a run's vectors is not in the preferred space."""
-    vectors = {name: u.embedded + u.reused for name, u in usage.items()}
-    whole = sum(vectors.values())
-    return round(1 - vectors.get(provider_of(preferred), 0) / whole, 6) if whole else 0.0
-
-
-def add_usage(into: dict[str, Usage], other: Mapping[str, Usage]) -> None:
-    for name, usage in other.items():
-        into.setdefault(name, Usage()).add(usage)
-
-
-def provider_of(space: str) -> str:
-    """`chathpe` of `chathpe/text-embedding-3-large@3072`."""
-    return space.partition("/")[0]
-
-
-@dataclass(slots=True, kw_only=True)
-class Purse:
-    """What a run may spend: asked before each batch, and told what each batch has cost.
-
-    `guess`: the price of a batch while none has been paid for. Batches under way are reckoned with at
-    the mean price of those that are done, so that the limit is held as far as batches are alike. The
-    first batch is given in any case, if anything may be spent at all: else a run might do nothing.
-    """
-
-    limit: float | None = None
-    guess: float = 0.0
-    spent: float = 0.0
-    given: int = 0
-    done: int = 0
-
-    @property
-    def can_afford(self) -> bool:
-        """Whether another batch may be given."""
-        if self.limit is None or (not self.given and self.limit > 0):
-            return True
-        price = self.spent / self.done if self.done else self.guess
-        return self.spent + (self.given - self.done + 1) * price <= self.limit
-
-    def give(self) -> None:
-        self.given += 1
-
-    def pay(self, cost: float) -> None:
-        self.spent += cost
-        self.done += 1

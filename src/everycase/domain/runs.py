@@ -8,8 +8,8 @@ from enum import StrEnum
 from typing import Any
 
 from everycase.domain.failures import ErrorType
-from everycase.domain.providers import Prices, Usage, add_usage, fallback_share, told
-from everycase.domain.providers import cost as cost_of
+from everycase.domain.usage import Prices, Usage, add_usage, fallback_share, told
+from everycase.domain.usage import cost as cost_of
 
 
 class RunKind(StrEnum):

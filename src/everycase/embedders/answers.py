@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -13,8 +13,19 @@ from typing import Any
 
 LONGEST_RETRY_AFTER_S = 3600.0
 
+PARAMETERS = ("encoding_format", "dimensions")
+"""What a request can do without, and what some gateways refuse it for."""
+
+_SURELY_TOO_LONG = re.compile(
+    r"too large to process|exceed_context_size|available context size|n_ctx\b|must have less than \d+ tokens",
+    re.IGNORECASE,
+)
+"""llama.cpp and TEI: one text, though they speak of batches and use the status of whole requests."""
+
 _TOO_MUCH = re.compile(
-    r"tokens?[ _]per[ _]request|per request|batch[ _]size|too many (inputs|texts)|exceed_context_size|n_ctx"
+    r"tokens?[ _](per|in)[ _](the |this |one |a |each )?(request|batch)|per request|batch[ _]size"
+    r"|too many (inputs|texts|items|documents)|max(imum)? number of (inputs|texts|items|documents)"
+    r"|at most \d+ (requests|inputs|texts|items|documents|elements|instances)"
     r"|(array|input list|request|body|payload|batch)[^.]{0,20}(too (large|long|big)|exceed|limit)",
     re.IGNORECASE,
 )
@@ -23,14 +34,37 @@ _TOO_MUCH = re.compile(
 _TOO_LONG = re.compile(
     r"maximum (context|sequence|input) length|context[ _]length|context window|too long|too many tokens"
     r"|max(imum)?[ _](input[ _])?(tokens|length)|longer than|token limit|input is too large"
-    r"|exceeds?[^.]{0,40}tokens",
+    r"|exceeds?[^.]{0,40}tokens|at most \d+ (tokens|characters)",
     re.IGNORECASE,
 )
 
 _MAXIMUM = re.compile(
-    r"(?:maximum|max|limit)\D{0,40}?(\d{3,7})|(\d{3,7}) tokens?,? (?:however|but)", re.IGNORECASE
+    r"(?:maximum|max|limit|less than|at most|batch size:|context size|n_ctx:?)\D{0,40}?(\d{3,7})"
+    r"|(\d{3,7}) tokens?,? (?:however|but)",
+    re.IGNORECASE,
 )
-_REQUESTED = re.compile(r"(?:requested|contains?|has|got|given|resulted in)\D{0,20}?(\d{3,7})", re.IGNORECASE)
+_REQUESTED = re.compile(
+    r"(?:requested|contains?|has|got|given|resulted in|n_prompt_tokens:?|(?:input|request) \()"
+    r"\D{0,20}?(\d{3,7})",
+    re.IGNORECASE,
+)
+
+_MOST_TEXTS = re.compile(r"(?:max(?:imum)?|at most|larger than|more than)\D{0,40}?(\d{1,4})\b", re.IGNORECASE)
+_OF_TOKENS = re.compile(r"token|bytes|payload|body|characters", re.IGNORECASE)
+
+_NO_CREDIT = re.compile(
+    r"insufficient_quota|billing_hard_limit|insufficient (balance|funds|credits?)|out of credits?"
+    r"|no credits? left|credit balance is too low",
+    re.IGNORECASE,
+)
+"""No rate limit, whatever the status says: waiting does not help."""
+
+_UNKNOWN_PARAMETER = re.compile(
+    r"support|param|unexpected|unknown|unrecogni[sz]ed|not permitted|not allowed|extra|invalid", re.IGNORECASE
+)
+
+_QUOTED = frozenset({"input", "inputs", "text", "texts", "content", "prompt", "ctx"})
+"""Where an error repeats what it was asked: not to be read as what the provider says."""
 
 
 class Meaning(StrEnum):
@@ -42,10 +76,16 @@ class Meaning(StrEnum):
     TOO_LONG = "too long"
     """A text is longer than the model takes."""
     LIMITED = "limited"
+    NO_CREDIT = "no credit"
+    """Nothing is left of what was paid for: a person must act, and until then nobody needs to ask."""
     TIMED_OUT = "timed out"
     BROKEN = "broken"
     """The provider is not well: another time."""
     WRONG_KEY = "wrong key"
+    UNPAID = "unpaid"
+    """402: the account must be paid for first."""
+    PROXY = "proxy"
+    """407: a proxy on the way wants a sign-in."""
     WRONG_ADDRESS = "wrong address"
 
 
@@ -60,55 +100,142 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """`keep`: which share of a text that is too long the model would take, where the provider says so."""
+    """`keep`: which share of what was too large the provider would take, where it says so."""
 
     meaning: Meaning
     payload: Mapping[str, Any] = field(default_factory=dict, repr=False)
     retry_after_s: float | None = None
     keep: float | None = None
+    most_texts: int | None = None
+    """So many texts a request are taken, where the provider says so."""
+    is_of_tokens: bool = False
+    """A request that is too large is so by its tokens or bytes, not by the number of its texts."""
+    unknown: tuple[str, ...] = ()
+    """The `PARAMETERS` that the refusal names."""
+    found: str = "no usable answer"
+    """Status and kind of body, for messages: `502 with a web page`. Never what the body says."""
 
 
-def judge(answer: Answer, *, now: datetime) -> Verdict:
-    """Nothing that the answer says in words leaves this function: it may quote a text."""
-    status = answer.status
-    if status == 200:
-        payload = _json(answer)
-        return (
-            Verdict(meaning=Meaning.ANSWERED, payload=payload) if payload else Verdict(meaning=Meaning.BROKEN)
+def judge(answer: Answer, *, now: datetime, parameters: Collection[str] = ()) -> Verdict:
+    """What it means. Nothing that the answer says in words leaves this function: it may quote a text.
+
+    `parameters`: those of `PARAMETERS` that the request had.
+    """
+    found, payload = _describe(answer), _json(answer) if answer.status == 200 else {}
+    if payload and not payload.get("error"):
+        return Verdict(meaning=Meaning.ANSWERED, payload=payload, found=found)
+    status, said = _status(answer, payload), _said(answer)
+    if status in (402, 429) and _NO_CREDIT.search(said):
+        return Verdict(meaning=Meaning.NO_CREDIT, found=found)
+    if status == 429 or (status == 503 and "retry-after" in answer.headers):
+        return Verdict(
+            meaning=Meaning.LIMITED, retry_after_s=retry_after(answer.headers, now=now), found=found
         )
-    if status == 413:
-        return Verdict(meaning=Meaning.TOO_MUCH)
-    if status in (400, 422):
-        return _refusal(answer)
-    if status == 429:
-        return Verdict(meaning=Meaning.LIMITED, retry_after_s=retry_after(answer.headers, now=now))
-    if status == 408 or status == 504:
-        return Verdict(meaning=Meaning.TIMED_OUT)
-    if status == 503 and "retry-after" in answer.headers:
-        return Verdict(meaning=Meaning.LIMITED, retry_after_s=retry_after(answer.headers, now=now))
-    if status in (401, 403):
-        return Verdict(meaning=Meaning.WRONG_KEY)
-    if 300 <= status < 400 or status in (404, 405, 406, 410, 415):
-        return Verdict(meaning=Meaning.WRONG_ADDRESS)
-    return Verdict(meaning=Meaning.BROKEN)
+    if status in (200, 400, 413, 422, 500) and (refusal := _refusal(said, found, parameters)):
+        return refusal
+    return Verdict(meaning=_by_status(status), found=found)
+
+
+def _status(answer: Answer, payload: Mapping[str, Any]) -> int:
+    """Also of gateways that answer 200, and what it should have been within the error."""
+    error = payload.get("error")
+    code = error.get("code") if isinstance(error, dict) else None
+    return code if isinstance(code, int) and 400 <= code < 600 else answer.status
+
+
+def _by_status(status: int) -> Meaning:
+    """What a status means where the body says nothing that is understood."""
+    known = {
+        400: Meaning.REFUSED,
+        401: Meaning.WRONG_KEY,
+        402: Meaning.UNPAID,
+        403: Meaning.WRONG_KEY,
+        407: Meaning.PROXY,
+        408: Meaning.TIMED_OUT,
+        413: Meaning.TOO_MUCH,
+        422: Meaning.REFUSED,
+        504: Meaning.TIMED_OUT,
+    }
+    is_elsewhere = 300 <= status < 400 or status in (404, 405, 406, 410, 415)
+    return known.get(status, Meaning.WRONG_ADDRESS if is_elsewhere else Meaning.BROKEN)
+
+
+# ── what the body says ───────────────────────────────────────────────────────────────────────────
 
 
 def _json(answer: Answer) -> dict[str, Any]:
     """The body's JSON object; empty where it is none, such as a gateway's page."""
-    try:
-        found = json.loads(answer.body)
-    except (ValueError, RecursionError):
-        return {}
+    found = _parsed(answer)
     return found if isinstance(found, dict) else {}
 
 
-def _refusal(answer: Answer) -> Verdict:
-    said = answer.body[:4000].decode("utf-8", "replace")
+def _parsed(answer: Answer) -> Any:
+    try:
+        return json.loads(answer.body)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _describe(answer: Answer) -> str:
+    """`407 with a web page`: the status and the kind of body."""
+    body = answer.body.lstrip()
+    if not body:
+        return f"{answer.status} without a body"
+    parsed = _parsed(answer)
+    if isinstance(parsed, dict):
+        return f"{answer.status} with {'an error in JSON' if parsed.get('error') else 'JSON'}"
+    if parsed is not None:
+        return f"{answer.status} with JSON that is no object"
+    is_page = body[:1] == b"<" or "html" in answer.headers.get("content-type", "")
+    return f"{answer.status} with {'a web page' if is_page else 'text that is no JSON'}"
+
+
+def _said(answer: Answer) -> str:
+    """The provider's own words: without the texts that it repeats, and nothing of a web page."""
+    parsed = _parsed(answer)
+    if parsed is not None:
+        return "; ".join(_words(parsed))[:4000]
+    text = answer.body[:4000].decode("utf-8", "replace")
+    return "" if text.lstrip().startswith("<") and answer.status != 413 else text
+
+
+def _words(found: Any, name: str = "") -> Iterator[str]:
+    if isinstance(found, dict):
+        for key, value in found.items():
+            if key not in _QUOTED:
+                yield from _words(value, str(key))
+    elif isinstance(found, list):
+        for value in found:
+            yield from _words(value, name)
+    elif found is not None:
+        yield f"{name}: {found}"
+
+
+def _refusal(said: str, found: str, parameters: Collection[str]) -> Verdict | None:
+    """What is wrong with the request, where the words tell; 500 is what some servers say for it."""
+    if _SURELY_TOO_LONG.search(said):
+        return Verdict(meaning=Meaning.TOO_LONG, keep=_share(said), found=found)
+    if unknown := _unknown(said, parameters):
+        return Verdict(meaning=Meaning.REFUSED, unknown=unknown, found=found)
     if _TOO_MUCH.search(said):
-        return Verdict(meaning=Meaning.TOO_MUCH)
+        return _too_much(said, found)
     if _TOO_LONG.search(said):
-        return Verdict(meaning=Meaning.TOO_LONG, keep=_share(said))
-    return Verdict(meaning=Meaning.REFUSED)
+        return Verdict(meaning=Meaning.TOO_LONG, keep=_share(said), found=found)
+    return None
+
+
+def _unknown(said: str, parameters: Collection[str]) -> tuple[str, ...]:
+    """The parameters that it names as unknown, unsupported or invalid."""
+    if not _UNKNOWN_PARAMETER.search(said):
+        return ()
+    return tuple(p for p in parameters if re.search(rf"\b{p}\b", said))
+
+
+def _too_much(said: str, found: str) -> Verdict:
+    if _OF_TOKENS.search(said):
+        return Verdict(meaning=Meaning.TOO_MUCH, keep=_share(said), is_of_tokens=True, found=found)
+    most = _MOST_TEXTS.search(said)
+    return Verdict(meaning=Meaning.TOO_MUCH, most_texts=int(most[1]) if most else None, found=found)
 
 
 def _share(said: str) -> float | None:
@@ -118,6 +245,9 @@ def _share(said: str) -> float | None:
         return None
     share = int(maximum[1] or maximum[2]) / int(requested[1])
     return share if 0 < share < 1 else None
+
+
+# ── patience ─────────────────────────────────────────────────────────────────────────────────────
 
 
 def retry_after(headers: Mapping[str, str], *, now: datetime) -> float | None:

@@ -7,14 +7,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from everycase.domain.failures import EmbeddingFailure, ErrorType
+from everycase.domain.failures import EmbeddingFailure
 from everycase.embedders.answers import Meaning
-from everycase.embedders.endpoint import Refused
+from everycase.embedders.trouble import Refused
 
 T = TypeVar("T")
 
+Fitting = Callable[[Sequence[int]], int]
+"""How many of these texts, from the first on, a request may hold as far as is known; at least one."""
+
 MOST_REFUSED = 8
 """So many texts of one batch are refused one by one; then the fault is not in the texts."""
+
+MOST_SEARCHED = 3
+"""So many texts of one batch that are too long are searched for; then the rest are asked for one by one."""
 
 _SHORTEST = 100
 _KEEP = 0.75
@@ -30,44 +36,61 @@ class Sifted(Generic[T]):
     failed: dict[int, EmbeddingFailure] = field(default_factory=dict)
 
 
-def sift(ask: Callable[[Sequence[int]], Sequence[T]], places: Sequence[int]) -> Sifted[T]:
+def sift(
+    ask: Callable[[Sequence[int]], Sequence[T]], places: Sequence[int], fitting: Fitting = len
+) -> Sifted[T]:
     """Ask for all; where that is refused, find whose fault it is, and ask for the others.
 
     One bad text among n costs log2(n) + 1 requests more than none would, for the others are asked for
-    together. A request that is too large as a whole is halved instead. `ask` raises `Refused` for a
-    request that it refuses; any other `EmbeddingFailure` is that of all the texts it was about.
+    together. A request that is too large as a whole is sent in parts: as many texts as are `fitting`, else
+    halves. `ask` raises `Refused` for a request that it refuses; any other `EmbeddingFailure` is that of all
+    the texts it was about.
     """
-    run = _Sifting(ask)
-    run.sift(list(places))
+    run = _Sifting(ask, fitting)
+    run.sift_in_parts(list(places))
     return run.result
 
 
 class _Sifting(Generic[T]):
-    def __init__(self, ask: Callable[[Sequence[int]], Sequence[T]]) -> None:
-        self._ask = ask
+    def __init__(self, ask: Callable[[Sequence[int]], Sequence[T]], fitting: Fitting) -> None:
+        self._ask, self._fitting = ask, fitting
         self.result: Sifted[T] = Sifted()
+
+    def sift_in_parts(self, places: list[int], *, most: int | None = None) -> None:
+        """Sift part by part, each of at most so many texts; one may teach how large the next one is."""
+        while places:
+            size = min(self._fitting(places), most or len(places))
+            self.sift(places[:size])
+            places = places[size:]
 
     def sift(self, places: list[int]) -> None:
         while places:
+            if len(places) > 1 and self._failed_as(Meaning.TOO_LONG) >= MOST_SEARCHED:
+                return self._one_by_one(places)
             refused = self._try(places)
             if refused is None:
-                return
+                return None
             if len(places) == 1:
-                self._fail(places, refused)
-                return
+                return self._fail(places, refused)
             if refused.verdict.meaning is Meaning.TOO_MUCH:
-                half = len(places) // 2
-                self.sift(places[:half])
-                places = places[half:]
-                continue
-            if self._refusals >= MOST_REFUSED:
-                self._fail(places, refused)
-                return
+                return self.sift_in_parts(places, most=self._smaller(places))
+            if self._failed_as(Meaning.REFUSED) >= MOST_REFUSED:
+                return self._fail(places, refused)
             places = self._corner(places, refused)
+        return None
 
-    @property
-    def _refusals(self) -> int:
-        return sum(isinstance(e, Refused) for e in self.result.failed.values())
+    def _smaller(self, places: list[int]) -> int:
+        """How many texts to ask for next where so many were too large together."""
+        fitting = self._fitting(places)
+        return fitting if fitting < len(places) else len(places) // 2
+
+    def _one_by_one(self, places: list[int]) -> None:
+        for place in places:
+            self.sift([place])
+
+    def _failed_as(self, meaning: Meaning) -> int:
+        failed = self.result.failed.values()
+        return sum(isinstance(e, Refused) and e.verdict.meaning is meaning for e in failed)
 
     def _corner(self, suspects: list[int], refused: Refused) -> list[int]:
         """Find one text that is refused; those that nobody has been asked for yet are the answer.
@@ -116,10 +139,3 @@ def cut(text: str, keep: float | None) -> str | None:
     shorter = text[: max(int(len(text) * share), 1)]
     whole_words = re.sub(r"\s+\S*$", "", shorter)
     return whole_words or shorter
-
-
-def too_long(provider: str) -> EmbeddingFailure:
-    return EmbeddingFailure(
-        ErrorType.EMBEDDING_TOO_LONG,
-        f"{provider} takes no part of the text that is long enough to mean something",
-    )

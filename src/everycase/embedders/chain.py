@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from everycase.domain.cases import Vector
+from everycase.domain.errors import DependencyUnreachable
 from everycase.domain.failures import POLICIES, EmbeddingFailure, ErrorType
-from everycase.domain.providers import Usage, add_usage, provider_of
+from everycase.domain.usage import Usage, add_usage, provider_of
 from everycase.embedders.admission import admit
 from everycase.ports import Embedder, Embedding, EmbeddingBatch, EmbeddingError, Kept, count_tokens
 
@@ -33,6 +34,7 @@ class EmbedderChain:
                 run.reuse(embedder.space, kept)
             if run.waiting:
                 run.ask(embedder)
+        run.check_settings()
         return run.batch()
 
     def embed_query(self, text: str, space: str) -> Vector:
@@ -64,6 +66,9 @@ class _Run:
         self._found: dict[int, Outcome] = {}
         self._usage: dict[str, Usage] = {}
         self._calls = self._tokens = 0
+        self._wrong: list[str] = []
+        """What is wrong with the settings of each provider where something is, a sentence each."""
+        self._asked = 0
 
     @property
     def waiting(self) -> list[int]:
@@ -83,6 +88,8 @@ class _Run:
         places = self.waiting
         batch = embedder.embed_documents([self._texts[i] for i in places])
         outcomes = self._admitted(batch, len(places))
+        self._asked += 1
+        self._wrong += [o.message for o in outcomes if isinstance(o, EmbeddingError) and o.is_setting][:1]
         for i, outcome in zip(places, outcomes, strict=True):
             self._found[i] = _better(self._found.get(i), outcome)
         self._calls, self._tokens = self._calls + batch.calls, self._tokens + batch.tokens
@@ -90,6 +97,15 @@ class _Run:
         used = batch.usage or {name: Usage(texts=len(places), calls=batch.calls, tokens=batch.tokens)}
         used[name].embedded = sum(isinstance(o, Embedding) for o in outcomes)
         add_usage(self._usage, used)
+
+    def check_settings(self) -> None:
+        """Raises `DependencyUnreachable` where each provider has a wrong setting and no text has a vector.
+
+        A provider that works carries the run on, whichever of them it is.
+        """
+        has_vector = any(isinstance(o, Embedding) for o in self._found.values())
+        if self._wrong and not has_vector and len(self._wrong) == self._asked:
+            raise DependencyUnreachable("; ".join(self._wrong))
 
     def batch(self) -> EmbeddingBatch:
         outcomes = [self._found[i] for i in range(len(self._texts))]

@@ -1,7 +1,6 @@
 """One provider's address. Every request goes through its gate, is retried with patience, and judged.
 
-Nothing that is logged or raised here holds a text or a key: providers are named, and hosts, statuses
-and counts given.
+Nothing that is logged or raised here holds a text or a key (`trouble.py`).
 """
 
 from __future__ import annotations
@@ -17,12 +16,17 @@ from urllib.parse import urlsplit
 
 import httpx
 import stamina
+import structlog
 
-from everycase.domain.errors import DependencyUnreachable
-from everycase.domain.failures import EmbeddingFailure, ErrorType
-from everycase.domain.providers import Admission, CallOutcome, Grant, Trouble, Usage
-from everycase.embedders.answers import Answer, Meaning, Verdict, judge
+from everycase.domain.providers import Admission, CallOutcome, Grant
+from everycase.domain.usage import Usage
+from everycase.embedders import trouble
+from everycase.embedders.answers import PARAMETERS, Answer, Meaning, Verdict, judge
+from everycase.embedders.trouble import NEEDS_PERSON, Name, Passing, PersonNeeded, Shut
+from everycase.embedders.urls import authorization
 from everycase.ports import ProviderGate
+
+log = structlog.get_logger()
 
 ATTEMPTS = 3
 FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 4.0
@@ -31,34 +35,10 @@ FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 4.0
 CONNECT_TIMEOUT_S = 10.0
 MOST_BYTES = 256 * 2**20
 REMEMBER_S = 60.0
-"""A wrong key or address is not tried again for so long by this process."""
+"""What a person must act upon (a wrong key, no credit) is not tried again for so long by this process."""
 
 _LOOK_EVERY_S = 1.0
 _SLACK_S = 0.05
-
-
-class Passing(EmbeddingFailure):
-    """The provider did not answer, or not with what can be used: another try may help."""
-
-    @property
-    def is_late(self) -> bool:
-        return self.error_type is ErrorType.EMBEDDING_API_TIMEOUT
-
-
-class Shut(EmbeddingFailure):
-    """The provider is not to be asked now: its breaker is open, or it wants more patience than we have."""
-
-    def __init__(self, error_type: ErrorType, message: str, *, trouble: Trouble | None = None) -> None:
-        super().__init__(error_type, message)
-        self.is_late = trouble is Trouble.TIMEOUTS
-
-
-class Refused(EmbeddingFailure):
-    """The provider is well and does not take this request."""
-
-    def __init__(self, error_type: ErrorType, message: str, verdict: Verdict) -> None:
-        super().__init__(error_type, message)
-        self.verdict = verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,24 +84,24 @@ class Endpoint:
         setting: str,
     ) -> None:
         self.provider, self.manners = provider, manners
-        self._url, self._api_key, self._gate, self._setting = url, api_key, gate, setting
-        self._wrong = ""
-        self._wrong_until = 0.0
+        self._name = Name(provider=provider, host=urlsplit(url).hostname or "(no host)", setting=setting)
+        self._url, self._api_key, self._gate = url, api_key, gate
+        self._obstacle: PersonNeeded | None = None
+        self._obstacle_until = 0.0
         self._client: httpx.Client | None = None
         self._making = threading.Lock()
-
-    @property
-    def host(self) -> str:
-        return urlsplit(self._url).hostname or "(no host)"
 
     def ask(self, request: Request, usage: Usage, manners: Manners | None = None) -> Any:
         """What `request.read` makes of the answer; `usage` is told what it took.
 
-        Raises `Passing` after the last attempt, `Shut` without waiting, `Refused`, and
-        `DependencyUnreachable` where key or address are wrong.
+        Raises `Passing` after the last attempt, `Shut` without waiting, `Refused`, and `PersonNeeded`
+        where a setting is wrong or no credit is left.
         """
         try:
             return self._try(request, usage, manners or self.manners)
+        except PersonNeeded as e:
+            usage.obstacle = str(e)
+            raise
         except (Passing, Shut) as e:
             if e.is_late:
                 usage.late += request.texts
@@ -145,7 +125,7 @@ class Endpoint:
         patience_s, asked = how.patience_s, 0
         client = self._connections()  # before our place is reserved: who is let in goes in at once
         while True:
-            self._check_setting()
+            self._check_obstacle()
             grant = self._place(request, how, patience_s)
             verdict = self._call(client, request, usage, grant, how)
             if verdict.meaning is not Meaning.LIMITED:
@@ -156,7 +136,7 @@ class Endpoint:
             self._gate.report(grant, CallOutcome.LIMITED, retry_after_s=wait_s)
             asked, patience_s = asked + 1, patience_s - max(wait_s, 0.05)
             if patience_s <= 0 or grant.admission is Admission.PROBE:
-                raise self._limited()
+                raise trouble.limited(self._name)
 
     # ── the door ─────────────────────────────────────────────────────────────────────────────
 
@@ -165,9 +145,9 @@ class Endpoint:
         while True:
             grant = self._gate.reserve(tokens=request.tokens, patience_s=patience_s, at_once=how.at_once)
             if grant.admission is Admission.OPEN:
-                raise self._open(grant)
+                raise trouble.breaker_open(self._name, grant.trouble)
             if grant.is_held and grant.wait_s > patience_s:
-                raise self._limited()
+                raise trouble.limited(self._name)
             if not (grant.is_held or how.queues) or self._has_waited(grant):
                 return grant
 
@@ -180,25 +160,10 @@ class Endpoint:
                 continue
             seen = self._gate.look()
             if seen.admission is Admission.OPEN:
-                raise self._open(seen)
+                raise trouble.breaker_open(self._name, seen.trouble)
             if seen.is_held and time.monotonic() + seen.wait_s > until + _SLACK_S:
                 return False
         return True
-
-    def _open(self, grant: Grant) -> Shut:
-        return Shut(
-            ErrorType.EMBEDDING_UNAVAILABLE,
-            f"{self.provider} at {self.host} is not asked for a while, after too many "
-            f"{grant.trouble or 'failures'}",
-            trouble=grant.trouble,
-        )
-
-    def _limited(self) -> Shut:
-        return Shut(
-            ErrorType.EMBEDDING_RATE_LIMITED,
-            f"{self.provider} at {self.host} asks for more patience than a run has: lower "
-            f"{self._setting}__REQUESTS_PER_MINUTE or {self._setting}__TOKENS_PER_MINUTE",
-        )
 
     # ── the call ─────────────────────────────────────────────────────────────────────────────
 
@@ -211,6 +176,10 @@ class Endpoint:
             answer = _send(client, self._url, request.body, how.timeout_s)
         except (httpx.TimeoutException, TimeoutError):
             raise self._failed(Meaning.TIMED_OUT, usage, grant) from None
+        except httpx.ProxyError as e:
+            if not str(e).startswith(("403", "407")):
+                raise self._failed(Meaning.BROKEN, usage, grant, found=type(e).__name__) from None
+            return Verdict(meaning=Meaning.PROXY, found=f"{str(e)[:3]} by the proxy")
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as e:
             raise self._failed(Meaning.BROKEN, usage, grant, found=type(e).__name__) from None
         except BaseException:
@@ -218,7 +187,8 @@ class Endpoint:
             raise
         finally:
             usage.seconds += time.monotonic() - started
-        return judge(answer, now=datetime.now(UTC))
+        sent = [p for p in PARAMETERS if p in request.body]
+        return judge(answer, now=datetime.now(UTC), parameters=sent)
 
     def _settle(self, verdict: Verdict, request: Request, usage: Usage, grant: Grant) -> Any:
         match verdict.meaning:
@@ -226,11 +196,11 @@ class Endpoint:
                 return self._read(verdict, request, usage, grant)
             case Meaning.REFUSED | Meaning.TOO_MUCH | Meaning.TOO_LONG:
                 self._gate.report(grant, CallOutcome.ANSWERED)
-                raise self._refused(verdict)
-            case Meaning.WRONG_KEY | Meaning.WRONG_ADDRESS:
+                raise trouble.refused(self._name, verdict)
+            case meaning if meaning in NEEDS_PERSON:
                 self._gate.report(grant, CallOutcome.ANSWERED)
-                raise self._misset(verdict.meaning)
-        raise self._failed(verdict.meaning, usage, grant)
+                raise self._remember(trouble.person_needed(self._name, verdict))
+        raise self._failed(verdict.meaning, usage, grant, found=f"answered {verdict.found}")
 
     def _read(self, verdict: Verdict, request: Request, usage: Usage, grant: Grant) -> Any:
         usage.tokens += _tokens(verdict.payload, request.tokens)
@@ -238,53 +208,29 @@ class Endpoint:
             found = request.read(verdict.payload)
         except ValueError as e:
             self._gate.report(grant, CallOutcome.FAILED)
-            raise Passing(
-                ErrorType.INVALID_EMBEDDING, f"{self.provider} at {self.host} answered {e}"
-            ) from None
+            raise trouble.unusable(self._name, str(e)) from None
         self._gate.report(grant, CallOutcome.ANSWERED)
         return found
 
-    def _failed(
-        self, meaning: Meaning, usage: Usage, grant: Grant, found: str = "no usable answer"
-    ) -> Passing:
+    def _failed(self, meaning: Meaning, usage: Usage, grant: Grant, *, found: str = "") -> Passing:
         if meaning is Meaning.TIMED_OUT:
             usage.timeouts += 1
             self._gate.report(grant, CallOutcome.TIMED_OUT)
-            return Passing(
-                ErrorType.EMBEDDING_API_TIMEOUT,
-                f"{self.provider} at {self.host} gave no answer in time",
-            )
+            return trouble.late(self._name)
         self._gate.report(grant, CallOutcome.FAILED)
-        return Passing(
-            ErrorType.EMBEDDING_UNAVAILABLE, f"{self.provider} at {self.host} cannot be used ({found})"
-        )
+        return trouble.broken(self._name, found)
 
-    def _refused(self, verdict: Verdict) -> Refused:
-        if verdict.meaning is Meaning.TOO_LONG:
-            return Refused(
-                ErrorType.EMBEDDING_TOO_LONG, f"{self.provider} says that the text is too long", verdict
-            )
-        return Refused(ErrorType.EMBEDDING_REJECTED, f"{self.provider} refuses the text", verdict)
+    # ── what a person must act upon ──────────────────────────────────────────────────────────
 
-    # ── settings that are wrong ──────────────────────────────────────────────────────────────
+    def _remember(self, obstacle: PersonNeeded) -> PersonNeeded:
+        if self._obstacle is None:
+            log.warning("provider_needs_person", provider=self.provider, reason=str(obstacle))
+        self._obstacle, self._obstacle_until = obstacle, time.monotonic() + REMEMBER_S
+        return obstacle
 
-    def _misset(self, meaning: Meaning) -> DependencyUnreachable:
-        if meaning is Meaning.WRONG_KEY:
-            self._wrong = (
-                f"{self.provider} at {self.host} refuses the key: check {self._setting}__API_KEY "
-                "(nothing is lost, the next run goes on)"
-            )
-        else:
-            self._wrong = (
-                f"{self.provider} at {self.host} does not know the address or the model: check "
-                f"{self._setting}__URL and {self._setting}__MODEL"
-            )
-        self._wrong_until = time.monotonic() + REMEMBER_S
-        return DependencyUnreachable(self._wrong)
-
-    def _check_setting(self) -> None:
-        if time.monotonic() < self._wrong_until:
-            raise DependencyUnreachable(self._wrong)
+    def _check_obstacle(self) -> None:
+        if self._obstacle and time.monotonic() < self._obstacle_until:
+            raise PersonNeeded(str(self._obstacle), is_setting=self._obstacle.is_setting)
 
     def _connections(self) -> httpx.Client:
         """Made when the first call is: loading the certificates takes its time."""
@@ -292,7 +238,7 @@ class Endpoint:
             if self._client is None:
                 headers = {"User-Agent": "everycase"}
                 if self._api_key:
-                    headers["Authorization"] = f"Bearer {self._api_key}"
+                    headers |= authorization(self._url, self._api_key)
                 limits = httpx.Limits(max_connections=None, max_keepalive_connections=32)
                 self._client = httpx.Client(headers=headers, limits=limits, follow_redirects=False)
             return self._client
@@ -317,14 +263,6 @@ def _send(client: httpx.Client, url: str, body: Mapping[str, Any], timeout_s: fl
                 raise httpx.StreamError("an answer without end")
         headers = {k.lower(): v for k, v in response.headers.items()}
         return Answer(status=response.status_code, headers=headers, body=b"".join(parts))
-
-
-def address(url: str, path: str) -> str:
-    """`https://host/v1` and `/embeddings`; a host alone, and a whole address, are understood as well."""
-    url = url.rstrip("/")
-    if url.endswith(path):
-        return url
-    return f"{url}{'' if urlsplit(url).path else '/v1'}{path}"
 
 
 def _tokens(payload: Mapping[str, Any], estimate: int) -> int:

@@ -26,15 +26,19 @@ class OpenAIDialect:
     """Implements `provider.Dialect`.
 
     `prefixes`: put before documents and queries, for models that want it so. `encoding`: `base64` is a
-    quarter of the size of `float`; a server that knows only the other answers with that, and is read.
+    quarter of the size of `float`; a server that knows only the other answers with that, and is read;
+    `none` is not sent at all, for gateways that refuse the parameter.
     """
 
     def __init__(
         self, *, model: str, dimensions: int, encoding: str, prefixes: Mapping[Purpose, str] = NO_PREFIXES
     ) -> None:
         self._prefixes = prefixes
-        self._fixed: dict[str, Any] = {"model": model, "encoding_format": encoding}
-        if NATIVE_WIDTHS.get(model, dimensions) != dimensions:
+        self._dimensions, self._native = dimensions, NATIVE_WIDTHS.get(model, dimensions)
+        self._fixed: dict[str, Any] = {"model": model}
+        if encoding != "none":
+            self._fixed["encoding_format"] = encoding
+        if self._native != dimensions:
             self._fixed["dimensions"] = dimensions
 
     def body(self, texts: Sequence[str], purpose: Purpose) -> Mapping[str, Any]:
@@ -47,12 +51,32 @@ class OpenAIDialect:
             raise ValueError("no vectors")
         if len(data) != count:
             raise ValueError(f"{len(data)} vectors for {count} texts")
-        places = [d.get("index") for d in data]
-        if any(p is not None for p in places):
-            if sorted(p for p in places if isinstance(p, int)) != list(range(count)):
-                raise ValueError("vectors of which nobody knows whose they are")
-            data = sorted(data, key=lambda d: int(d["index"]))
-        return [as_vector(d.get("embedding")) for d in data]
+        return [self._shortened(as_vector(d.get("embedding"))) for d in _in_order(data)]
+
+    def _shortened(self, vector: Vector) -> Vector:
+        """As wide as was asked for: a server that takes no `dimensions` answers in the model's own width.
+
+        The models of `NATIVE_WIDTHS` are made so that the beginning of a vector is the shorter vector.
+        """
+        is_whole = vector.size == self._native > self._dimensions
+        return vector[: self._dimensions] if is_whole else vector
+
+
+def _in_order(data: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The vectors by their `index`; of one that has none, it is the one that no other has.
+
+    Raises `ValueError` where that leaves doubt. Servers whose answers come out of proto3 leave out the 0;
+    where no vector has an index, they stand in the order of the texts.
+    """
+    known = {d["index"]: d for d in data if isinstance(d.get("index"), int)}
+    without = [d for d in data if d.get("index") is None]
+    if len(without) == len(data):
+        return list(data)
+    free = set(range(len(data))) - known.keys()
+    if len(known) + len(without) != len(data) or len(without) > 1 or len(free) != len(without):
+        raise ValueError("vectors of which nobody knows whose they are")
+    known |= dict(zip(free, without, strict=True))
+    return [known[i] for i in range(len(data))]
 
 
 def as_vector(found: object) -> Vector:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from enum import StrEnum
 from typing import Any, Protocol
 
 from everycase.domain.cases import Vector
-from everycase.domain.errors import DependencyUnreachable
 from everycase.domain.failures import EmbeddingFailure, ErrorType
-from everycase.domain.providers import Usage
+from everycase.domain.usage import Usage
 from everycase.embedders.admission import admit
 from everycase.embedders.answers import Meaning
-from everycase.embedders.bisection import cut, sift, too_long
-from everycase.embedders.endpoint import Endpoint, Manners, Refused, Request
+from everycase.embedders.bisection import Sifted, cut, sift
+from everycase.embedders.endpoint import Endpoint, Manners, Request
+from everycase.embedders.habits import Habits
+from everycase.embedders.trouble import PersonNeeded, Refused, too_long
 from everycase.ports import Embedding, EmbeddingBatch, EmbeddingError, Kept
 
 CHARACTERS_PER_TOKEN = 3.6
@@ -56,6 +57,7 @@ class ProviderEmbedder:
     ) -> None:
         self._endpoint, self._dialect = endpoint, dialect
         self._dimensions, self._batch_size = dimensions, batch_size
+        self._habits = Habits(endpoint.provider)
         self.space = f"{endpoint.provider}/{model}@{dimensions}"
         self.spaces: Mapping[str, int] = {self.space: dimensions}
 
@@ -100,8 +102,8 @@ class ProviderEmbedder:
 
     def _batch(self, texts: list[str]) -> tuple[list[Embedding | EmbeddingError], Usage]:
         usage = Usage(texts=len(texts))
-        words = sorted((i for i, t in enumerate(texts) if t.strip()), key=lambda i: len(texts[i]))
-        sifted = sift(lambda some: self._ask([texts[i] for i in some], Purpose.DOCUMENT, usage), words)
+        with self._habits.first_alone():
+            sifted = self._sift(texts, usage)
         outcomes: list[Embedding | EmbeddingError] = []
         for i, text in enumerate(texts):
             if i in sifted.found:
@@ -110,17 +112,28 @@ class ProviderEmbedder:
                 outcomes.append(self._without(text, sifted.failed.get(i), usage))
         return outcomes, usage
 
+    def _sift(self, texts: Sequence[str], usage: Usage) -> Sifted[Vector]:
+        """The vectors of the texts that have words, in requests that the server takes; shorter ones first."""
+        words = sorted((i for i, t in enumerate(texts) if t.strip()), key=lambda i: len(texts[i]))
+
+        return sift(
+            lambda some: self._ask([texts[i] for i in some], Purpose.DOCUMENT, usage),
+            words,
+            lambda some: self._habits.fitting(len(texts[i]) for i in some),
+        )
+
     def _without(self, text: str, error: EmbeddingFailure | None, usage: Usage) -> Embedding | EmbeddingError:
         """What becomes of a text that got no vector with its batch."""
         if error is None:
             return EmbeddingError(error_type=ErrorType.EMBEDDING_REJECTED, message="the text has no words")
         try:
-            if isinstance(error, Refused) and error.verdict.meaning is Meaning.TOO_LONG:
+            if isinstance(error, Refused) and error.is_of_size:
                 vector = self._shortened(text, error, Purpose.DOCUMENT, usage, None)
                 return Embedding(vector=vector, space=self.space, was_cut=True)
         except EmbeddingFailure as e:
             error = e
-        return EmbeddingError(error_type=error.error_type, message=str(error))
+        is_setting = isinstance(error, PersonNeeded) and error.is_setting
+        return EmbeddingError(error_type=error.error_type, message=str(error), is_setting=is_setting)
 
     def _shortened(
         self, text: str, error: Refused, purpose: Purpose, usage: Usage, manners: Manners | None
@@ -135,9 +148,9 @@ class ProviderEmbedder:
             try:
                 return self._ask([text], purpose, usage, manners)[0]
             except Refused as e:
-                if e.verdict.meaning is not Meaning.TOO_LONG:
+                if not e.is_of_size:
                     raise
-                keep = e.verdict.keep
+                keep = e.verdict.keep or 0.5
         raise too_long(self._endpoint.provider)
 
     # ── requests ─────────────────────────────────────────────────────────────────────────────
@@ -145,8 +158,60 @@ class ProviderEmbedder:
     def _ask(
         self, texts: Sequence[str], purpose: Purpose, usage: Usage, manners: Manners | None = None
     ) -> list[Vector]:
+        """The vectors of one request; what its refusal teaches is remembered."""
+        left_out = self._habits.left_out
+        try:
+            found = self._post(texts, purpose, usage, manners, left_out)
+        except Refused as e:
+            if not (unknown := set(e.verdict.unknown) - left_out):
+                self._shrink(e, texts)
+                raise
+            found = self._post_without(unknown, e, texts, purpose, usage, manners)
+        self._habits.note(usage)
+        return found
+
+    def _post_without(
+        self,
+        unknown: set[str],
+        refused: Refused,
+        texts: Sequence[str],
+        purpose: Purpose,
+        usage: Usage,
+        manners: Manners | None,
+    ) -> list[Vector]:
+        """Ask once more, without the parameters that the server refused by name; remember if that helps.
+
+        Raises the first refusal where it does not: then they were not what it was about.
+        """
+        left_out = self._habits.left_out | unknown
+        try:
+            found = self._post(texts, purpose, usage, manners, left_out)
+        except Refused as e:
+            if further := set(e.verdict.unknown) - left_out:
+                return self._post_without(unknown | further, refused, texts, purpose, usage, manners)
+            if not e.is_of_size:
+                raise refused from None
+            self._habits.leave_out(sorted(unknown))
+            self._shrink(e, texts)
+            raise
+        self._habits.leave_out(sorted(unknown))
+        return found
+
+    def _shrink(self, refused: Refused, texts: Sequence[str]) -> None:
+        if refused.verdict.meaning is Meaning.TOO_MUCH and len(texts) > 1:
+            self._habits.shrink(refused.verdict, len(texts), sum(map(len, texts)))
+
+    def _post(
+        self,
+        texts: Sequence[str],
+        purpose: Purpose,
+        usage: Usage,
+        manners: Manners | None,
+        left_out: Collection[str],
+    ) -> list[Vector]:
+        body = self._dialect.body(texts, purpose)
         request = Request(
-            body=self._dialect.body(texts, purpose),
+            body={name: value for name, value in body.items() if name not in left_out},
             tokens=self.estimate_tokens(sum(map(len, texts))),
             texts=len(texts),
             read=lambda payload: self._read(payload, len(texts)),
@@ -166,14 +231,11 @@ class ProviderEmbedder:
         """One short text for a person who waits. Raises `EmbeddingFailure`, also for a wrong key."""
         usage = Usage()
         try:
-            try:
-                vector = self._ask([text], purpose, usage, manners)[0]
-            except Refused as e:
-                if e.verdict.meaning is not Meaning.TOO_LONG:
-                    raise
-                vector = self._shortened(text, e, purpose, usage, manners)
-        except DependencyUnreachable as e:
-            raise EmbeddingFailure(ErrorType.EMBEDDING_UNAVAILABLE, str(e)) from None
+            vector = self._ask([text], purpose, usage, manners)[0]
+        except Refused as e:
+            if not e.is_of_size:
+                raise
+            vector = self._shortened(text, e, purpose, usage, manners)
         admitted = admit(Embedding(vector=vector, space=self.space), dimensions=self._dimensions)
         if isinstance(admitted, EmbeddingError):
             raise EmbeddingFailure(admitted.error_type, admitted.message)

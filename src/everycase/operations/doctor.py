@@ -14,7 +14,7 @@ from typing import Any
 from everycase.app import Access, App
 from everycase.domain.errors import DependencyUnreachable, EverycaseError, ExitCode
 from everycase.domain.failures import EmbeddingFailure
-from everycase.domain.providers import provider_of
+from everycase.domain.usage import provider_of
 from everycase.operations import checks_database, checks_engine, checks_source
 from everycase.ports import Embedder
 from everycase.settings import Settings

@@ -10,8 +10,8 @@ from structlog.contextvars import bound_contextvars
 
 from everycase.domain.cases import IndexObject
 from everycase.domain.failures import POLICIES, ErrorType, Failure
-from everycase.domain.providers import add_usage
 from everycase.domain.runs import BatchResult
+from everycase.domain.usage import add_usage
 from everycase.pipeline.embed import EmbedResult, embed
 from everycase.pipeline.isolation import one_by_one
 from everycase.pipeline.join import JoinResult, check

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from everycase.domain.cases import Composite, EmbeddedCase, RedactedCase, Vector
 from everycase.domain.failures import Failure, FailureStage
 from everycase.domain.fingerprint import text_hash
-from everycase.domain.providers import Usage, provider_of
+from everycase.domain.usage import Usage, provider_of
 from everycase.ports import Embedder, Embedding, EmbeddingError
 from everycase.store import vectors
 from everycase.store.db import Pool

@@ -21,8 +21,8 @@ from everycase.domain.cases import EmbeddedCase, IndexObject
 from everycase.domain.catalogue import Catalogue
 from everycase.domain.failures import REMOVES_OBJECT, ErrorType, Failure, FailureStage
 from everycase.domain.lineage import IndexState, Owned, Stage
-from everycase.domain.providers import Prices, add_usage, provider_of
 from everycase.domain.runs import BatchResult, StageResult
+from everycase.domain.usage import Prices, add_usage, provider_of
 from everycase.pipeline.books import Books, say_redactions, version
 from everycase.pipeline.embed import EmbedResult, embed
 from everycase.pipeline.isolation import one_by_one

@@ -28,8 +28,8 @@ from everycase.domain.errors import (
     WrongUse,
 )
 from everycase.domain.failures import LoadFailure
-from everycase.domain.providers import Prices
 from everycase.domain.runs import RunFigures, RunKind, RunStatus, Worked
+from everycase.domain.usage import Prices
 from everycase.pipeline.ending import Ending
 from everycase.store import budget, locks, state
 from everycase.store.db import Connection

@@ -15,9 +15,9 @@ import structlog
 from everycase.domain.completeness import percent
 from everycase.domain.errors import EverycaseError
 from everycase.domain.failures import ErrorType
-from everycase.domain.providers import Purse, cost
 from everycase.domain.runs import BatchResult, Deferral, Worked
 from everycase.domain.thresholds import DeletionGuard, Thresholds, must_stop
+from everycase.domain.usage import Purse, cost
 from everycase.pipeline import engine, removal
 from everycase.pipeline.ending import Ending
 from everycase.pipeline.engine import EngineSpec, Outcome

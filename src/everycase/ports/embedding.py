@@ -8,7 +8,8 @@ from typing import Protocol, runtime_checkable
 
 from everycase.domain.cases import Vector
 from everycase.domain.failures import ErrorType
-from everycase.domain.providers import CallOutcome, Grant, Usage
+from everycase.domain.providers import CallOutcome, Grant
+from everycase.domain.usage import Usage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +30,8 @@ class EmbeddingError:
 
     error_type: ErrorType
     message: str
+    is_setting: bool = False
+    """A setting of the provider is wrong, so that none of its texts gets a vector."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -58,8 +61,8 @@ class Embedder(Protocol):
     def embed_documents(self, texts: Sequence[str], *, kept: Kept | None = None) -> EmbeddingBatch:
         """One outcome a text; never raises for a text, never drops one.
 
-        A fallback is asked only for what is not `kept` in its space. Raises `DependencyUnreachable`
-        where the provider's address, model or key is wrong: that is nobody's outage.
+        A fallback is asked only for what is not `kept` in its space. A chain raises
+        `DependencyUnreachable` where the address, model or key of all its providers is wrong.
         """
 
     def embed_query(self, text: str, space: str) -> Vector:

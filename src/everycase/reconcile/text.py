@@ -212,6 +212,7 @@ def provider_lines(report: Mapping[str, Any]) -> Iterator[str]:
             f"{p['reused']:,} vectors reused, {p['tokens']:,} tokens, {p['timeouts']:,} time-outs, "
             f"cost {p['cost']:.2f}"
         )
+        yield from (f"! {lesson}" for lesson in p.get("lessons", ()))
     if share := report.get("fallback_share"):
         said = percent(share)
         yield f"! {said} of the vectors are a fallback's: a reconciliation replaces them when it can"

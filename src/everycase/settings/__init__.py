@@ -29,6 +29,7 @@ from pydantic_settings import (
 )
 from pydantic_settings.sources import EnvSettingsSource
 
+from everycase.domain.cases import MOST_DIMENSIONS
 from everycase.domain.catalogue import TASK_TYPES
 from everycase.domain.errors import WrongUse
 from everycase.domain.thresholds import Thresholds
@@ -286,7 +287,21 @@ def load(config: Path | None = None) -> Settings:
     except SettingsError as e:
         raise WrongUse(f"settings cannot be used: {_unread(e)}") from None
     settings._file = file.path if file else None
+    _check_dimensions(settings, file)
     return settings
+
+
+def _check_dimensions(settings: Settings, file: reading.SettingsFile | None) -> None:
+    """Raises `WrongUse` for a provider whose vectors are wider than the index can search."""
+    most = MOST_DIMENSIONS[settings.index]
+    for name in ("chathpe", "nomic"):
+        width = getattr(settings, name).dimensions
+        if name in settings.embedders and width > most:
+            raise WrongUse(
+                f"settings cannot be used: {_place((name, 'dimensions'), file)}: vectors of {width:,} "
+                f"dimensions are wider than the {settings.index} index can search ({most:,}): set fewer, if "
+                "the model can be asked for fewer, or EVERYCASE_INDEX=weaviate"
+            )
 
 
 def _mistakes(error: ValidationError, file: reading.SettingsFile | None) -> str:

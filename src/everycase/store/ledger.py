@@ -9,7 +9,7 @@ from uuid import UUID
 
 from psycopg.rows import dict_row
 
-from everycase.domain.providers import Prices, Usage, cost
+from everycase.domain.usage import Prices, Usage, cost
 from everycase.store.db import Connection
 from everycase.store.queries import queries
 

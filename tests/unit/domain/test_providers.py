@@ -12,14 +12,12 @@ from everycase.domain.providers import (
     CallOutcome,
     Limits,
     ProviderState,
-    Purse,
     Transition,
     Trouble,
-    Usage,
-    cost,
     report,
     reserve,
 )
+from everycase.domain.usage import Purse, Usage, cost
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 LIMITS = Limits(requests_per_minute=60, tokens_per_minute=6000)

@@ -36,6 +36,23 @@ def answer(status: int, body: str = "{}", **headers: str) -> Answer:
         (answer(503, retry_after="3"), Meaning.LIMITED),
         (answer(503), Meaning.BROKEN),
         (answer(500), Meaning.BROKEN),
+        (
+            answer(500, '{"error": {"message": "input (900 tokens) is too large to process"}}'),
+            Meaning.TOO_LONG,
+        ),
+        (answer(500, "<html>the request body is too large</html>"), Meaning.BROKEN),
+        (answer(500, '{"error": "encoding_format is not supported"}'), Meaning.REFUSED),
+        (answer(413, '{"error": "`inputs` must have less than 512 tokens. Given: 900"}'), Meaning.TOO_LONG),
+        (answer(400, '{"type": "exceed_context_size_error", "n_ctx": 512}'), Meaning.TOO_LONG),
+        (answer(400, '{"message": "Too many tokens in batch"}'), Meaning.TOO_MUCH),
+        (answer(400, '{"error": "no", "input": "the text is too long"}'), Meaning.REFUSED),
+        (answer(429, '{"error": {"code": "insufficient_quota"}}'), Meaning.NO_CREDIT),
+        (answer(429, '{"error": {"message": "You exceeded your current quota"}}'), Meaning.LIMITED),
+        (answer(402), Meaning.UNPAID),
+        (answer(407), Meaning.PROXY),
+        (answer(200, '{"error": {"message": "no"}}'), Meaning.BROKEN),
+        (answer(200, '{"error": {"code": 429, "message": "no"}}'), Meaning.LIMITED),
+        (answer(200, '{"error": null, "data": []}'), Meaning.ANSWERED),
         (answer(504), Meaning.TIMED_OUT),
         (answer(401), Meaning.WRONG_KEY),
         (answer(403), Meaning.WRONG_KEY),
@@ -45,7 +62,7 @@ def answer(status: int, body: str = "{}", **headers: str) -> Answer:
 )
 def test_every_answer_has_one_meaning(given: Answer, meaning: Meaning) -> None:
     """By its status and, where a refusal may be about the size, by what it says."""
-    assert judge(given, now=NOW).meaning is meaning
+    assert judge(given, now=NOW, parameters=("encoding_format",)).meaning is meaning
 
 
 @pytest.mark.parametrize(
@@ -54,11 +71,47 @@ def test_every_answer_has_one_meaning(given: Answer, meaning: Meaning) -> None:
         ("This model's maximum context length is 8192 tokens, however you requested 10240 tokens", 0.8),
         ("maximum context length is 512 tokens. However, you requested 1024 tokens in the input", 0.5),
         ("the text is too long", None),
+        ("input (1024 tokens) is too large to process (current batch size: 512)", 0.5),
+        ("`inputs` must have less than 512 tokens. Given: 1024", 0.5),
+        ('{"type": "exceed_context_size_error", "n_prompt_tokens": 1024, "n_ctx": 512}', 0.5),
+        ("request (1024 tokens) exceeds the available context size (512 tokens), try increasing it", 0.5),
     ],
 )
 def test_a_provider_may_say_how_much_it_takes(said: str, keep: float | None) -> None:
     """Then that much is kept of the text."""
     assert judge(answer(400, said), now=NOW).keep == keep
+
+
+@pytest.mark.parametrize(
+    ("said", "most"),
+    [
+        ("batch size 64 > maximum allowed batch size 32", 32),
+        ("batch size is invalid, it should not be larger than 10.: input.contents", 10),
+        ("Too many inputs. The max number of inputs is 16. We hope to increase it.", 16),
+        ("at most 100 requests can be in one batch", 100),
+        ("array too long. Expected an array with maximum length 2048", 2048),
+        ("too many inputs", None),
+    ],
+)
+def test_a_provider_may_say_how_many_texts_it_takes(said: str, most: int | None) -> None:
+    """Then requests have so many."""
+    verdict = judge(answer(400, said), now=NOW)
+    assert (verdict.meaning, verdict.most_texts) == (Meaning.TOO_MUCH, most)
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        (answer(407, "<html>zz</html>"), "407 with a web page"),
+        (answer(502, ""), "502 without a body"),
+        (answer(200, '{"error": "zz"}'), "200 with an error in JSON"),
+        (answer(500, "zz"), "500 with text that is no JSON"),
+        (answer(200, "[]"), "200 with JSON that is no object"),
+    ],
+)
+def test_an_answer_is_described_by_status_and_kind(given: Answer, found: str) -> None:
+    """Never by its words."""
+    assert judge(given, now=NOW).found == found
 
 
 @pytest.mark.parametrize(

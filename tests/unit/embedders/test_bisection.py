@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from everycase.domain.failures import EmbeddingFailure, ErrorType
 from everycase.embedders.answers import Meaning, Verdict
 from everycase.embedders.bisection import MOST_REFUSED, sift
-from everycase.embedders.endpoint import Refused
+from everycase.embedders.trouble import Refused
 
 
 class Provider:

@@ -19,7 +19,7 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 from psycopg_pool import ConnectionPool
 
-from everycase.domain.cases import IndexObject, Stamps, Vector
+from everycase.domain.cases import MOST_DIMENSIONS, IndexObject, Stamps, Vector
 from everycase.domain.errors import (
     RowRefused,
     WrongUse,
@@ -53,8 +53,7 @@ class EmbeddedIndex:
     settles_after = timedelta(0)
     """A transaction is there whole, with its vectors, or not at all."""
     writes_whole = True
-    most_dimensions = 4000
-    """Of `halfvec` in an HNSW graph of pgvector."""
+    most_dimensions = MOST_DIMENSIONS[name]
 
     def __init__(self, pool: ConnectionPool[Any]) -> None:
         self._schema = VectorSchema(pool, name=self.name, most_dimensions=self.most_dimensions)

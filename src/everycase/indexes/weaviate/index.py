@@ -18,7 +18,7 @@ from weaviate.classes.aggregate import GroupByAggregate
 from weaviate.classes.query import Filter
 
 from everycase.domain.batching import pages
-from everycase.domain.cases import IndexObject, Stamps, Vector
+from everycase.domain.cases import MOST_DIMENSIONS, IndexObject, Stamps, Vector
 from everycase.domain.errors import WrongUse
 from everycase.domain.failures import ErrorType, LoadFailure
 from everycase.domain.lineage import Owned
@@ -63,7 +63,7 @@ class WeaviateIndex:
     settles_after = timedelta(minutes=5)
     """The log of the graph is written behind that of the objects (facts/weaviate.md 3)."""
     writes_whole = False
-    most_dimensions = 65_535
+    most_dimensions = MOST_DIMENSIONS[name]
 
     def __init__(
         self,
