@@ -37,12 +37,14 @@ class Verdict:
     broken: str = ""
 
 
-def try_seed(server: str, provider: str, home: Path, seed: int, *, steps: int, kills: int) -> Verdict:
+def try_seed(
+    server: str, provider: str, home: Path, seed: int, *, steps: int, kills: int, engine: str
+) -> Verdict:
     """One history on a database of its own."""
     folder = Path(tempfile.mkdtemp(prefix=f"{seed}-", dir=home))
     try:
         with _databases(server).fresh() as dsn:
-            trial = Trial(dsn, folder, seed, provider)
+            trial = Trial(dsn, folder, seed, provider, engine=engine)
             seconds = live_through(trial, steps=steps, kills=kills)
     except InvariantBroken as e:
         return Verdict(seed=seed, broken=str(e))
@@ -71,6 +73,7 @@ def main() -> int:
     parser.add_argument("--processes", type=int, default=2, metavar="P", help="seeds at a time")
     parser.add_argument("--steps", type=int, default=10, metavar="N", help="of a history")
     parser.add_argument("--kills", type=int, default=1, metavar="N", help="real processes killed in a seed")
+    parser.add_argument("--engine", default="threads:2", help="of the real processes that are killed")
     parser.add_argument("--go-on", action="store_true", help="try all seeds, whatever breaks")
     given = parser.parse_args()
     clean = failed = 0
@@ -84,7 +87,14 @@ def main() -> int:
         with cf.ProcessPoolExecutor(given.processes, mp.get_context("spawn"), _prepare) as pool:
             waiting = [
                 pool.submit(
-                    try_seed, server, provider.url, Path(home), seed, steps=given.steps, kills=given.kills
+                    try_seed,
+                    server,
+                    provider.url,
+                    Path(home),
+                    seed,
+                    steps=given.steps,
+                    kills=given.kills,
+                    engine=given.engine,
                 )
                 for seed in seeds
             ]

@@ -14,7 +14,7 @@ from everycase.domain.failures import ErrorType, LoadFailure
 from everycase.indexes.weaviate.client import connect
 from everycase.indexes.weaviate.index import WeaviateIndex
 from everycase.pipeline import load as loading
-from everycase.ports import UpsertStatus
+from everycase.ports import Comparison, Condition, UpsertStatus
 from everycase.store.fence import ObjectFence
 from tests.conformance.conftest import SPACES, remove
 from tests.conformance.test_index import thing
@@ -194,21 +194,38 @@ def test_what_a_repair_puts_out_of_reach_is_mended_too(
     world.must_be_healthy(source)
 
 
-def test_a_graph_that_goes_on_losing_is_said_and_looked_at_again(
+def test_what_a_graph_goes_on_losing_is_searched_exactly(
     world: WeaviateWorld, proxy: FaultyWeaviate, source: Path
 ) -> None:
-    """A run ends; the next one looks at all of it once more, not only at what was loaded since."""
+    """Each insertion puts another object out of reach; the run ends, and all of them are found."""
     world.sync(source)
     ids = [r["id"] for r in world.index()]
     graph = DamagedGraph(proxy, {ids[0]}, dict(pairwise(ids)))
     found = world.reconcile(source)
-    assert (found["gaps"], found["gaps_left"]) == ({"unsearchable": 5}, {"unsearchable": 1})
-    assert found["status"] == "incomplete"
+    assert (found["gaps"], found["gaps_left"]) == ({"unsearchable": 5}, {})
+    assert (found["status"], found["embedding_calls"]) == ("completed", 0)
     assert graph.hidden == {ids[4]}
-    DamagedGraph(proxy, {ids[4], ids[20]}, {})
-    world.do("update recon.data_lineage set weaviate_timestamp = weaviate_timestamp - interval '1 day'")
-    again = world.reconcile(source, sample_size=1)
-    assert (again["gaps"], again["status"]) == ({"unsearchable": 2}, "completed")
+    assert world.reconcile(source, deep=True)["gaps"] == {}
+
+
+def test_an_object_that_no_insertion_brings_into_reach_is_searched_exactly(
+    world: WeaviateWorld, proxy: FaultyWeaviate, source: Path
+) -> None:
+    """Its own vector finds it first, with a filter as well; written anew, it is judged by the graph again."""
+    world.sync(source)
+    lost = world.index()[7]
+    graph = DamagedGraph(proxy, set(), {}, stubborn=frozenset({lost["id"]}))
+    found = world.reconcile(source, deep=True)
+    assert (found["gaps"], found["gaps_left"]) == ({"unsearchable": 1}, {})
+    assert graph.hidden == {lost["id"]}
+    with world.app(source) as app:
+        (whole,) = app.index.objects([lost["id"]])
+        assert whole.stamps.object_hash == lost["object_hash"]
+        query = {whole.stamps.space: whole.vector}
+        same = Condition(property="case_number", comparison=Comparison.EQUAL, value=lost["case_number"])
+        for where in ([], [same]):
+            assert app.index.search("", query, where=where).hits[0].object_id == lost["id"]
+    assert world.reconcile(source, deep=True)["gaps"] == {}
 
 
 def test_a_stale_listing_is_not_believed(world: WeaviateWorld, proxy: FaultyWeaviate, source: Path) -> None:

@@ -80,13 +80,14 @@ class InvariantBroken(AssertionError):
 class Trial:
     """Everything that happens depends on `seed` alone, but for `kill_process`.
 
-    `provider`: the address of a stand-in provider that refuses what `POISON` is in.
+    `provider`: the address of a stand-in provider that refuses what `POISON` is in. `engine`: of the real
+    processes that are killed; runs inside this process go through faulty ports and work inline.
     """
 
-    def __init__(self, dsn: str, home: Path, seed: int, provider: str) -> None:
+    def __init__(self, dsn: str, home: Path, seed: int, provider: str, *, engine: str = "threads:2") -> None:
         load.FIRST_WAIT_S = load.LONGEST_WAIT_S = 0.001  # nobody waits for the stand-ins
         self.dsn, self.seed, self.rng = dsn, seed, random.Random(seed)
-        self.provider = provider
+        self.provider, self.engine = provider, engine
         self.world = World(dsn, home)
         self.export = ChangingExport.begin(home / "export", self.rng, cases=self.rng.randint(20, 60))
         self.weather, self.ledger = Weather(self.rng), Ledger()
@@ -157,7 +158,7 @@ class Trial:
         with self._watched(f"kill -9 of {' '.join(command)} after {seconds:.2f} s at work"):
             process = subprocess.Popen(
                 [sys.executable, "-m", "everycase.cli", *command, "--json"],
-                env=self.world.environment(self.export.folder, engine="threads:2", **self._settings()),
+                env=self.world.environment(self.export.folder, engine=self.engine, **self._settings()),
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
                 start_new_session=True,

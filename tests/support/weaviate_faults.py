@@ -162,17 +162,26 @@ def counting(more: int) -> Fault:
 class DamagedGraph:
     """A vector index that a crash has left without some objects: there by id, and no vector finds them.
 
-    What is inserted anew is found again. `dominoes`: which object that puts out of reach.
+    What is inserted anew is found again, but for `stubborn` ones, which no link leads to. `dominoes`: which
+    object an insertion puts out of reach. A search with a filter that few objects match needs no graph.
     """
 
-    def __init__(self, proxy: FaultyWeaviate, hidden: set[UUID], dominoes: dict[UUID, UUID]) -> None:
-        self.hidden, self._dominoes = hidden, dominoes
+    def __init__(
+        self,
+        proxy: FaultyWeaviate,
+        hidden: set[UUID],
+        dominoes: dict[UUID, UUID],
+        *,
+        stubborn: frozenset[UUID] = frozenset(),
+    ) -> None:
+        self.hidden, self._dominoes, self._stubborn = hidden | stubborn, dominoes, stubborn
         proxy.rule("Search", self._search)
         proxy.rule("BatchObjects", self._insert)
 
     def _search(self, request: bytes, forward: Forward, _context: grpc.ServicerContext) -> bytes:
         found = search_get_pb2.SearchReply.FromString(forward(request))
-        if search_get_pb2.SearchRequest.FromString(request).HasField("near_vector"):
+        asked = search_get_pb2.SearchRequest.FromString(request)
+        if asked.HasField("near_vector") and not asked.HasField("filters"):
             seen = [r for r in found.results if UUID(bytes=r.metadata.id_as_bytes) not in self.hidden]
             del found.results[:]
             found.results.extend(seen)
@@ -180,7 +189,7 @@ class DamagedGraph:
 
     def _insert(self, request: bytes, forward: Forward, _context: grpc.ServicerContext) -> bytes:
         for o in batch_pb2.BatchObjectsRequest.FromString(request).objects:
-            self.hidden.discard(UUID(o.uuid))
+            self.hidden -= {UUID(o.uuid)} - self._stubborn
             if fallen := self._dominoes.get(UUID(o.uuid)):
                 self.hidden.add(fallen)
         return forward(request)

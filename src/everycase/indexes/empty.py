@@ -63,6 +63,9 @@ class EmptyIndex:
     def probe(self, object_ids: Sequence[UUID]) -> set[UUID]:  # noqa: ARG002
         return set()
 
+    def make_reachable(self, object_ids: Sequence[UUID]) -> None:  # noqa: ARG002
+        return None
+
     def search(
         self,
         text: str,  # noqa: ARG002

@@ -92,6 +92,10 @@ class Remembered(Generic[T]):
                 self._answers[key] = (now, answer)
         return answer
 
+    def forget(self) -> None:
+        with self._lock:
+            self._answers.clear()
+
 
 def remembered_sizes() -> Remembered[Mapping[str, int]]:
     """How many cases each space holds."""

@@ -164,6 +164,14 @@ class VectorIndex(Protocol):
         An index whose words cannot be damaged apart from the object looks for the vectors alone.
         """
 
+    def make_reachable(self, object_ids: Sequence[UUID]) -> None:
+        """Make these found by vector searches although the graph leaves them out even after `replace`.
+
+        A graph of nearest neighbours (HNSW) keeps only the closest links of a node, so a node that is far
+        from everything may have no link that leads to it, however often it is inserted. Objects that are
+        not there are passed over. `probe` finds these objects afterwards.
+        """
+
     def search(
         self,
         text: str,

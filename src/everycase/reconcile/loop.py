@@ -32,7 +32,7 @@ from everycase.store.db import Connection
 from everycase.store.gaps import GapTables, Outcome
 
 _FOLLOW_UPS = 3
-"""How often a run repairs objects that its own repairs have made unsearchable; the next run does the rest."""
+"""How often a run repairs objects that its own repairs have put out of the graph's reach."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -210,15 +210,23 @@ class _ReconcileJob:
             self.after = finder.find_again(self.sweeps, self.run.run_id, sets=self.found.has_sets)
 
     def _follow_up(self, finder: Finder) -> None:
-        """Repair objects that the repair of a damaged graph has made unsearchable (decision 9)."""
+        """Repair what repairs of a damaged graph have put out of its reach (decision 9).
+
+        What an insertion has not helped, and what is left at the end, the index has other means for.
+        """
         rounds = 0
         while self.after.get(GapKind.UNSEARCHABLE) and not self.order.dry_run:
+            is_last = rounds == _FOLLOW_UPS
+            left = list(self.tables.unreached(was_repaired=not is_last))
             self.tables.carry_over(GapKind.UNSEARCHABLE)
             self.found.tally = self.tables.tally()
-            if rounds == _FOLLOW_UPS or not self.run.worked.is_whole:
+            if rounds > _FOLLOW_UPS or not self.run.worked.is_whole:
                 break
             rounds += 1
-            repair(self.run, self.tables, self.crew, self.source)
+            for ids in left:
+                self.crew.processor.index.make_reachable(ids)
+            if not is_last:
+                repair(self.run, self.tables, self.crew, self.source)
             self.crew.ending.check()
             self.after = finder.find_again(self.sweeps, self.run.run_id, sets=self.found.has_sets)
 

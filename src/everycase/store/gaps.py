@@ -172,6 +172,11 @@ class GapTables:
         statement = self._statement("object_ids", look)
         return self._pages(statement, kinds=list(kinds))
 
+    def unreached(self, *, was_repaired: bool) -> Iterator[list[UUID]]:
+        """Objects that the last look found by no vector search; or those that a repair has not helped."""
+        given = {"kind": GapKind.UNSEARCHABLE, "was_repaired": was_repaired}
+        return self._pages(SQL["unreached"], **given)
+
     def owned_objects(self, kinds: Collection[GapKind]) -> Iterator[list[Owned]]:
         """The same, with the case that each object says it belongs to."""
         statement, after = self._statement("owned_objects", Look.BEFORE), _LOWEST
@@ -227,7 +232,7 @@ class GapTables:
         self._conn.execute(SQL["adopt_failed"])
 
     def carry_over(self, kind: GapKind) -> None:
-        """What the last look found of this kind is to be mended now, and nothing else."""
+        """What only the last look found of this kind is to be mended now, and nothing else."""
         self._conn.execute(SQL["carry_over"], {"kind": kind})
 
     def open_debt(self) -> None:

@@ -45,6 +45,10 @@ create table if not exists {table} (
 -- Nearest neighbours by cosine distance.
 create index if not exists {index} on {table} using hnsw (embedding halfvec_cosine_ops)
 
+-- rebuild_vector_index --
+-- The graph of a space made anew, beside the old one, which serves until it is replaced.
+reindex index concurrently {index}
+
 -- upsert --
 -- Objects whole; older content never replaces newer.
 insert into vector_index.support_case as s ({columns})

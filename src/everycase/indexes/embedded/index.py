@@ -231,6 +231,11 @@ class EmbeddedIndex:
                 found |= {r[0] for r in rows}
         return found
 
+    def make_reachable(self, object_ids: Sequence[UUID]) -> None:
+        """The graphs are built anew from their tables, which reaches what row by row was left out."""
+        if object_ids:
+            self._schema.rebuild_graphs()
+
     def spaces(self) -> Mapping[str, int]:
         with self._schema.connection() as conn:
             return {r[0]: r[1] for r in conn.execute(SQL["spaces"])}

@@ -102,8 +102,16 @@ class VectorSchema:
         for space, dimensions in spaces.items():
             parts = {"table": table_of(space), "dimensions": sql.Literal(dimensions)}
             conn.execute(sql.SQL(SQL["create_vectors"]).format(**parts))
-            index = sql.Identifier(table_name(space)[:55] + "_hnsw")
+            index = sql.Identifier(_graph_name(table_name(space)))
             conn.execute(sql.SQL(SQL["add_vector_index"]).format(index=index, **parts))
+
+    def rebuild_graphs(self) -> None:
+        """Make the vector index of every space anew; searches go on meanwhile."""
+        with self.connection(vectors=False) as conn:
+            self.check_mark(conn)
+            for table in sorted(self.tables(conn)):
+                index = sql.Identifier("vector_index", _graph_name(table))
+                conn.execute(sql.SQL(SQL["rebuild_vector_index"]).format(index=index))
 
     def type_of(self, column: str) -> LiteralString:
         if column == "id":
@@ -178,6 +186,10 @@ def _error_type(error: DatabaseFault) -> ErrorType:
     if isinstance(error, DatabaseReadOnly | DatabaseFull):
         return ErrorType.WEAVIATE_READ_ONLY
     return ErrorType.WEAVIATE_UNAVAILABLE
+
+
+def _graph_name(table: str) -> str:
+    return table[:55] + "_hnsw"
 
 
 def table_name(space: str) -> str:

@@ -31,7 +31,7 @@ from everycase.indexes.weaviate import schema as schema
 from everycase.indexes.weaviate import search as asked
 from everycase.indexes.weaviate.client import Connection
 from everycase.indexes.weaviate.home import CollectionHome, Consistency, Shape
-from everycase.indexes.weaviate.write import Fence, read_stamps, write
+from everycase.indexes.weaviate.write import Fence, mark_unreached, read_stamps, write
 from everycase.ports import Condition, Findings, IndexHealth, UpsertOutcome
 
 __all__ = ["ALIAS", "Consistency", "Shape", "WeaviateIndex", "no_fence"]
@@ -39,9 +39,6 @@ __all__ = ["ALIAS", "Consistency", "Shape", "WeaviateIndex", "no_fence"]
 ALIAS = "SupportCase"
 
 T = TypeVar("T")
-
-_NEAREST = (20, 1000)
-"""A probe looks for an object among so many nearest, and among so many where that did not find it."""
 
 _AT_ONCE = 4
 """Probes under way at a time; each takes some milliseconds."""
@@ -81,6 +78,7 @@ class WeaviateIndex:
         self._fence = fence
         self._sizes = hybrid.remembered_sizes()
         self._samples = hybrid.remembered_samples()
+        self._unreached = hybrid.Remembered[bool](lambda _: True)
 
     @property
     def target(self) -> str:
@@ -171,6 +169,15 @@ class WeaviateIndex:
             return LoadFailure(ErrorType.WEAVIATE_READ_ONLY, health.detail)
         return errors.WeaviateUnreachable("Weaviate could not delete every object: try again")
 
+    def make_reachable(self, object_ids: Sequence[UUID]) -> None:
+        """They get a property by which every search compares them exactly, until they are written anew."""
+        with self._home.asking():
+            collection = self._home.own()
+            for page in pages(dict.fromkeys(object_ids), _PAGE):
+                with self._fence(page):
+                    mark_unreached(collection, page)
+        self._unreached.forget()
+
     # ── reading ──────────────────────────────────────────────────────────────────────────────
 
     def manifest(self, *, after: UUID | None = None, until: UUID | None = None) -> Iterator[Stamps]:
@@ -219,7 +226,7 @@ class WeaviateIndex:
     def probe(self, object_ids: Sequence[UUID]) -> set[UUID]:
         """An approximate index overlooks a few; lost is what it does not find at its most thorough."""
         found: set[UUID] = set()
-        for limit in _NEAREST:
+        for limit in asked.NEAREST:
             left = [i for i in object_ids if i not in found]
             found |= self._probe(left, limit) if left else set()
         return found
@@ -306,7 +313,8 @@ class WeaviateIndex:
         def ask() -> Findings:
             with self._home.asking():
                 collection = self._home.use(consistent=False)
-                lists = asked.WeaviateLists(collection, where)
+                unreached = self._unreached.get("", lambda: asked.has_unreached(collection))
+                lists = asked.WeaviateLists(collection, where, has_unreached=unreached)
                 return hybrid.search(lists, question, self._backgrounds(collection, queries))
 
         return _once_more(ask)

@@ -44,6 +44,9 @@ STAMPS = ("case_id", "case_number", *_TEXT_STAMPS, GENERATION)
 CODES, IDENTIFIERS = "codes", "identifiers"
 """Made for searching: codes as words, and every identifier as one token. They are not read back."""
 
+UNREACHED = "out_of_reach_of_graph"
+"""True for an object that the vector graph does not reach: each search compares it exactly as well."""
+
 _CODES = ("error_codes", "product_number", "case_number")
 
 _LONGEST_KEY = 100
@@ -115,6 +118,7 @@ def properties() -> list[Property]:
     found.append(
         Property(name=GENERATION, data_type=DataType.INT, index_filterable=False, index_searchable=False)
     )
+    found.append(Property(name=UNREACHED, data_type=DataType.BOOL, index_filterable=True))
     return found
 
 

@@ -24,6 +24,9 @@ from everycase.ports import Comparison, Condition
 LONGEST_QUERY = 20_000
 """Characters of a query that are looked for as words."""
 
+NEAREST = (20, 1000)
+"""A probe looks for an object among so many nearest, and among so many where that did not find it."""
+
 MOST_RESULTS = 10_000
 """`QUERY_MAXIMUM_RESULTS` of a server with no settings."""
 
@@ -67,11 +70,31 @@ def _in_period(c: Condition) -> Any:
     return Filter.not_(inside) if c.comparison is Comparison.NOT_EQUAL else inside
 
 
+UNREACHED = Filter.by_property(schema.UNREACHED).equal(True)
+"""Objects that the vector graph does not reach. They are few, and among few the server compares all."""
+
+
+def _both(one: Any, other: Any) -> Any:
+    return Filter.all_of([one, other]) if other else one
+
+
+def has_unreached(collection: Any) -> bool:
+    """Whether any object is out of the graph's reach; not in a collection older than that property."""
+    try:
+        return bool(collection.query.fetch_objects(filters=UNREACHED, limit=1, return_properties=[]).objects)
+    except WeaviateQueryError as e:
+        if reason(e.message).is_passing:
+            raise
+        return False
+
+
 class WeaviateLists:
     """Implements `hybrid.Lists` on a collection. What a list shows of its cases comes with it."""
 
-    def __init__(self, collection: Any, where: Sequence[Condition]) -> None:
+    def __init__(self, collection: Any, where: Sequence[Condition], *, has_unreached: bool) -> None:
+        """`has_unreached`: some objects are out of reach of the vector graph (`schema.UNREACHED`)."""
         self._collection, self._chosen = collection, conditions(where)
+        self._has_unreached = has_unreached
         self._shown: dict[UUID, Mapping[str, str]] = {}
 
     def by_words(self, text: str, depth: int) -> dict[UUID, float]:
@@ -91,7 +114,7 @@ class WeaviateLists:
     def by_identifiers(self, wanted: Sequence[str], depth: int) -> dict[UUID, Sequence[str]]:
         has_any = Filter.by_property(schema.IDENTIFIERS).contains_any(list(wanted))
         answer = self._collection.query.fetch_objects(
-            filters=Filter.all_of([has_any, self._chosen]) if self._chosen else has_any,
+            filters=_both(has_any, self._chosen),
             limit=depth,
             return_properties=[*SHOWN, schema.IDENTIFIERS],
         )
@@ -104,11 +127,17 @@ class WeaviateLists:
     def by_meaning(self, space: str, vector: Vector, depth: int) -> dict[UUID, float]:
         if vector.shape != (schema.width_of(space),):
             return {}
+        nearest = self._nearest(space, vector, depth, self._chosen)
+        if self._has_unreached:
+            nearest |= self._nearest(space, vector, depth, _both(UNREACHED, self._chosen))
+        return nearest
+
+    def _nearest(self, space: str, vector: Vector, depth: int, chosen: Any) -> dict[UUID, float]:
         try:
             answer = self._collection.query.near_vector(
                 vector.tolist(),
                 target_vector=schema.vector_name(space),
-                filters=self._chosen,
+                filters=chosen,
                 limit=depth,
                 return_properties=list(SHOWN),
                 return_metadata=MetadataQuery(distance=True),
@@ -149,14 +178,23 @@ def sample(collection: Any, space: str, size: int) -> list[Vector]:
 
 
 def finds(collection: Any, object_id: UUID, name: str, vector: Vector, limit: int) -> bool:
-    """Whether the graph finds an object by its own vector among the nearest `limit`.
+    """Whether a search finds an object by its own vector among the nearest `limit`: by the graph or exactly.
 
     Where all of those are as near as the object itself, its place among its equals says nothing.
     """
+    return _finds(collection, object_id, name, vector, limit) or (
+        limit == NEAREST[-1] and _finds(collection, object_id, name, vector, limit, UNREACHED)
+    )
+
+
+def _finds(
+    collection: Any, object_id: UUID, name: str, vector: Vector, limit: int, chosen: Any = None
+) -> bool:
     try:
         answer = collection.query.near_vector(
             vector.tolist(),
             target_vector=name,
+            filters=chosen,
             limit=limit,
             return_properties=[],
             return_metadata=MetadataQuery(distance=True),

@@ -81,6 +81,13 @@ def read_stamps(collection: Any, ids: Sequence[UUID]) -> dict[UUID, Stamps]:
     return {s.object_id: s for s in found}
 
 
+def mark_unreached(collection: Any, ids: Sequence[UUID]) -> None:
+    """Let searches compare these exactly; what is not there is passed over. Vectors and texts stay."""
+    there = collection.query.fetch_objects_by_ids(ids, limit=len(ids), return_properties=[]).objects
+    for o in there:
+        collection.data.update(o.uuid, properties={schema.UNREACHED: True})
+
+
 def _generations(collection: Any, ids: Sequence[UUID]) -> Mapping[UUID, int]:
     answer = collection.query.fetch_objects_by_ids(ids, limit=len(ids), return_properties=[schema.GENERATION])
     return {

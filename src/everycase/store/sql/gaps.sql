@@ -202,10 +202,9 @@ where object_id > %(after)s order by object_id limit %(limit)s
 truncate to_read, gap_after, suspect
 
 -- carry_over --
--- What the last look found of a kind goes to what the first one found; it alone is to be mended now.
+-- What the last look is the first to find of a kind goes to what was found before; it alone is to be mended now.
 with worked as (
-  update gap g set is_to_mend = exists (
-    select from gap_after a where a.kind = g.kind and g.kind = %(kind)s and a.object_id = g.object_id)
+  update gap set is_to_mend = false
 )
 insert into gap (kind, object, record_id, case_number, object_id)
 select a.kind, a.object, a.record_id, a.case_number, a.object_id from gap_after a
@@ -216,6 +215,14 @@ where a.kind = %(kind)s
 -- Index objects that gaps of these kinds are about, a page at a time.
 select distinct object_id from {gaps}
 where kind = any (%(kinds)s) and object_id > %(after)s order by object_id limit %(limit)s
+
+-- unreached --
+-- Objects that no vector search finds; `was_repaired`: only those that a repair of this run has not helped.
+select distinct a.object_id from gap_after a
+where a.kind = %(kind)s and a.object_id > %(after)s
+  and (not %(was_repaired)s or exists (
+    select from gap g where g.kind = a.kind and g.object_id = a.object_id))
+order by a.object_id limit %(limit)s
 
 -- owned_objects --
 -- The same with the case that each says it belongs to, as it was listed.
