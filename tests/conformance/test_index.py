@@ -187,6 +187,21 @@ def test_a_probe_finds_what_the_vector_index_finds(index: VectorIndex) -> None:
     assert index.probe([*ids, uuid4()]) == ids
 
 
+def test_what_is_made_reachable_stays_as_it_is_and_is_found_once(index: VectorIndex) -> None:
+    """Stamps, properties and vector are unchanged; an id that is not there is passed over."""
+    objects = [thing(n) for n in range(12)]
+    index.upsert(objects)
+    ids = [o.stamps.object_id for o in objects]
+    index.make_reachable([ids[3], ids[4], uuid4()])
+    back = {o.stamps.object_id: o for o in index.objects(ids)}
+    assert [back[i].stamps for i in ids] == [o.stamps for o in objects]
+    assert fingerprint.vector_hash(back[ids[3]].vector) == objects[3].stamps.vector_hash
+    assert (index.probe(ids), index.count()) == (set(ids), 12)
+    found = index.search("", {objects[3].stamps.space: objects[3].vector}, limit=12)
+    assert found.hits[0].object_id == ids[3]
+    assert len({h.object_id for h in found.hits}) == len(found.hits)
+
+
 def test_search_finds_by_meaning_and_by_word(index: VectorIndex) -> None:
     """In both spaces at once; the best is first and scores are in (0, 1]."""
     objects = [thing(n, space=ONE if n % 2 else TWO) for n in range(40)]
