@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from everycase.domain.failures import Disposition
@@ -33,9 +33,13 @@ COVERED = ("Task", "WorkOrder", "CaseComment", "EmailMessage", "WorkOrderFeed")
 """The child tables, in the order of a report."""
 
 
-def coverage(census: Mapping[str, Any]) -> dict[str, float]:
-    """The share of cases that have rows of each child table; nothing where there are no cases."""
-    return {name: round(share, 6) for name in COVERED if (share := census[name]) is not None}
+def coverage(census: Mapping[str, Any], without: Collection[str] = ()) -> dict[str, float]:
+    """The share of cases that have rows of each child table; nothing where there are no cases.
+
+    `without`: tables that the organisation does not have, as the settings say. They have no coverage.
+    """
+    found = {name: census[name] for name in COVERED if name not in without}
+    return {name: round(share, 6) for name, share in found.items() if share is not None}
 
 
 def percent(share: float) -> str:

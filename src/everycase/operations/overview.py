@@ -177,7 +177,7 @@ def take_figures(app: App, conn: Connection) -> dict[str, Any]:
     row = lineage.census(conn)
     return {
         **{k: v for k, v in row.items() if isinstance(v, int)},
-        "coverage": coverage(row),
+        "coverage": coverage(row, app.catalogue.without),
         "spaces": lineage.spaces(conn),
         "freshness": census.freshness(conn, within=FRESH_WITHIN),
         "index": _index_count(app),

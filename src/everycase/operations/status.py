@@ -90,6 +90,8 @@ class Overview:
     """The collection that is being built beside the served one."""
     doubt: str = ""
     """Why the index has to be compared object by object: something was restored from a backup."""
+    without: frozenset[str] = frozenset()
+    """Tables that the organisation does not have, as the settings say."""
 
     @property
     def funnel(self) -> dict[str, int | None]:
@@ -107,7 +109,7 @@ class Overview:
     @property
     def coverage(self) -> dict[str, float]:
         """The share of cases that have rows of each child table."""
-        return completeness.coverage(self.census)
+        return completeness.coverage(self.census, self.without)
 
     @property
     def completeness(self) -> float:
@@ -174,6 +176,7 @@ def read_status(app: App) -> Overview:
         stop, last = state.stopped(conn), runs.reconciliations(conn, limit=1)
         spaces = lineage.spaces(conn)
         return Overview(
+            without=app.catalogue.without,
             census=census,
             spaces=spaces,
             debt=sum(n for space, n in spaces.items() if space != app.embedder.space),

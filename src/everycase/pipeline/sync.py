@@ -217,7 +217,7 @@ class _SyncJob:
             completeness=completeness.completeness(census, index=index_count),
             facts=replace(
                 work_facts(figures.totals, refused=self.refused),
-                coverage=completeness.coverage(census),
+                coverage=completeness.coverage(census, processor.catalogue.without),
                 few_fields=census["few_fields_unseen"],
                 manual_review=open_failures.get(Disposition.MANUAL_REVIEW, 0),
             ),

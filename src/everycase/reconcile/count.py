@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from everycase.domain import completeness
 from everycase.domain.cases import Record
 from everycase.domain.catalogue import Catalogue, SourceObject
 from everycase.domain.rows import RowVersion, Tombstone, iso
@@ -50,10 +49,6 @@ class Census:
 
     counts: Mapping[str, int | None]
     row: Mapping[str, Any]
-
-    @property
-    def coverage(self) -> dict[str, float]:
-        return completeness.coverage(self.row)
 
     @property
     def index_agrees(self) -> bool:

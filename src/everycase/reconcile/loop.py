@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from everycase.domain.alerts import Facts, work_facts
-from everycase.domain.completeness import completeness
+from everycase.domain.completeness import completeness, coverage
 from everycase.domain.failures import Disposition
 from everycase.domain.gaps import REPAIRABLE, GapKind, ReconcileOrder
 from everycase.domain.runs import ObjectResult, RunStatus
@@ -259,7 +259,7 @@ class _ReconcileJob:
             still_failed=failures.by_type(conn),
             new_failures=failures.tally_new(conn),
             patterns=[pattern_of(g) for g in failures.group_failures(conn)],
-            coverage=census.coverage,
+            coverage=coverage(census.row, self.crew.processor.catalogue.without),
             few_fields=census.row["few_fields"],
             few_fields_noted=census.row["few_fields_noted"],
             limited_data=census.row["limited_data"],

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
@@ -54,8 +55,8 @@ class Strictness(Enum):
     """Every candidate of a pattern is masked, confirmed or not, and nothing is protected."""
 
 
-class ModelTooSlow(Exception):
-    """A model did not answer in its time: no other attempt would help."""
+WAITS_S = {Strictness.NORMAL: 1.0, Strictness.RESANITISED: 2.0}
+"""After a time limit, before the next attempt (contract §11): 1, 2 and 4 s, of which three attempts need two."""
 
 
 @dataclass
@@ -94,12 +95,15 @@ class TableRedactor:
         options: Options | None = None,
         keep_hardware_addresses: bool = True,
         detectors: Sequence[Detector] = (),
+        wait: Callable[[float], None] = time.sleep,
     ) -> None:
+        """`wait`: waits so many seconds before the next attempt at a case that ran into a time limit."""
         options = options or Options(detectors=tuple(detectors))
         if not keep_hardware_addresses:
             options = replace(options, keep=options.keep - {Keep.MAC, Keep.WWN})
         self._catalogue = catalogue
         self._options = options
+        self._wait = wait
         self._kinds: Mapping[str, Mapping[str, Kind]] = {
             o.name: {f.name: f.kind for f in o.fields} for o in catalogue.objects
         }
@@ -114,8 +118,8 @@ class TableRedactor:
     def redact(self, case: JoinedCase) -> RedactedCase:
         """The case without personal data.
 
-        A fault of a rule is answered by stricter rules, twice; then the case is quarantined. Raises
-        `RedactionFailure`, whose message has types, counts and field names and never a value.
+        A fault of a rule is answered by stricter rules, twice, and so is a time limit, after a wait; then the
+        case is quarantined. Raises `RedactionFailure`, whose message has types, counts and field names and never a value.
         """
         number = case.case_number
         if not number:
@@ -126,9 +130,10 @@ class TableRedactor:
                 return self._redact(case, number, strictness)
             except RedactionFailure:
                 raise
-            except ModelTooSlow:
-                reason = f"a model took longer than {self._options.detector_seconds:g} s"
-                break
+            except TimeoutError:
+                reason = f"redaction took longer than it may (a model: {self._options.detector_seconds:g} s)"
+                if wait_s := WAITS_S.get(strictness):
+                    self._wait(wait_s)
             except UnicodeError:
                 reason = "UnicodeError"
             except Exception as e:
@@ -239,8 +244,6 @@ class TableRedactor:
         pool = ThreadPoolExecutor(1, thread_name_prefix="redaction-model")
         try:
             return pool.submit(detector.find, text).result(timeout=self._options.detector_seconds)
-        except TimeoutError:
-            raise ModelTooSlow from None
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
