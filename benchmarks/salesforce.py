@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -39,9 +40,10 @@ _TEXT = "Replaced the fan in slot {n} and watched it for an hour; the health lig
 
 def fill(organisation: Organisation, rows: int) -> None:
     """Comments of invented cases, ten a case."""
-    when = stamp(moment("2024-03-05T04:13:22Z"))
-    case, stamps = "", dict.fromkeys(("CreatedDate", "LastModifiedDate", "SystemModstamp"), when)
+    begun, case = moment("2024-03-05T04:13:22Z"), ""
     for n in range(rows):
+        when = stamp(begun + timedelta(seconds=n))
+        stamps = dict.fromkeys(("CreatedDate", "LastModifiedDate", "SystemModstamp"), when)
         if n % 10 == 0:
             case = organisation.new_id("Case")
         organisation.load(
@@ -106,7 +108,7 @@ def read(source: SalesforceSource) -> int:
 
 def stage(source: SalesforceSource, dsn: str) -> int:
     with extraction(dsn, source) as found:
-        return found._bring_up_to_date(COMMENT).rows
+        return found._bring_up_to_date(COMMENT, source.state(COMMENT)).rows
 
 
 def timed(name: str, work: Callable[[], int]) -> float:

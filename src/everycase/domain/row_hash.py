@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 
 from everycase.domain.cases import Record
@@ -28,6 +28,11 @@ def recompute_hash(obj: SourceObject, record: Record) -> str:
         {n: record.identity[n] for n in names},
         [Moment(when, iso(when)) if when else None for when in stamps],
     )
+
+
+def version_hash(parts: Iterable[str]) -> str:
+    """The version of a row by stamp, parent and whatever can change without a stamp."""
+    return hashlib.sha256(_NUL.join(parts).encode()).hexdigest()[:32]
 
 
 def row_hash(

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from everycase.domain.catalogue import SourceObject
-from everycase.domain.values import DateOrder, MalformedRow
+from everycase.domain.values import DateOrder, MalformedRow, Moment
 
 
 class WrongWidth(MalformedRow):
@@ -82,3 +82,26 @@ class Reading:
     is_sparse: bool = False
     """Rows leave out what is blank, keys too, as in JSON."""
     lookup: Lookup | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """Where everything stands in rows of which each column is known by one name alone."""
+
+    object: str
+    order_by: str
+    id: int
+    parent: int | None
+    """Of the column that names the parent in the first place."""
+    parent_prefix: str
+    other_parents: tuple[int, ...]
+    stamps: tuple[int | None, ...]
+    """CreatedDate, LastModifiedDate, SystemModstamp."""
+    read_stamp: Callable[[str], Moment | None]
+    deleted: int | None
+    task_type: int | None
+    task_types: frozenset[str]
+    """In lower case."""
+    fields: tuple[tuple[str, int, Callable[[str], str] | None], ...]
+    """Name, place, and what makes a cell canonical; None for a text, of which only line ends change."""
+    identity: tuple[tuple[str, int], ...]

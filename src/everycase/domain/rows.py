@@ -11,12 +11,14 @@ from functools import partial
 from typing import TypeVar
 
 from everycase.domain.cases import Record
-from everycase.domain.catalogue import Catalogue, Field, IdentityColumn, IdentityKind, Kind, SourceObject
+from everycase.domain.catalogue import Catalogue, Field, IdentityColumn, IdentityKind, SourceObject
+from everycase.domain.field_readers import field_reader, optional_moment, read_text
 from everycase.domain.headers import DELETED_AT, Header, names_of
 from everycase.domain.row_hash import recompute_hash
 from everycase.domain.row_hash import row_hash as compute_hash
 from everycase.domain.row_kinds import (
     BadRow,
+    Layout,
     Lookup,
     Passed,
     Reading,
@@ -26,7 +28,6 @@ from everycase.domain.row_kinds import (
     WrongWidth,
 )
 from everycase.domain.values import (
-    DateOrder,
     MalformedRow,
     Moment,
     flag,
@@ -35,11 +36,11 @@ from everycase.domain.values import (
     long_id,
     moment,
     optional_id,
-    read_moment,
 )
 
 __all__ = [
     "BadRow",
+    "Layout",
     "Lookup",
     "MalformedRow",
     "Passed",
@@ -58,7 +59,7 @@ __all__ = [
 
 T = TypeVar("T")
 
-_ID_FIELDS = frozenset({"Id", "ParentId", "CreatedById"})
+
 _STAMPS = ("CreatedDate", "LastModifiedDate", "SystemModstamp")
 _PREFIXES = {"Case": "500", "WorkOrder": "0WO"}
 """The key prefixes of parents: a Task's WhatId may point at anything, a feed's parent too."""
@@ -88,7 +89,7 @@ class RowParser:
         self._stamped = [(n, find(n)) for n in _STAMPS]
         self._deleted = find("IsDeleted")
         self._deleted_at = columns.find(DELETED_AT)
-        read = partial(_reader, catalogue=catalogue, dates=self._how.dates)
+        read = partial(field_reader, catalogue=catalogue, dates=self._how.dates)
         self._fields = [(f.name, p, read(f)) for f in obj.fields if (p := find(f.name))]
         self._html = columns.find(["HtmlBody"]) if obj.name == "EmailMessage" else ()
         self._identity = [(c.name, p) for c in obj.identity if (p := find(c.name, *c.aliases))]
@@ -106,6 +107,31 @@ class RowParser:
         """The identity columns of persons that this file has."""
         if lacking := self._lacking_keys():
             raise MalformedRow(f"has no column {' and no column '.join(lacking)}")
+
+    def layout(self) -> Layout | None:
+        """Where everything stands; None where columns of several names or files are put together."""
+        places = [self._id, *(p for _, p, _ in self._fields), *(p for _, p in self._identity)]
+        how = self._how
+        is_mixed = how.blanks or how.is_sparse or how.lookup or self._html or self._names or self._deleted_at
+        if is_mixed or any(len(p) != 1 for p in places):
+            return None
+        first = self._parents[0][0] if self._parents else None
+        order = [c.name for c in self.object.identity]
+        return Layout(
+            object=self.object.name,
+            order_by=self.object.order_by,
+            id=self._id[0],
+            parent=first,
+            parent_prefix=_PREFIXES.get(self.object.parent_object, ""),
+            other_parents=tuple(p[0] for p in self._parents[1:]),
+            stamps=tuple(p[0] if p else None for _, p in self._stamped),
+            read_stamp=partial(optional_moment, dates=how.dates),
+            deleted=self._deleted[0] if self._deleted else None,
+            task_type=self._task_type[0] if self._task_type else None,
+            task_types=frozenset(self._task_types),
+            fields=tuple((n, p[0], None if r is read_text else r) for n, p, r in self._fields),
+            identity=tuple(sorted(((n, p[0]) for n, p in self._identity), key=lambda i: order.index(i[0]))),
+        )
 
     def _lacking_keys(self) -> list[str]:
         keys = [] if self._id else ["Id"]
@@ -231,7 +257,7 @@ class RowParser:
         return {c.name: found[c.name] for c in self.object.identity if c.name in found}
 
     def _stamps(self, cells: Sequence[str]) -> list[Moment | None]:
-        read = partial(_optional_moment, dates=self._how.dates)
+        read = partial(optional_moment, dates=self._how.dates)
         return [_read(name, read, _cell(cells, places)) for name, places in self._stamped]
 
 
@@ -273,57 +299,6 @@ def _any_id(text: str) -> str | None:
         return optional_id(text)
     except MalformedRow:
         return None
-
-
-def _reader(field: Field, *, catalogue: Catalogue, dates: DateOrder) -> Callable[[str], str]:
-    """What makes the text of a field canonical; it gives a blank for nothing."""
-    if field.name in _ID_FIELDS:
-        return _read_id
-    if field.name == "CaseNumber":
-        return partial(_read_number, pattern=catalogue.case_number)
-    if field.kind is Kind.MOMENT:
-        return partial(_read_moment, dates=dates)
-    if field.kind is Kind.FLAG:
-        return _read_flag
-    return str.strip if field.kind is Kind.CODE else _read_text
-
-
-def _read_text(text: str) -> str:
-    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
-
-
-def _read_id(text: str) -> str:
-    return optional_id(text) or ""
-
-
-def _read_number(text: str, *, pattern: re.Pattern[str]) -> str:
-    """A case number is indexed as it is: nothing else may stand there."""
-    number = text.strip()
-    if is_null(number):
-        return ""
-    if len(number) > LONGEST_NUMBER or not pattern.fullmatch(number):
-        raise MalformedRow("does not look like a case number (EVERYCASE_CASE_NUMBER says how one looks)")
-    return number
-
-
-LONGEST_NUMBER = 80
-"""Characters of a case number."""
-
-
-def _optional_moment(text: str, *, dates: DateOrder) -> Moment | None:
-    plain = text.strip()
-    return None if is_null(plain) else read_moment(plain, dates)
-
-
-def _read_moment(text: str, *, dates: DateOrder) -> str:
-    found = _optional_moment(text, dates=dates)
-    return found.text if found else ""
-
-
-def _read_flag(text: str) -> str:
-    if is_null(text.strip()):
-        return ""
-    return "true" if flag(text) else "false"
 
 
 def _as_page(html: str) -> str:

@@ -53,10 +53,16 @@ def long_id(value: str) -> str:
     if not is_id(value):
         raise MalformedRow("is not a 15- or 18-character Salesforce id")
     bare = value[:15]
-    if len(value) == 18 and (bare == bare.lower() or bare == bare.upper()):
-        bare = _restored(bare, value[15:].upper()) or bare
+    found = bare + _suffix(bare)
+    if found != value and len(value) == 18 and (bare == bare.lower() or bare == bare.upper()):
+        restored = _restored(bare, value[15:].upper()) or bare
+        return restored + _suffix(restored)
+    return found
+
+
+def _suffix(bare: str) -> str:
     capitals = bare.translate(_CAPITALS)
-    return bare + _SUFFIX[capitals[:5]] + _SUFFIX[capitals[5:10]] + _SUFFIX[capitals[10:]]
+    return _SUFFIX[capitals[:5]] + _SUFFIX[capitals[5:10]] + _SUFFIX[capitals[10:]]
 
 
 def _restored(bare: str, suffix: str) -> str | None:
@@ -77,9 +83,7 @@ def optional_id(value: str) -> str | None:
 
 def is_id(value: str) -> bool:
     """15 or 18 letters and digits, with a digit among the first three, as every key prefix has."""
-    return (
-        len(value) in (15, 18) and value.isascii() and value.isalnum() and any(c.isdigit() for c in value[:3])
-    )
+    return len(value) in (15, 18) and value.isascii() and value.isalnum() and not value[:3].isalpha()
 
 
 # ── moments ──────────────────────────────────────────────────────────────────────────────────────
@@ -100,6 +104,8 @@ class Moment(NamedTuple):
     text: str
 
 
+_PLAIN = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.000)?(?:Z|\+0000|\+00:00)", re.ASCII)
+"""As Salesforce writes whole seconds: by far the most dates."""
 _EPOCH = re.compile(r"-?[0-9]{9,19}(?:\.[0-9]{1,9})?\Z")
 _EPOCH_UNITS = {10: 1, 13: 10**3, 16: 10**6, 19: 10**9}
 _ZONE_NAME = re.compile(r"\s*(?:UTC|GMT)\Z", re.IGNORECASE)
@@ -120,6 +126,14 @@ def read_moment(value: str, order: DateOrder = DateOrder.UNKNOWN) -> Moment:
     since 1970; dates with slashes, dots or hyphens, whose `order` must be known where they do not tell.
     Without a zone it is GMT. Raises `MalformedRow`, for impossible dates too.
     """
+    if plain := _PLAIN.fullmatch(value):
+        text = plain[1]
+        try:
+            when = datetime.fromisoformat(f"{text}+00:00")
+        except ValueError:
+            raise MalformedRow(NO_DATE) from None
+        if 1900 <= when.year <= 9000:
+            return Moment(when, f"{text}Z")
     text = _ZONE_NAME.sub("", value)
     try:
         found = _from_iso(text) or _from_parts(text, order)

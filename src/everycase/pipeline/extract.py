@@ -6,29 +6,35 @@ the mark moves with them, last, and only if the read was whole.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import chain, islice
 from uuid import UUID
 
-from everycase.domain.batching import pages
 from everycase.domain.cases import Record
 from everycase.domain.catalogue import Catalogue, SourceObject
 from everycase.domain.failures import LONG_WAIT
-from everycase.domain.rows import Tombstone
+from everycase.domain.rows import BadRow, Tombstone
 from everycase.domain.runs import ObjectResult
 from everycase.domain.thresholds import DeletionGuard
 from everycase.pipeline import bad_rows, identity
 from everycase.pipeline.read import ChangedRows, Fetched, OnRows
-from everycase.ports import ObjectState, ReadProof, Source
+from everycase.ports import ObjectState, Reading, ReadProof, Source
 from everycase.store import failures, reads, staging
 from everycase.store.db import Connection
 from everycase.store.merging import Double, Merge, StagingTarget, Vanishing
 from everycase.store.reads import Purpose, Read
 
 CHUNK = 2000
-"""Rows that are committed at once."""
+"""Rows that are committed at once, at most."""
+
+Changes = Reading[Record | Tombstone | BadRow]
+
+_FEWEST, _PARTS = 100, 300
+"""Of a small read fewer rows are committed at once: a kill costs those that are not."""
 
 MOST_FETCHED = 20_000
 """Rows of an object that are asked for by their ids; more than that is cheaper to read anew."""
@@ -70,6 +76,15 @@ class Taken:
         )
 
 
+def chunks(rows: ChangedRows) -> Iterator[list[Record | Tombstone]]:
+    """Rows in lists of at most `CHUNK`, by how many are to come."""
+    left = iter(rows)
+    left = chain(list(islice(left, 1)), left)  # how many are to come is known with the first of them
+    size = min(max((rows.expected or CHUNK * _PARTS) // _PARTS, _FEWEST), CHUNK)
+    while chunk := list(islice(left, size)):
+        yield chunk
+
+
 def take_in(
     merge: Merge, rows: ChangedRows, guard: DeletionGuard, *, is_stored: bool = True, is_by_id: bool = False
 ) -> Taken:
@@ -79,7 +94,7 @@ def take_in(
     source need not give these rows again. `is_by_id`: the rows were asked for by their ids, so an emptied
     file answers that all of them are gone.
     """
-    for chunk in pages(rows, CHUNK):
+    for chunk in chunks(rows):
         if records := [r for r in chunk if isinstance(r, Record)]:
             merge.add(records)
         if tombstones := [r for r in chunk if isinstance(r, Tombstone)]:
@@ -116,10 +131,28 @@ class Extraction:
         """
         states = {obj: self.source.state(obj) for obj in self.catalogue.present}
         identity.check(self.catalogue, states.values())
-        results = [self._bring_up_to_date(obj, state) for obj, state in states.items()]
+        with self._begun(states) as readings:
+            results = [self._bring_up_to_date(obj, state, readings.get(obj)) for obj, state in states.items()]
         if any(r.was_read for r in results):
             self._note_waiting()
         return results
+
+    @contextmanager
+    def _begun(self, states: Mapping[SourceObject, ObjectState]) -> Iterator[Mapping[SourceObject, Changes]]:
+        """The reads of objects that an organisation is asked for whole, all begun: its jobs run side by side.
+
+        Their rows wait until their object's turn comes, Case first.
+        """
+        readings: dict[SourceObject, Changes] = {}
+        try:
+            for obj, state in states.items() if self.source.is_incremental else ():
+                if state.is_present and not staging.read_mark(self.conn, obj, self.source.identity):
+                    readings[obj] = self.source.changes(obj)
+                    readings[obj].begin()
+            yield readings
+        finally:
+            for reading in readings.values():
+                reading.stop()
 
     def fetch_all(self, wanted: Mapping[SourceObject, AbstractSet[str]]) -> list[ObjectResult]:
         """Only these rows, as the source has them now; an object of very many is read anew instead."""
@@ -135,13 +168,16 @@ class Extraction:
         staging.set_mark(self.conn, obj, self.source.identity, "")
         return self._bring_up_to_date(obj, self.source.state(obj))
 
-    def _bring_up_to_date(self, obj: SourceObject, state: ObjectState) -> ObjectResult:
+    def _bring_up_to_date(
+        self, obj: SourceObject, state: ObjectState, begun: Changes | None = None
+    ) -> ObjectResult:
+        """`begun`: a read of the whole object that has been started."""
         remark = identity.remark(self.catalogue, obj)
         if not state.is_present:
             self._note_unreadable(obj, state.problem)
             return ObjectResult(object=obj.name, was_read=False, problem=state.problem, remark=remark)
-        mark = staging.read_mark(self.conn, obj, self.source.identity)
-        rows = ChangedRows(self.source.changes(obj, mark), obj.name, self.on_rows)
+        mark = "" if begun else staging.read_mark(self.conn, obj, self.source.identity)
+        rows = ChangedRows(begun or self.source.changes(obj, mark), obj.name, self.on_rows)
         taken = self._take_in(obj, rows, Purpose.CHANGES)
         if taken.is_unchanged(mark):
             failures.resolve_unreadable(self.conn, obj.name, now=self.now)
@@ -155,6 +191,8 @@ class Extraction:
 
     def _take_in(self, obj: SourceObject, rows: ChangedRows, purpose: Purpose) -> Taken:
         follows = self.source.identity if self.source.is_incremental else ""
+        if follows and not staging.is_marked(self.conn, obj, follows):
+            follows = ""
         merge = Merge(self.conn, obj, StagingTarget(conn=self.conn, follows=follows))
         taken = take_in(merge, rows, self.guard, is_by_id=purpose is Purpose.FETCH)
         read = Read(object=obj.name, purpose=purpose, proof=taken.proof)

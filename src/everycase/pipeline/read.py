@@ -55,6 +55,11 @@ class ObjectRows(Generic[T]):
         """The ids of rows that are there, though they cannot be read."""
         return [b.record_id for b in self.bad if b.record_id]
 
+    @property
+    def expected(self) -> int | None:
+        """Rows that are to come; None before the read has begun, and where nobody has counted them."""
+        return self._reading.expected
+
     def note_stored(self) -> None:
         self._reading.note_stored()
 
@@ -85,6 +90,12 @@ class Fetched:
     @property
     def expected(self) -> int:
         return len(self._ids)
+
+    def begin(self) -> None:
+        """A fetch is short: it is made when its rows are asked for."""
+
+    def stop(self) -> None:
+        """Nothing was begun."""
 
     def note_stored(self) -> None:
         """A fetch is short: it begins anew."""

@@ -68,6 +68,12 @@ T_co = TypeVar("T_co", covariant=True)
 class Reading(Protocol[T_co]):
     """A read under way. Iterated once; `proof` may be asked when the iteration has ended."""
 
+    def begin(self) -> None:
+        """Let the source make ready what takes it time; the rows are read when they are asked for."""
+
+    def stop(self) -> None:
+        """End what `begin` started; the rows are not asked for any more."""
+
     def __iter__(self) -> Iterator[T_co]:
         """The rows, streamed. An end that comes too early does not raise: the proof says so."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Protocol
 
 from everycase.domain.cases import Record
@@ -15,6 +16,8 @@ from everycase.domain.catalogue import SourceObject
 from everycase.domain.rows import Tombstone
 from everycase.store.db import Connection, again
 from everycase.store.staging import MANY, StagingTable
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +57,6 @@ class Merge:
         self._conn, self._target = conn, target
         self.table = StagingTable(obj)
         self.changed = 0
-        self._seq = 0
         self._run("create")
 
     def add(self, records: Sequence[Record]) -> None:
@@ -63,16 +65,27 @@ class Merge:
 
     def _add(self, records: Sequence[Record]) -> int:
         """How many rows of the chunk differ from what is staged."""
+        newest, doubles = _newest(records)
         with self._conn.transaction():
             self._run("begin_chunk")
-            self._copy(records)
-            self._run("newest")
+            self._copy(newest)
             self._run("analyze_newest")
-            changed = self._conn.execute(self.table.statement("changed")).rowcount
             self._run("note_doubles")
+            self._note_doubles(doubles)
+            self._run("drop_older")
+            changed = self._conn.execute(self.table.statement("changed")).rowcount
             self._run("note_seen")
             self._target.write(self.table)
         return changed
+
+    def _note_doubles(self, doubles: Sequence[Double]) -> None:
+        if doubles:
+            given = {
+                "ids": [d.record_id for d in doubles],
+                "first": [d.first_line for d in doubles],
+                "last": [d.last_line for d in doubles],
+            }
+            self._conn.execute(self.table.statement("add_doubles"), given)
 
     def add_tombstones(self, tombstones: Sequence[Tombstone]) -> None:
         given = {"ids": [t.id for t in tombstones], "at": [t.at for t in tombstones]}
@@ -107,11 +120,30 @@ class Merge:
     def _copy(self, records: Sequence[Record]) -> None:
         with self._conn.cursor() as cursor, cursor.copy(self.table.statement("copy")) as copy:
             for record in records:
-                self._seq += 1
-                copy.write_row((*self.table.row(record), self._seq, record.line))
+                copy.write_row((*self.table.row(record), record.line))
 
     def _run(self, name: str) -> None:
         self._conn.execute(self.table.statement(name))
+
+
+def _newest(records: Sequence[Record]) -> tuple[Sequence[Record], list[Double]]:
+    """One row an id: the newest, of equally new ones the last; and the ids whose rows differ."""
+    found: dict[str, Record] = {r.id: r for r in records}
+    if len(found) == len(records):
+        return records, []
+    of_one_id: dict[str, list[Record]] = {}
+    for record in records:
+        of_one_id.setdefault(record.id, []).append(record)
+    doubles = [
+        Double(record_id=i, first_line=min(r.line for r in rows), last_line=max(r.line for r in rows))
+        for i, rows in of_one_id.items()
+        if len({r.row_hash for r in rows}) > 1
+    ]
+    return [max(reversed(rows), key=_age) for rows in of_one_id.values()], doubles
+
+
+def _age(record: Record) -> tuple[datetime, datetime]:
+    return record.system_modstamp or _NEVER, record.last_modified_date or _NEVER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

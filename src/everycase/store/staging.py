@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from psycopg import sql
@@ -23,6 +24,7 @@ MANY = 500
 MOST_NAMED = 100
 """Missing parents of one object that are named; an export of the last years lacks thousands."""
 
+_encode = json.JSONEncoder(ensure_ascii=False).encode
 _KEEPING = ("created_date", "last_modified_date", "system_modstamp")
 
 
@@ -36,6 +38,12 @@ class Orphans:
     waiting: Mapping[str, int]
     parents: int
     """How many missing parents this stands for."""
+
+
+@lru_cache(maxsize=4096)
+def _spelt(when: datetime | None) -> str | None:
+    """A moment as PostgreSQL reads it: the driver would spell it again for each of a row's columns."""
+    return str(when) if when else None
 
 
 class StagingTable:
@@ -64,13 +72,14 @@ class StagingTable:
         return self.compose("merging", name, columns=columns, assignments=sql.SQL(", ").join(assignments))
 
     def row(self, record: Record) -> list[object]:
-        """A record in the order of `columns`."""
+        """A record in the order of `columns`, as text for COPY."""
         parent = record.parent_id if self.object.parent else record.values.get("ParentId")
         cells: list[object] = [record.id, parent, *(record.values.get(f.name) for f in self.content)]
         if self.object.parent:
-            cells.append(record.when)
-        cells += (record.created_date, record.last_modified_date, record.system_modstamp)
-        cells += (False, json.dumps(record.identity, ensure_ascii=False))
+            cells.append(_spelt(record.when))
+        stamps = (record.created_date, record.last_modified_date, record.system_modstamp)
+        cells += map(_spelt, stamps)
+        cells += ("f", _encode(record.identity) if record.identity else "{}")
         cells += (record.row_hash, record.source_version)
         return cells
 
@@ -84,6 +93,12 @@ def read_mark(conn: Connection, obj: SourceObject, source: str) -> str:
     statement = StagingTable(obj).compose("staging", "mark")
     row = conn.execute(statement, {"source": source, "object": obj.name}).fetchone()
     return row[0] if row else ""
+
+
+def is_marked(conn: Connection, obj: SourceObject, source: str) -> bool:
+    """Whether there is a mark, so that its digest must follow what is staged."""
+    statement = queries("staging")["is_marked"]
+    return conn.execute(statement, {"source": source, "object": obj.name}).fetchone() is not None
 
 
 def set_mark(conn: Connection, obj: SourceObject, source: str, mark: str) -> None:

@@ -160,7 +160,10 @@ class SalesforceServer:
             case Ask.QUERY:
                 self.soql.add(asked.get("q", ""))
                 with_deleted = groups[0] == "queryAll"
-                return self.queries.query(asked.get("q", ""), path, with_deleted=with_deleted, fault=fault)
+                options = headers.get("Sforce-Query-Options", "")
+                return self.queries.query(
+                    asked.get("q", ""), path, with_deleted=with_deleted, fault=fault, options=options
+                )
             case Ask.MORE:
                 return self.queries.more(unquote(groups[1]), path, fault)
             case Ask.LIMITS:

@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from everycase.domain.cases import Record
 from everycase.domain.catalogue import Catalogue
+from everycase.domain.row_columns import ColumnParser
+from everycase.domain.row_hash import version_hash
 from everycase.domain.rows import (
     BadRow,
     MalformedRow,
@@ -87,7 +88,7 @@ def version_of(record: Record, volatile: Sequence[str]) -> str:
     stamp = record.system_modstamp
     parts = [iso(stamp) if stamp else "", record.parent_id or ""]
     parts += [record.values.get(h) or record.identity.get(h) or "" for h in volatile]
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
+    return version_hash(parts)
 
 
 class RowReader:
@@ -102,6 +103,8 @@ class RowReader:
         parents = (columns.object.parent, columns.object.parent_fallback)
         self._parents = [place[p] for p in parents if p in place]
         self._volatile = sorted(c.header for c in columns.selected if c.is_volatile)
+        layout = self._parser.layout()
+        self._by_columns = ColumnParser(layout, self._volatile) if layout else None
         self.passed_over = 0
         """Rows that belong to no case."""
 
@@ -118,6 +121,17 @@ class RowReader:
         if record is None:
             return self._strange(cells)
         return replace(record, source_version=version_of(record, self._volatile))
+
+    def read_page(self, rows: Sequence[Cells]) -> list[Record | Tombstone | BadRow]:
+        """The same of many rows at once; in another order, and much quicker."""
+        if self._by_columns is None:
+            return [self.read(r) for r in rows]
+        plain, others = self._by_columns.part(rows)
+        try:
+            records = self._by_columns.read(plain)
+        except (MalformedRow, UnicodeEncodeError):
+            return [self.read(r) for r in rows]
+        return [*records, *(self.read(list(r)) for r in others)]
 
     def _tombstone(self, cells: Cells) -> Tombstone | BadRow:
         is_merged = self._master is not None and bool(cells[self._master].strip())

@@ -1,11 +1,16 @@
-"""Reads every row that a condition holds, by Bulk or by REST, page by page, so that it can be resumed."""
+"""Reads every row that a condition holds, by Bulk or by REST, page by page, so that it can be resumed.
+
+Threads read the parts of an object side by side, each a page ahead of whoever takes the rows, and wait while
+nobody takes any: memory does not grow, and a kill costs a page or two.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from queue import Full, Queue
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from queue import Queue
 from threading import Event, Thread
+from typing import Generic, TypeVar
 
 from everycase.sources.salesforce import soql
 from everycase.sources.salesforce.bulk import REFUSALS, BulkJobs, JobLost
@@ -16,9 +21,16 @@ from everycase.sources.salesforce.jobs import JobKeeper, part_condition
 from everycase.sources.salesforce.position import Part, Position, Progress
 from everycase.sources.salesforce.rest import Balance, RestQueries
 
+T = TypeVar("T")
+Turn = Callable[[Sequence[Cells]], Sequence[T]]
+"""What makes rows of the cells of a page; called in the threads that read."""
+
 _MOST_LOST = 3
-_PAGES_OF_AN_OBJECT = 600
-_FEWEST, _MOST = 500, 10_000
+_PAGES_OF_AN_OBJECT = 300
+_FEWEST, _MOST = 100, 10_000
+_MOST_BY_REST = 2000
+_STOP_S = 0.2
+"""Until a reader that nobody takes anything from looks whether it is to end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,13 +45,14 @@ class Tools:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Arrived:
-    """A page on its way from a reader's thread, and what the part will be when its rows are stored."""
+class _Arrived(Generic[T]):
+    """A page on its way from a reader's thread, and how far its part is once the rows are taken."""
 
     part: Part
-    rows: list[Cells] = field(repr=False)
-    locator: str
-    total: int
+    rows: Sequence[T] = field(repr=False)
+    progress: Progress
+    taken: Event = field(repr=False, default_factory=Event)
+    """Set when the reader may fetch the page after it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,34 +63,91 @@ class _Ended:
     error: BaseException | None
 
 
-_Arrivals = Queue[_Arrived | _Ended]
-
-
 def page_rows(expected: int | None) -> int:
-    """Rows of a Bulk page: few, so that a kill costs little, and more of them for a large object."""
+    """Rows of a page: a kill costs those that are not stored yet, so they are a small part of all."""
     return min(max((expected or 0) // _PAGES_OF_AN_OBJECT, _FEWEST), _MOST)
 
 
-class Everything:
-    """One read. Iterated once, it gives rows of cells; `position` moves with the rows that were taken."""
+class _Readers(Generic[T]):
+    """The threads that read one object, and the queue by which they hand pages over."""
 
-    def __init__(self, tools: Tools, columns: Columns, position: Position) -> None:
-        self._tools, self._columns, self.position = tools, columns, position
-        self._stop = Event()
+    def __init__(self) -> None:
+        self._queue: Queue[_Arrived[T] | _Ended] = Queue()
+        self._stop, self._wanted = Event(), Event()
 
-    def __iter__(self) -> Iterator[Cells]:
+    def start(self, part: Part, read: Callable[[Part], Iterator[_Arrived[T]]]) -> None:
+        Thread(target=self._run, args=(part, read), daemon=True).start()
+
+    def get(self) -> _Arrived[T] | _Ended:
+        """The next page of any part; its reader fetches the one after it meanwhile."""
+        arrival = self._queue.get()
+        if isinstance(arrival, _Arrived):
+            arrival.taken.set()
+        return arrival
+
+    def want(self) -> None:
+        """Rows are wanted now, not only jobs that are ready."""
+        self._wanted.set()
+
+    def are_wanted(self) -> bool:
+        """Waits until rows are wanted; False if they never will be."""
+        return self._is_set(self._wanted)
+
+    def stop(self) -> None:
+        """Nobody takes anything any more."""
+        self._stop.set()
+
+    def _is_set(self, event: Event) -> bool:
+        while not event.wait(_STOP_S):
+            if self._stop.is_set():
+                return False
+        return True
+
+    def _run(self, part: Part, read: Callable[[Part], Iterator[_Arrived[T]]]) -> None:
+        """Runs in a thread of its own; whatever happens is handed over."""
+        ending: BaseException | None = None
+        try:
+            for page in read(part):
+                self._queue.put(page)
+                if not self._is_set(page.taken):
+                    return
+        except BaseException as e:
+            ending = e
+        self._queue.put(_Ended(part=part, error=ending))
+
+
+class Everything(Generic[T]):
+    """One read. Iterated once, it gives rows; `position` moves with the rows that were taken."""
+
+    def __init__(self, tools: Tools, columns: Columns, position: Position, turn: Turn[T]) -> None:
+        self._tools, self._columns, self.position, self._turn = tools, columns, position, turn
+        self._readers: _Readers[T] | None = None
+        self._running = 0
+
+    def begin(self) -> None:
+        """Let Salesforce run the jobs. No page is fetched until the rows are asked for."""
+        self._start(self._read_job if self._is_for_bulk() else self._read_by_rest)
+
+    def stop(self) -> None:
+        """End the threads of a read that is not iterated to its end."""
+        if self._readers is not None:
+            self._readers.stop()
+
+    def __iter__(self) -> Iterator[T]:
         """Raises `ReadFailure` where the read cannot go on; the position says how far it came."""
-        if self._is_for_bulk():
-            try:
-                yield from self._by_bulk()
-                return
-            except QueryRefused as e:
-                if e.code not in REFUSALS or self.position.read:
-                    raise
-                self.position.parts[:] = [Part()]
+        if self._readers is None:
+            self.begin()
+        try:
+            yield from self._rows()
+        except QueryRefused as e:
+            if e.code not in REFUSALS or self.position.read or not self._is_for_bulk():
+                raise
+        else:
+            return
         for part in self.position.parts:
-            if not part.given.is_done:
-                yield from self._by_rest(part)
+            self._tools.keeper.drop_job(part)
+        self._start(self._read_by_rest)
+        yield from self._rows()
 
     def _is_for_bulk(self) -> bool:
         position = self.position
@@ -87,93 +157,78 @@ class Everything:
             return False
         return position.expected is None or position.expected >= self._tools.bulk_from
 
-    # ── REST ─────────────────────────────────────────────────────────────────────────────────────
+    # ── taking ───────────────────────────────────────────────────────────────────────────────────
 
-    def _by_rest(self, part: Part) -> Iterator[Cells]:
-        where = soql.every(self.position.where, part_condition(part))
-        balance, begun = Balance(), part.given
-        for page in self._tools.rest.by_id(self._columns, where, balance, after=begun.after):
-            *others, last = page.rows or [[]]
-            yield from others
-            read = part.given.read + len(page.rows)
-            part.given = Progress(after=page.after or part.given.after, read=read, announced=read)
-            if last:
-                yield last
-        announced = begun.announced + balance.announced
-        part.given = replace(part.given, announced=announced, is_done=True)
-
-    # ── Bulk ─────────────────────────────────────────────────────────────────────────────────────
-
-    def _by_bulk(self) -> Iterator[Cells]:
-        """Parts are read side by side; beside the page that is taken, one waits in each reader's hands."""
-        arrivals: _Arrivals = Queue(maxsize=1)
+    def _start(self, read: Callable[[Part], Iterator[_Arrived[T]]]) -> None:
+        self._readers, self._read = _Readers(), read
         todo = [p for p in self.position.parts if not p.given.is_done]
+        self._running = len(todo)
         for part in todo:
-            self._start(part, arrivals)
-        running, lost = len(todo), 0
+            self._readers.start(part, read)
+
+    def _rows(self) -> Iterator[T]:
+        """The rows of all parts as they arrive; a part whose job is lost is read anew."""
+        assert self._readers is not None
+        readers, lost = self._readers, 0
+        readers.want()
         try:
-            while running:
-                arrival = arrivals.get()
+            while self._running:
+                arrival = readers.get()
                 if isinstance(arrival, _Arrived):
-                    yield from self._take(arrival)
+                    yield from _take(arrival)
                 elif arrival.error is None:
-                    running -= 1
+                    self._running -= 1
                 else:
                     lost += 1
                     self._begin_again(arrival.part, arrival.error, lost)
-                    self._start(arrival.part, arrivals)
+                    readers.start(arrival.part, self._read)
         finally:
-            self._stop.set()
-
-    def _take(self, page: _Arrived) -> Iterator[Cells]:
-        """The rows of a page. It counts as taken when its last row is given out."""
-        *others, last = page.rows or [[]]
-        yield from others
-        read, is_done = page.part.given.read + len(page.rows), not page.locator
-        page.part.given = Progress(
-            locator=page.locator, read=read, announced=page.total if is_done else read, is_done=is_done
-        )
-        if last:
-            yield last
+            readers.stop()
 
     def _begin_again(self, part: Part, error: BaseException, lost: int) -> None:
         """A part whose job is lost is read anew. Raises whatever else ended its reader."""
         if not isinstance(error, JobLost):
             raise error
-        if part.job:
-            self._tools.bulk.remove(part.job)
-        part.begin_again()
+        self._tools.keeper.drop_job(part)
         if lost > _MOST_LOST:
             raise error
 
-    def _start(self, part: Part, arrivals: _Arrivals) -> None:
-        Thread(target=self._read_part, args=(part, part.given.locator, arrivals), daemon=True).start()
+    def _are_wanted(self) -> bool:
+        return self._readers is not None and self._readers.are_wanted()
 
-    def _read_part(self, part: Part, locator: str, arrivals: _Arrivals) -> None:
-        """Runs in a thread of its own; whatever happens is handed over."""
-        ending: BaseException | None = None
-        try:
-            self._read_job(part, locator, arrivals)
-        except BaseException as e:
-            ending = e
-        self._hand_over(arrivals, _Ended(part=part, error=ending))
+    # ── reading, in threads ──────────────────────────────────────────────────────────────────────
 
-    def _read_job(self, part: Part, locator: str, arrivals: _Arrivals) -> None:
+    def _read_by_rest(self, part: Part) -> Iterator[_Arrived[T]]:
+        if not self._are_wanted():
+            return
+        where = soql.every(self.position.where, part_condition(part))
+        balance, begun = Balance(), part.given
+        read, after = begun.read, begun.after
+        rows = min(page_rows(self.position.expected), _MOST_BY_REST)
+        for page in self._tools.rest.by_id(self._columns, where, balance, after=after, rows=rows):
+            read, after = read + len(page.rows), page.after or after
+            progress = Progress(after=after, read=read, announced=read)
+            yield _Arrived(part=part, rows=self._turn(page.rows), progress=progress)
+        announced = begun.announced + balance.announced
+        progress = Progress(after=after, read=read, announced=announced, is_done=True)
+        yield _Arrived(part=part, rows=(), progress=progress)
+
+    def _read_job(self, part: Part) -> Iterator[_Arrived[T]]:
         self._tools.keeper.ensure(self.position, part, self._columns)
         bulk, rows = self._tools.bulk, page_rows(self.position.expected)
         total = bulk.wait_for(part.job, self._columns.object.name)
-        while not self._stop.is_set():
+        read, locator, is_done = part.given.read, part.given.locator, not self._are_wanted()
+        while not is_done:
             page = bulk.page(part.job, self._columns, locator=locator, rows=rows)
-            locator = page.locator
-            self._hand_over(arrivals, _Arrived(part=part, rows=page.rows, locator=locator, total=total))
-            if not locator:
-                return
+            read, locator, is_done = read + len(page.rows), page.locator, not page.locator
+            announced = total if is_done else read
+            progress = Progress(locator=locator, read=read, announced=announced, is_done=is_done)
+            yield _Arrived(part=part, rows=self._turn(page.rows), progress=progress)
 
-    def _hand_over(self, arrivals: _Arrivals, arrival: _Arrived | _Ended) -> None:
-        """Waits until it is taken; nobody takes anything once the read has ended."""
-        while not self._stop.is_set():
-            try:
-                arrivals.put(arrival, timeout=0.2)
-            except Full:
-                continue
-            return
+
+def _take(page: _Arrived[T]) -> Iterator[T]:
+    """The rows of a page. It counts as taken when its last row is given out."""
+    if page.rows:
+        yield from page.rows[:-1]
+    page.part.given = page.progress
+    yield from page.rows[-1:]

@@ -39,6 +39,12 @@ class JobKeeper:
             if self._session.broken == failures:
                 self._positions.end_making(name)
 
+    def drop_job(self, part: Part) -> None:
+        """The part is read anew, by another job or without one."""
+        if part.job:
+            self._bulk.remove(part.job)
+        part.begin_again()
+
     def settle(self, name: str, position: Position | None) -> None:
         """Delete the jobs of a position that is over, and any that was made and never written down."""
         if position is not None:

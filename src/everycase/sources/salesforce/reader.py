@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from everycase.domain.cases import Record
 from everycase.domain.catalogue import Catalogue, SourceObject
@@ -20,11 +21,11 @@ from everycase.domain.rows import (
     moment,
 )
 from everycase.sources.salesforce import soql
-from everycase.sources.salesforce.cells import Cells, RowReader
+from everycase.sources.salesforce.cells import RowReader
 from everycase.sources.salesforce.columns import Columns
 from everycase.sources.salesforce.deleted import DeletedRows
 from everycase.sources.salesforce.errors import PageBroken, QueryRefused, ReadFailure
-from everycase.sources.salesforce.everything import Everything, Tools
+from everycase.sources.salesforce.everything import Everything, Tools, Turn
 from everycase.sources.salesforce.merges import Merges
 from everycase.sources.salesforce.position import Part, Position, Positions
 from everycase.sources.salesforce.ranges import split_range
@@ -34,6 +35,7 @@ from everycase.sources.salesforce.session import Session
 from everycase.sources.salesforce.windows import Mark, Pace, Window
 
 Row = Record | Tombstone | BadRow
+T = TypeVar("T")
 _JOBS_LIVE = timedelta(days=6)
 _ROWS_OF_A_PART = 100_000
 
@@ -78,31 +80,39 @@ class ObjectReader:
 
     def read_everything(self) -> OrganisationReading[Row]:
         """Every row, resumed where an earlier read was cut short; then it does not name everything."""
-        outcome = Outcome(window="everything")
-        begun: list[Position] = []
+        outcome, rows = Outcome(window="everything"), RowReader(self.columns, self.kit.catalogue)
+        begun: list[Everything[Row]] = []
+
+        def begin() -> None:
+            if not begun:
+                begun.append(Everything(self.kit.tools, self.columns, self._begin(), rows.read_page))
+                begun[0].begin()
 
         def save() -> None:
-            for position in begun:
-                position.note_stored()
-                self.kit.positions.save(self.name, position)
+            for everything in begun:
+                everything.position.note_stored()
+                self.kit.positions.save(self.name, everything.position)
 
         def close() -> None:
-            for position in begun:
-                self.kit.tools.keeper.settle(self.name, position)
+            for everything in begun:
+                self.kit.tools.keeper.settle(self.name, everything.position)
 
-        rows = self._everything(begun, outcome)
-        return OrganisationReading(outcome, rows, note_stored=save, close=close)
+        def stop() -> None:
+            for everything in begun:
+                everything.stop()
 
-    def _everything(self, begun: list[Position], outcome: Outcome) -> Iterator[Row]:
-        """`begun`: gets the position as soon as there is one."""
-        position = self._begin()
-        begun.append(position)
+        def read() -> Iterator[Row]:
+            begin()
+            return self._everything(begun[0], rows, outcome)
+
+        return OrganisationReading(outcome, read, begin=begin, note_stored=save, close=close, stop=stop)
+
+    def _everything(self, everything: Everything[Row], rows: RowReader, outcome: Outcome) -> Iterator[Row]:
+        position = everything.position
         until = moment(position.until)
         outcome.names_everything, outcome.expected = not position.is_resumed, position.expected
         outcome.mark = str(Mark(until=until, deleted=until))
-        rows = RowReader(self.columns, self.kit.catalogue)
-        for cells in Everything(self.kit.tools, self.columns, position):
-            yield rows.read(cells)
+        yield from everything
         try:
             self._settle_balance(position, outcome)
         except PageBroken:
@@ -116,7 +126,7 @@ class ObjectReader:
         begun = position.where.rpartition("CreatedDate < ")[2]
         where = soql.every(self._ours, f"CreatedDate >= {begun}")
         for page in self.kit.tools.rest.by_id(self.columns, where, Balance()):
-            yield from map(rows.read, page.rows)
+            yield from rows.read_page(page.rows)
 
     def _begin(self) -> Position:
         """The position of an earlier read that can go on, or a new one."""
@@ -180,7 +190,7 @@ class ObjectReader:
         """Rows with a younger stamp, deletions, and the children of merged cases."""
         window = self.kit.pace.window(mark, self.kit.session.now())
         outcome = Outcome(window=str(window))
-        return OrganisationReading(outcome, self._changes(mark, window, outcome))
+        return OrganisationReading(outcome, lambda: self._changes(mark, window, outcome))
 
     def _changes(self, mark: Mark, window: Window, outcome: Outcome) -> Iterator[Row]:
         self.kit.tools.keeper.settle(self.name, self.kit.positions.load(self.name))
@@ -213,14 +223,13 @@ class ObjectReader:
             return
         outcome.expected = (outcome.expected or 0) + (position.expected or 0)
         if position.expected:
-            for cells in self._once(position, self.name):
-                yield self._note(rows.read(cells))
+            yield from map(self._note, self._once(position, self.name, rows.read_page))
         self._settle_balance(position, outcome)
 
-    def _once(self, position: Position, key: str) -> Iterator[Cells]:
+    def _once(self, position: Position, key: str, turn: Turn[T]) -> Iterator[T]:
         """Rows of a read that is not resumed: its jobs are removed however it ends."""
         try:
-            yield from Everything(self.kit.tools, self.columns, position)
+            yield from Everything(self.kit.tools, self.columns, position, turn)
         finally:
             self.kit.tools.keeper.settle(key, position)
 
@@ -236,14 +245,13 @@ class ObjectReader:
             return
         masters = self.kit.merges.masters(window)
         for _, found in self.kit.tools.rest.by_ids(self.columns, masters, field=parent.path):
-            yield from (rows.read(cells) for cells in found)
+            yield from rows.read_page(found)
 
     def _as_they_are(self, rows: RowReader, ids: AbstractSet[str], reason: TombstoneReason) -> Iterator[Row]:
         """What is true now of these ids: one that was deleted may have come back."""
         for asked, found in self.kit.tools.rest.by_ids(self.columns, sorted(ids)):
             missing = {long_id(i) for i in asked}
-            for cells in found:
-                row = rows.read(cells)
+            for row in rows.read_page(found):
                 missing.discard((row.record_id if isinstance(row, BadRow) else row.id) or "")
                 yield row
             for record_id in sorted(missing):
@@ -254,7 +262,7 @@ class ObjectReader:
     def take_inventory(self) -> OrganisationReading[RowVersion | BadRow]:
         """Id and version of every row that belongs to a case and is not deleted."""
         outcome = Outcome(window="inventory", names_everything=True)
-        return OrganisationReading(outcome, self._inventory(outcome))
+        return OrganisationReading(outcome, lambda: self._inventory(outcome))
 
     def _inventory(self, outcome: Outcome) -> Iterator[RowVersion | BadRow]:
         begun = soql.moment(self.kit.session.now())
@@ -265,13 +273,11 @@ class ObjectReader:
         name = f"{self.name}:inventory"
         self.kit.tools.keeper.settle(name, self.kit.positions.load(name))
         rows = RowReader(stock.columns, self.kit.catalogue)
-        for cells in stock._once(position, name):
-            yield from _version(rows.read(cells))
+        yield from stock._once(position, name, lambda page: _versions(rows.read_page(page)))
         self._settle_balance(position, outcome)
         late = soql.every(live, f"CreatedDate >= {begun}")
         for page in self.kit.tools.rest.by_id(stock.columns, late, Balance()):
-            for cells in page.rows:
-                yield from _version(rows.read(cells))
+            yield from _versions(rows.read_page(page.rows))
         outcome.is_whole = True
 
     def _narrow(self) -> ObjectReader:
@@ -306,9 +312,10 @@ class ObjectReader:
         )
 
 
-def _version(row: Row) -> Iterator[RowVersion | BadRow]:
-    """What an inventory says of a row; nothing of one that belongs to no case."""
-    if isinstance(row, BadRow):
-        yield row
-    elif isinstance(row, Record):
-        yield RowVersion(id=row.id, version=row.source_version)
+def _versions(rows: Sequence[Row]) -> list[RowVersion | BadRow]:
+    """What an inventory says of rows; nothing of those that belong to no case."""
+    return [
+        RowVersion(id=row.id, version=row.source_version) if isinstance(row, Record) else row
+        for row in rows
+        if not isinstance(row, Tombstone)
+    ]

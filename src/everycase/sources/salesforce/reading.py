@@ -60,14 +60,16 @@ class OrganisationReading(Generic[T]):
     def __init__(
         self,
         outcome: Outcome,
-        rows: Iterator[T],
+        read: Callable[[], Iterator[T]],
         *,
+        begin: Callable[[], None] = lambda: None,
         note_stored: Callable[[], None] = lambda: None,
         close: Callable[[], None] = lambda: None,
+        stop: Callable[[], None] = lambda: None,
     ) -> None:
         """`note_stored` keeps the position; `close` tidies up when the rows are stored."""
-        self._outcome, self._rows = outcome, rows
-        self._note_stored, self._close = note_stored, close
+        self._outcome, self._read = outcome, read
+        self._begin, self._note_stored, self._close, self._stop = begin, note_stored, close, stop
         self._has_ended = False
 
     @property
@@ -75,9 +77,19 @@ class OrganisationReading(Generic[T]):
         """Rows that are to come; None where nobody has counted them yet."""
         return self._outcome.expected
 
+    def begin(self) -> None:
+        """Let Salesforce make ready. What goes wrong here is met again, and told, when the rows are read."""
+        try:
+            self._begin()
+        except ReadFailure:
+            return
+
+    def stop(self) -> None:
+        self._stop()
+
     def __iter__(self) -> Iterator[T]:
         try:
-            yield from self._rows
+            yield from self._read()
         except ReadFailure as e:
             self._outcome.is_whole = False
             self._outcome.problem, self._outcome.error_type = str(e), e.error_type

@@ -55,9 +55,12 @@ class RestQueries:
         """All rows of a condition, in no order. Raises `PageBroken` where less came than was announced."""
         yield from self._wide(columns, where, balance, order="")
 
-    def by_id(self, columns: Columns, where: str, balance: Balance, *, after: str = "") -> Iterator[Page]:
+    def by_id(
+        self, columns: Columns, where: str, balance: Balance, *, after: str = "", rows: int = 0
+    ) -> Iterator[Page]:
         """All rows of a condition in the order of their ids, beginning after one.
 
+        `rows`: how many a page should have; Salesforce gives at least 200.
         A cursor that Salesforce forgot, or a query that took too long, is made anew from the last id.
         """
         limit, restarts = 0, 0
@@ -65,7 +68,7 @@ class RestQueries:
             condition = soql.every(where, f"Id > {soql.text(after)}" if after else "")
             part = Balance()
             try:
-                for page in self._wide(columns, condition, part, order="Id", limit=limit):
+                for page in self._wide(columns, condition, part, order="Id", limit=limit, rows=rows):
                     after = page.after or after
                     yield page
             except QueryRefused as e:
@@ -96,17 +99,17 @@ class RestQueries:
     # ── pages ────────────────────────────────────────────────────────────────────────────────────
 
     def _wide(
-        self, columns: Columns, where: str, balance: Balance, *, order: str, limit: int = 0
+        self, columns: Columns, where: str, balance: Balance, *, order: str, limit: int = 0, rows: int = 0
     ) -> Iterator[Page]:
         """One query, or several of a part of the columns each, put together again by Id."""
         groups = soql.split_paths(columns.paths, columns.object.name, where, order=order)
         name = columns.object.name
         if len(groups) == 1:
             query = soql.select(columns.paths, name, where, order=order, limit=limit)
-            yield from self._pages(columns, query, name, balance)
+            yield from self._pages(columns, query, name, balance, rows)
             return
         first = soql.select(groups[0], name, where, order=order, limit=limit)
-        for records in self._record_pages(first, name, balance):
+        for records in self._record_pages(first, name, balance, rows):
             merged = {r["Id"]: dict(r) for r in records}
             for group in groups[1:]:
                 self._complete(merged, group, name)
@@ -124,14 +127,16 @@ class RestQueries:
         if found != len(merged):
             raise PageBroken(f"{name}: {len(merged) - found} rows went while their columns were read")
 
-    def _pages(self, columns: Columns, query: str, name: str, balance: Balance) -> Iterator[Page]:
-        for records in self._record_pages(query, name, balance):
+    def _pages(self, columns: Columns, query: str, name: str, balance: Balance, rows: int) -> Iterator[Page]:
+        for records in self._record_pages(query, name, balance, rows):
             yield _page(columns, records)
 
-    def _record_pages(self, query: str, name: str, balance: Balance) -> Iterator[list[dict[str, Any]]]:
+    def _record_pages(
+        self, query: str, name: str, balance: Balance, rows: int = 0
+    ) -> Iterator[list[dict[str, Any]]]:
         """Raises `PageBroken` where the pages do not hold what the first of them announced."""
         what = f"the query on {name}"
-        body = self._query(query, what)
+        body = self._query(query, what, rows)
         announced, read = int(body["totalSize"]), 0
         balance.announced += announced
         while True:
@@ -141,16 +146,19 @@ class RestQueries:
             yield records
             if body.get("done", True) or not body.get("nextRecordsUrl"):
                 break
-            body = _checked(self._session.get_json(str(body["nextRecordsUrl"]), what), what)
+            body = _checked(
+                self._session.get_json(str(body["nextRecordsUrl"]), what, headers=_of_size(rows)), what
+            )
         if read != announced:
             raise PageBroken(
                 f"{name}: Salesforce announced {announced:,} rows and {read:,} came: nothing is concluded "
                 "from this read, and it is made again by the next run"
             )
 
-    def _query(self, query: str, what: str) -> dict[str, Any]:
+    def _query(self, query: str, what: str, rows: int = 0) -> dict[str, Any]:
         path = f"{self._session.path}/queryAll"
-        return _checked(self._session.get_json(path, what, params={"q": query}), what)
+        found = self._session.get_json(path, what, params={"q": query}, headers=_of_size(rows))
+        return _checked(found, what)
 
     def _ids_that_fit(self, columns: Columns, field: str) -> int:
         found = MOST_IDS
@@ -169,6 +177,11 @@ def _smaller(refusal: QueryRefused, limit: int, restarts: int) -> int:
     if refusal.code == "QUERY_TIMEOUT" and limit != _FEWEST_ROWS:
         return max(limit // 2, _FEWEST_ROWS) if limit else 2000
     raise refusal
+
+
+def _of_size(rows: int) -> dict[str, str]:
+    """The header that asks for pages of so many rows; Salesforce may give more."""
+    return {"Sforce-Query-Options": f"batchSize={max(rows, _FEWEST_ROWS)}"} if rows else {}
 
 
 def _checked(body: Any, what: str) -> dict[str, Any]:

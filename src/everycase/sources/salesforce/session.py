@@ -175,10 +175,15 @@ class Session:
         what: str,
         *,
         params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
         is_free: bool = False,
     ) -> Any:
         """The JSON that a path answers; a body that is none is asked for again."""
-        return self._json_of(lambda: self.request("GET", path, what, params=params, is_free=is_free), what)
+
+        def ask() -> httpx.Response:
+            return self.request("GET", path, what, params=params, headers=headers, is_free=is_free)
+
+        return self._json_of(ask, what)
 
     def send_json(self, method: str, path: str, what: str, content: object) -> Any:
         return self._json_of(lambda: self.request(method, path, what, json=content), what)

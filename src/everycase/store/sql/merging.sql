@@ -1,10 +1,9 @@
 -- create --
 -- What one read brings, beside the staging table; of this session alone, and kept over its transactions.
-drop table if exists pg_temp.load, pg_temp.newest, pg_temp.changed, pg_temp.seen, pg_temp.doubled, pg_temp.tombstone, pg_temp.gone;
-create temp table load as select {columns}, 0::bigint as seq, 0::bigint as line from {table} with no data;
-create temp table newest as select * from load with no data;
+drop table if exists pg_temp.newest, pg_temp.changed, pg_temp.seen, pg_temp.doubled, pg_temp.tombstone, pg_temp.gone;
+create temp table newest as select {columns}, 0::bigint as line from {table} with no data;
 create unique index on newest (id);
-create temp table changed (id text primary key, new_parent text, old_parent text);
+create temp table changed (id text, new_parent text, old_parent text);
 create temp table seen (
   id text primary key, row_hash text, system_modstamp timestamptz, last_modified_date timestamptz, line bigint);
 create temp table doubled (id text primary key, first_line bigint, last_line bigint);
@@ -13,25 +12,22 @@ create temp table gone (id text primary key, parent_id text)
 
 -- begin_chunk --
 -- Room for the next rows.
-truncate load, newest, changed
+truncate newest, changed
 
 -- copy --
 -- Rows in, in bulk.
-copy load ({columns}, seq, line) from stdin
-
--- newest --
--- Of several rows with one id the newest counts, of equally new ones the last; also over several chunks.
-insert into newest
-select distinct on (l.id) l.*
-from load l left join seen s on s.id = l.id
-where s.id is null
-   or (coalesce(l.system_modstamp, '-infinity'), coalesce(l.last_modified_date, '-infinity'))
-      >= (coalesce(s.system_modstamp, '-infinity'), coalesce(s.last_modified_date, '-infinity'))
-order by l.id, l.system_modstamp desc nulls last, l.last_modified_date desc nulls last, l.seq desc
+copy newest ({columns}, line) from stdin
 
 -- analyze_newest --
 -- The planner must know how many there are.
 analyze newest (id)
+
+-- drop_older --
+-- Of several rows with one id the newest counts, of equally new ones the last: also over several chunks.
+delete from newest n using seen s
+where s.id = n.id
+  and (coalesce(n.system_modstamp, '-infinity'), coalesce(n.last_modified_date, '-infinity'))
+      < (coalesce(s.system_modstamp, '-infinity'), coalesce(s.last_modified_date, '-infinity'))
 
 -- changed --
 -- Rows that are new or not what they were; both parents of a re-parented child are to be looked at.
@@ -47,12 +43,15 @@ select {columns} from newest join changed using (id)
 on conflict (id) do update set {assignments}, staged_at = now()
 
 -- note_doubles --
--- Ids that came more than once with different content.
+-- Ids that came in an earlier chunk with different content.
 insert into doubled
-select id, min(line), max(line)
-from (select id, row_hash, line from load
-      union all select s.id, s.row_hash, s.line from seen s where s.id in (select id from load)) r
-group by id having count(distinct row_hash) > 1
+select id, least(n.line, s.line), greatest(n.line, s.line) from newest n join seen s using (id)
+where n.row_hash <> s.row_hash
+on conflict (id) do update set last_line = greatest(doubled.last_line, excluded.last_line)
+
+-- add_doubles --
+-- Ids that came more than once in this chunk with different content.
+insert into doubled select * from unnest(%(ids)s::text[], %(first)s::bigint[], %(last)s::bigint[])
 on conflict (id) do update set last_line = greatest(doubled.last_line, excluded.last_line)
 
 -- note_seen --

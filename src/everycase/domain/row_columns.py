@@ -1,0 +1,187 @@
+"""Many rows at once, column by column: the same records as `RowParser` gives one by one, and quicker.
+
+Only plain rows go this way: alive, of a case, and well formed. All others are read one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import TypeVar
+
+from everycase.domain.cases import Record
+from everycase.domain.field_readers import read_text
+from everycase.domain.row_hash import row_hash, version_hash
+from everycase.domain.row_kinds import Layout
+from everycase.domain.rows import LONGEST_IDENTITY
+from everycase.domain.values import MalformedRow, Moment, is_null, long_id, moment, optional_id
+
+T = TypeVar("T")
+Row = Sequence[str]
+
+
+class ColumnParser:
+    """Reads the plain rows of a source whose columns `Layout` describes."""
+
+    def __init__(self, layout: Layout, volatile: Sequence[str]) -> None:
+        """`volatile`: the fields and identity columns that the version of a row is made of."""
+        self._layout, self._volatile = layout, volatile
+
+    def part(self, rows: Iterable[Row]) -> tuple[list[Row], list[Row]]:
+        """The plain rows, and those that must be read one by one."""
+        plain: list[Row] = []
+        others: list[Row] = []
+        for row in rows:
+            (plain if self._is_plain(row) else others).append(row)
+        return plain, others
+
+    def _is_plain(self, row: Row) -> bool:
+        at = self._layout
+        return (
+            (at.deleted is None or row[at.deleted] in ("false", ""))
+            and (at.parent is None or row[at.parent].startswith(at.parent_prefix))
+            and (at.task_type is None or row[at.task_type].strip().lower() in at.task_types)
+        )
+
+    def read(self, rows: Sequence[Row]) -> list[Record]:
+        """The records of plain rows, in their order.
+
+        Raises `MalformedRow` where one of them is not well formed: read them one by one, to know which.
+        """
+        if not rows:
+            return []
+        at, columns = self._layout, list(zip(*rows, strict=True))
+        parents = self._parents(columns)
+        moments = {
+            t: at.read_stamp(t) for t in set().union(*(columns[i] for i in at.stamps if i is not None))
+        }
+        created, modified, stamped = (
+            [moments[t] for t in columns[i]] if i is not None else [None] * len(rows) for i in at.stamps
+        )
+        stamp_texts = {t: m.text if m else "" for t, m in moments.items()}
+        fields = {
+            n: [stamp_texts[t] for t in columns[i]] if i in at.stamps else _values(r, columns[i])
+            for n, i, r in at.fields
+        }
+        ordered = self._ordered(fields, moments, columns)
+        identity = {n: _each(_identity, columns[i]) for n, i in at.identity}
+        return [
+            self._record(*parts)
+            for parts in zip(
+                list(map(_own_id, columns[at.id])),
+                parents,
+                _dicts(fields, len(rows)),
+                _dicts(identity, len(rows)),
+                ordered,
+                created,
+                modified,
+                stamped,
+                self._versions(parents, stamped, fields, identity),
+                strict=True,
+            )
+        ]
+
+    def _parents(self, columns: Sequence[Sequence[str]]) -> Sequence[str | None]:
+        for other in self._layout.other_parents:
+            _each(optional_id, columns[other])
+        if self._layout.parent is None:
+            return [None] * len(columns[0])
+        return _each(self._parent, columns[self._layout.parent])
+
+    def _parent(self, text: str) -> str:
+        found = long_id(text.strip())
+        if not found.startswith(self._layout.parent_prefix):
+            raise MalformedRow("is spelt so that it must be looked at alone")
+        return found
+
+    def _ordered(
+        self,
+        fields: Mapping[str, Sequence[str]],
+        moments: Mapping[str, Moment | None],
+        columns: Sequence[Sequence[str]],
+    ) -> Sequence[datetime | None]:
+        """What each row is ordered by, where that is a field."""
+        place = next((i for n, i, _ in self._layout.fields if n == self._layout.order_by), None)
+        if place is None:
+            return [None] * len(columns[0])
+        if place in self._layout.stamps:
+            return [m and m.when for m in (moments[t] for t in columns[place])]
+        return [moment(t) if t else None for t in fields[self._layout.order_by]]
+
+    def _versions(
+        self,
+        parents: Sequence[str | None],
+        stamps: Sequence[Moment | None],
+        fields: Mapping[str, Sequence[str]],
+        identity: Mapping[str, Sequence[str]],
+    ) -> list[str]:
+        """The version of each row, by its columns that can change without a stamp."""
+        blank = [""] * len(parents)
+        columns: list[Sequence[str]] = [[s.text if s else "" for s in stamps], [p or "" for p in parents]]
+        columns += [fields.get(n) or identity.get(n) or blank for n in self._volatile]
+        return [version_hash(parts) for parts in zip(*columns, strict=True)]
+
+    def _record(
+        self,
+        record_id: str,
+        parent: str | None,
+        values: dict[str, str],
+        identity: dict[str, str],
+        ordered: datetime | None,
+        created: Moment | None,
+        modified: Moment | None,
+        stamp: Moment | None,
+        version: str,
+    ) -> Record:
+        made = created and created.when
+        return Record(
+            object=self._layout.object,
+            id=record_id,
+            parent_id=parent,
+            values=values,
+            identity=identity,
+            when=ordered or made,
+            created_date=made,
+            last_modified_date=modified and modified.when,
+            system_modstamp=stamp and stamp.when,
+            row_hash=row_hash(record_id, parent, values, identity, (created, modified, stamp)),
+            source_version=version,
+        )
+
+
+def _each(read: Callable[[str], T], column: Sequence[str]) -> list[T]:
+    """`read` of every cell, called once for each different text."""
+    known = {t: read(t) for t in set(column)}
+    return [known[t] for t in column]
+
+
+def _own_id(text: str) -> str:
+    found = long_id(text.strip())
+    if found.startswith("000000000000000"):
+        raise MalformedRow("is blank")
+    return found
+
+
+def _values(read: Callable[[str], str] | None, column: Sequence[str]) -> list[str]:
+    """Canonical cells of a field; `read` is None of a long text, whose cells are hardly ever alike."""
+    if read is None:
+        return ["" if t.isspace() else read_text(t) for t in column]
+    return _each(lambda t: "" if t.isspace() or not t else read(t), column)
+
+
+def _identity(text: str) -> str:
+    found = text.strip()
+    if len(found) > LONGEST_IDENTITY:
+        raise MalformedRow("has an identity column that is too long")
+    return "" if is_null(found) else found
+
+
+def _dicts(columns: Mapping[str, Sequence[str]], rows: int) -> list[dict[str, str]]:
+    """A dict a row, of the cells that are not blank."""
+    used = {n: column for n, column in columns.items() if any(column)}
+    if not used:
+        return [{} for _ in range(rows)]
+    names, cells = list(used), zip(*used.values(), strict=True)
+    if all(map(all, used.values())):
+        return [dict(zip(names, row)) for row in cells]  # noqa: B905 (as long as each other; checked it costs)
+    return [{n: t for n, t in zip(names, row) if t} for row in cells]  # noqa: B905
