@@ -1,15 +1,20 @@
 """Reading an organisation: rows a second beside simple-salesforce's own Bulk download of the same data.
 
 The stand-in answers from a process of its own, from pages that it has rendered before, so that the clients
-are measured. simple-salesforce writes CSV files and parses nothing; it begins with a pause of five seconds,
-which is left out here. "read" is what the source yields: canonical rows, hashed, the read balanced.
+are measured, in rounds, one after the other. simple-salesforce writes CSV files and parses nothing; it
+begins with a pause of five seconds, which is left out here unless `--pause 5` is given. "read" is what the
+source yields: canonical rows, hashed, the read balanced; "staged" is all of it, in PostgreSQL. CPU is that
+of this process (the database's own is not in it). `--rate 20000` lets the stand-in send so many rows a
+second over each connection, as a network does.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
 import multiprocessing
 import ssl
+import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -56,7 +61,7 @@ def fill(organisation: Organisation, rows: int) -> None:
         )
 
 
-def serve(rows: int, certificate: str, line: Connection) -> None:
+def serve(rows: int, rate: float, certificate: str, line: Connection) -> None:
     """Runs in a process of its own until it is told to stop."""
     organisation = Organisation()
     fill(organisation, rows)
@@ -64,17 +69,17 @@ def serve(rows: int, certificate: str, line: Connection) -> None:
     context.load_cert_chain(certificate)
     with SalesforceServer(organisation) as plain, SalesforceServer(organisation, tls=context) as secure:
         secure.jobs = plain.jobs
-        plain.jobs.page, plain.jobs.pages = 50_000, {}
+        plain.jobs.page, plain.jobs.pages, plain.jobs.rate = 50_000, {}, rate
         line.send((plain.url, secure.host))
         line.recv()
 
 
 @contextmanager
-def organisation_of(rows: int, certificate: Path) -> Iterator[tuple[str, str]]:
+def organisation_of(rows: int, certificate: Path, rate: float = 0.0) -> Iterator[tuple[str, str]]:
     """The plain address, and host and port with TLS."""
     ours, theirs = multiprocessing.Pipe()
     process = multiprocessing.get_context("spawn").Process(
-        target=serve, args=(rows, str(certificate), theirs)
+        target=serve, args=(rows, rate, str(certificate), theirs)
     )
     process.start()
     try:
@@ -84,7 +89,7 @@ def organisation_of(rows: int, certificate: Path) -> Iterator[tuple[str, str]]:
         process.join()
 
 
-def simple_download(host: str, certificate: Path, soql: str) -> int:
+def simple_download(host: str, certificate: Path, soql: str, pause: float = 0.0) -> int:
     """What simple-salesforce does of itself; rows."""
     form, basic = {"grant_type": "client_credentials"}, CREDENTIALS.basic()
     trust = ssl.create_default_context(cafile=str(certificate))
@@ -95,7 +100,7 @@ def simple_download(host: str, certificate: Path, soql: str) -> int:
         instance=host, session_id=answer.json()["access_token"], version="62.0", session=session
     )
     with tempfile.TemporaryDirectory() as folder:
-        pages = found.bulk2.CaseComment.download(soql, path=folder, wait=0)
+        pages = found.bulk2.CaseComment.download(soql, path=folder, wait=pause)
         return sum(p["number_of_records"] for p in pages)
 
 
@@ -112,13 +117,15 @@ def stage(source: SalesforceSource, dsn: str) -> int:
 
 
 def timed(name: str, work: Callable[[], int]) -> float:
+    """Rows a second."""
     process = psutil.Process()
-    begun = time.perf_counter()
+    begun, cpu = time.perf_counter(), time.process_time()
     rows = work()
-    seconds = time.perf_counter() - begun
+    seconds, cpu = time.perf_counter() - begun, time.process_time() - cpu
     print(
-        f"{name:34} {rows:>9,} rows {seconds:8.1f} s {rows / seconds:>10,.0f} rows/s  "
-        f"{process.memory_info().rss / 2**20:,.0f} MiB"
+        f"{name:26} {rows:>9,} rows {seconds:8.1f} s {rows / seconds:>10,.0f} rows/s  "
+        f"CPU {cpu:6.1f} s  {process.memory_info().rss / 2**20:,.0f} MiB",
+        flush=True,
     )
     return rows / seconds
 
@@ -126,25 +133,33 @@ def timed(name: str, work: Callable[[], int]) -> float:
 def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=500_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--pause", type=float, default=0.0, help="simple-salesforce's own is 5 seconds")
+    parser.add_argument("--rate", type=float, default=0.0, help="rows a second over one connection")
     asked = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder, serving() as postgres:
         certificate = write_certificate(Path(folder))
-        with (
-            organisation_of(asked.rows, certificate) as (url, host),
-            Databases(postgres).fresh() as dsn,
-        ):
-            source = source_of_url(url)
-            columns = source.columns(COMMENT)
+        with organisation_of(asked.rows, certificate, asked.rate) as (url, host):
+            columns = source_of_url(url).columns(COMMENT)
             assert columns is not None
             soql = f"SELECT {', '.join(columns.paths)} FROM CaseComment"
             print(f"pages of {page_rows(asked.rows):,} rows for everycase, of 50,000 for simple-salesforce")
-            for once in ("first", "again"):
+            read(source_of_url(url))  # the stand-in renders its pages
+            simple_download(host, certificate, soql)
+            ratios = []
+            for _ in range(asked.rounds):
                 theirs = timed(
-                    f"simple-salesforce bulk2, {once}", lambda: simple_download(host, certificate, soql)
+                    "simple-salesforce bulk2",
+                    lambda: simple_download(host, certificate, soql, asked.pause),
                 )
-                ours = timed(f"everycase read, {once}", lambda: read(source_of_url(url)))
-            staged = timed("everycase staged", lambda: stage(source_of_url(url), dsn))
-            print(f"read {ours / theirs:.2f} x, staged {staged / theirs:.2f} x of simple-salesforce")
+                ours = timed("everycase read", lambda: read(source_of_url(url)))
+                with Databases(postgres).fresh() as dsn:
+                    staged = timed("everycase staged", functools.partial(stage, source_of_url(url), dsn))
+                ratios.append((ours / theirs, staged / theirs))
+            for name, found in zip(("read", "staged"), zip(*ratios, strict=True), strict=True):
+                print(
+                    f"{name} {statistics.median(found):.2f} x of simple-salesforce ({min(found):.2f} to {max(found):.2f})"
+                )
 
 
 if __name__ == "__main__":

@@ -69,12 +69,8 @@ class Merge:
         with self._conn.transaction():
             self._run("begin_chunk")
             self._copy(newest)
-            self._run("analyze_newest")
-            self._run("note_doubles")
             self._note_doubles(doubles)
-            self._run("drop_older")
-            changed = self._conn.execute(self.table.statement("changed")).rowcount
-            self._run("note_seen")
+            changed = self._run("analyze_newest", "note_doubles", "drop_older", "note_seen", "changed")
             self._target.write(self.table)
         return changed
 
@@ -122,8 +118,12 @@ class Merge:
             for record in records:
                 copy.write_row((*self.table.row(record), record.line))
 
-    def _run(self, name: str) -> None:
-        self._conn.execute(self.table.statement(name))
+    def _run(self, *names: str) -> int:
+        """Rows that the last of these statements touched; they are one message to the server."""
+        cursor = self._conn.execute(self.table.statements(*names))
+        while cursor.nextset():
+            pass
+        return cursor.rowcount
 
 
 def _newest(records: Sequence[Record]) -> tuple[Sequence[Record], list[Double]]:
@@ -159,20 +159,16 @@ class StagingTarget:
 
     def write(self, table: StagingTable) -> None:
         self._move_digest(table, -1)
+        if not self.follows:
+            self.conn.execute(table.statements("upsert", _touching(table)))
+            return
         self.conn.execute(table.statement("upsert"))
         self._move_digest(table, +1)
-        self._touch(table)
+        self.conn.execute(table.statement(_touching(table)))
 
     def bury(self, table: StagingTable) -> None:
         self._move_digest(table, -1)
-        self.conn.execute(table.statement("mark_gone"))
-        self._touch(table)
-
-    def _touch(self, table: StagingTable) -> None:
-        """Cases are looked at again when they, or a child of theirs, changed."""
-        parent = table.object.parent_object
-        name = {"": "namesakes", "Case": "children"}.get(parent, "feed")
-        self.conn.execute(table.statement(f"touched_by_{name}"))
+        self.conn.execute(table.statements("mark_gone", _touching(table)))
 
     def _move_digest(self, table: StagingTable, sign: int) -> None:
         if not self.follows:
@@ -182,3 +178,9 @@ class StagingTarget:
         given = {"rows": sign * row[0], "sum": sign * row[1]}
         names = {"source": self.follows, "object": table.object.name}
         self.conn.execute(table.statement("move_digest"), {**names, **given})
+
+
+def _touching(table: StagingTable) -> str:
+    """The block by which cases are looked at again when they, or a child of theirs, changed."""
+    name = {"": "namesakes", "Case": "children"}.get(table.object.parent_object, "feed")
+    return f"touched_by_{name}"

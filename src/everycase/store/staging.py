@@ -71,6 +71,10 @@ class StagingTable:
             assignments.append(sql.SQL("generation = nextval('udp.generation')"))
         return self.compose("merging", name, columns=columns, assignments=sql.SQL(", ").join(assignments))
 
+    def statements(self, *names: str) -> sql.Composed:
+        """Several blocks of merging.sql, to be sent as one."""
+        return sql.SQL(";\n").join(self.statement(n) for n in names)
+
     def row(self, record: Record) -> list[object]:
         """A record in the order of `columns`, as text for COPY."""
         parent = record.parent_id if self.object.parent else record.values.get("ParentId")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import itertools
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from threading import Lock
@@ -45,6 +46,9 @@ class Jobs:
         """How often a job is asked for before it is done."""
         self.pages: dict[tuple[str, int, int], tuple[bytes, bytes]] | None = None
         """Where it is a dict, pages are kept, plain and gzipped, so that a benchmark measures clients."""
+
+        self.rate = 0.0
+        """Rows a second over one connection; 0: as fast as it can."""
 
     def create(self, asked: Mapping[str, Any], version: str, fault: Fault | None) -> Answer:
         """Raises `BadQuery`."""
@@ -111,6 +115,8 @@ class Jobs:
             "Sforce-NumberOfRecords": str(announced),
         }
         body, packed = self._rendered(job, rows, start)
+        if self.rate:
+            time.sleep(len(rows) / self.rate)
         return Answer(body=body, packed=packed, headers=_HEADERS | headers, rows=len(rows))
 
     def abort(self, job_id: str, version: str) -> Answer:
