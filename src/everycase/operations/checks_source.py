@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from everycase.app import App
 from everycase.domain.errors import WrongUse
+from everycase.domain.row_kinds import Passed
+from everycase.domain.runs import ObjectResult
 from everycase.domain.thresholds import DeletionGuard
 from everycase.pipeline import identity
 from everycase.pipeline.plan import compare_source
@@ -11,14 +15,17 @@ from everycase.store import db, reads
 
 
 def check_source(app: App) -> str:
-    """Every object can be read and names people, how it is written, and which catalogue fields it lacks."""
+    """Every object can be read and names people; layout and form of its files, and fields that it lacks."""
     states = [app.source.state(obj) for obj in app.catalogue.present]
     problems = [s.problem for s in states if s.problem]
     if problems:
         raise WrongUse("; ".join(problems))
     identity.check(app.catalogue, states)
     missing = [f"{s.object}.{f}" for s in states for f in s.missing_fields]
-    notes = [f"{s.object} as {s.form}" for s in states if s.form]
+    notes = [f"layout: {states[0].layout}"] if states[0].layout else []
+    notes += [f"{s.object} as {s.form}" for s in states if s.form]
+    people = [f"{s.object}.{column}" for s in states for column in s.people or ()]
+    notes += [f"people are named by {', '.join(people)}"] if people else []
     notes += [f"without {', '.join(sorted(app.catalogue.without))}"] if app.catalogue.without else []
     notes += [identity.REMARK] if app.catalogue.is_without_identity else []
     notes += [f"not in it, so never populated: {', '.join(missing)}"] if missing else []
@@ -33,7 +40,10 @@ def check_identity(app: App) -> str:
 
 
 def check_deletions(app: App) -> str:
-    """What a sync would read is whole and would not be withheld. Reads what has changed at the source."""
+    """What a sync would read is whole and would not be withheld: rows of each object, and Task types.
+
+    Reads what has changed at the source.
+    """
     if app.source.is_incremental:
         return "not read here: a sync asks the organisation for what has changed"
     guard = DeletionGuard(allowed=0, most=app.thresholds.deletions)
@@ -41,6 +51,19 @@ def check_deletions(app: App) -> str:
         objects = compare_source(conn, app.source, app.catalogue, guard=guard, on_rows=lambda *_: None)
     if problems := [o.problem for o in objects if o.problem]:
         raise WrongUse("; ".join(problems))
-    return (
-        f"{sum(o.rows for o in objects):,} rows would be read, {sum(o.vanished for o in objects):,} deleted"
-    )
+    rows, gone = sum(o.rows for o in objects), sum(o.vanished for o in objects)
+    total = f"{rows:,} rows would be read, {gone:,} deleted"
+    return "; ".join([total, *(_say_rows(o, app.catalogue.task_types) for o in objects)])
+
+
+def _say_rows(found: ObjectResult, task_types: Sequence[str]) -> str:
+    """`Case 1,200 rows`; of Tasks also how many are of the types that belong to a case's story."""
+    if not found.was_read:
+        return f"{found.object} unchanged since the last sync"
+    said = f"{found.object} {found.rows:,} rows"
+    if found.object == "Task":
+        said += f" of the types {', '.join(task_types)}"
+        if not found.rows and found.passed_over.get(Passed.OTHER_TASK_TYPE):
+            said += ", so EVERYCASE_TASK_TYPES has to name the types that this organisation uses"
+    passed = [f"{n:,} {why}" for why, n in found.passed_over.items()]
+    return said + (f" (passed over: {'; '.join(passed)})" if passed else "")

@@ -29,6 +29,8 @@ class ObjectState:
     """Its identity columns of persons, also those looked up by id; None where that is not known."""
     place: str = ""
     """What a row's number is counted in: `Case.csv line`."""
+    layout: str = ""
+    """Which kind of export it stands in, where it is one: `Salesforce Data Export`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

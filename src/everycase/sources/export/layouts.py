@@ -60,7 +60,7 @@ def assign(path: Path, objects: Collection[str], others: Collection[str] = ()) -
     if not found.get("Case"):
         raise WrongUse(_no_case_file(path, files, remarks))
     return Assignment(
-        layout=_layout(path, files, bool(streams)),
+        layout=_layout(path, [f for some in found.values() for f in some], bool(streams)),
         files={
             name: tuple(some) if name in others else _parts_of_one(path, some)
             for name, some in found.items()

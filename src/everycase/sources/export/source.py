@@ -67,7 +67,8 @@ class ExportSource:
 
         Raises `WrongUse` where the Case file cannot be used at all.
         """
-        files = self.assignment().files.get(obj.name, ())
+        assignment = self.assignment()
+        files = assignment.files.get(obj.name, ())
         if not files:
             return self._absent(
                 obj,
@@ -87,6 +88,7 @@ class ExportSource:
             is_present=True,
             missing_fields=_in_none(parsers, documents),
             form=documents[0].form,
+            layout=assignment.layout,
             people=tuple(sorted({c for p in parsers for c in p.people})),
             place=documents[0].counted_in if len(documents) == 1 else f"{obj.name} files, line",
         )
