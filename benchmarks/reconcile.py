@@ -85,8 +85,8 @@ def million(home: Path, source: Path, rows: int) -> None:
             # staging is what was read: the source need not be swept
             table = f"udp.{name.lower()}"
             conn.execute(
-                f"update recon.watermarks set digest = (select count(*) || ':' || "
-                f"coalesce(sum(hashtextextended(id || row_hash, 0)), 0) from {table}) where object = %s",
+                f"update recon.watermarks set row_count = c.n, digest = c.digest from (select count(*) as n, "
+                f"coalesce(sum(hashtextextended(id || row_hash, 0)), 0) as digest from {table}) c where object = %s",
                 (name,),
             )
     run = everycase(home, source, "reconcile", "--type", "daily", "--dry-run", SAMPLE_SIZE="0")

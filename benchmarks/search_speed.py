@@ -14,9 +14,8 @@ import argparse
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +23,9 @@ import numpy as np
 from psycopg_pool import ConnectionPool
 from tests.support.weaviate_server import running
 
-from everycase.domain import fingerprint
-from everycase.domain.batching import pages
-from everycase.domain.cases import IndexObject, Stamps, Vector
+from benchmarks import lean
+from benchmarks.lean import SPACE, WIDTH, Invented
+from everycase.domain.cases import IndexObject
 from everycase.indexes.embedded import search as searching
 from everycase.indexes.embedded.index import EmbeddedIndex
 from everycase.indexes.weaviate.client import connect
@@ -34,68 +33,7 @@ from everycase.indexes.weaviate.index import WeaviateIndex
 from everycase.ports import VectorIndex
 from everycase.store import embedded
 
-WIDTH = 384
-SPACE = f"benchmark/model@{WIDTH}"
-VOCABULARY, WORDS, CLUSTERS = 60_000, 120, 200
 LENGTHS = (3, 10, 30, 100, 300)
-BATCH = 500
-SYLLABLES = [c + v for c in "bcdfghjklmnpqrstvwz" for v in "aeiou"]
-
-
-class Invented:
-    """Cases by number; the same seed gives the same ones."""
-
-    def __init__(self, seed: int = 1) -> None:
-        self._rng = np.random.default_rng(seed)
-        self.words = np.array([_word(n) for n in range(VOCABULARY)])
-        shares = 1 / np.arange(2, VOCABULARY + 2)
-        self._shares = shares / shares.sum()
-        self._centres = self._rng.normal(size=(CLUSTERS, WIDTH))
-
-    def text(self, words: int = WORDS) -> list[str]:
-        return list(self.words[self._rng.choice(VOCABULARY, size=words, p=self._shares)])
-
-    def vector(self) -> Vector:
-        raw = self._centres[self._rng.integers(CLUSTERS)] + self._rng.normal(size=WIDTH)
-        return (raw / np.linalg.norm(raw)).astype(np.float32)
-
-    def case(self, n: int) -> IndexObject:
-        words, vector, number = self.text(), self.vector(), f"{n:08d}"
-        return IndexObject(
-            stamps=Stamps(
-                object_id=fingerprint.object_id(number),
-                case_id=f"500{n:012d}AAA",
-                case_number=number,
-                checksum="c",
-                children_checksum="d",
-                text_hash=number,
-                space=SPACE,
-                recipe="r",
-                vector_hash="v",
-                object_hash="o",
-                generation=1,
-                loaded_at=datetime(2024, 1, 1, tzinfo=UTC),
-            ),
-            properties={"subject": " ".join(words[:8]), "status": "Closed", "product_line": f"L{n % 9}"},
-            composite=" ".join(words),
-            vector=vector,
-        )
-
-    def query(self, case: IndexObject, words: int) -> str:
-        """Half of it from a case, as far as the case has so many words, the rest from anywhere."""
-        own = case.composite.split()
-        picked = self._rng.permutation(own)[: max(2, words // 2)]
-        return " ".join([*picked, *self.text(max(words - len(picked), 0))])
-
-
-def _word(n: int) -> str:
-    """The `n`th word; the commonest ones are the shortest."""
-    syllables = []
-    n += len(SYLLABLES)
-    while n:
-        n, rest = divmod(n, len(SYLLABLES))
-        syllables.append(SYLLABLES[rest])
-    return "".join(syllables)
 
 
 def main(args: list[str]) -> None:
@@ -110,35 +48,38 @@ def main(args: list[str]) -> None:
     print("|---|--:|---|--:|--:|--:|--:|")
     for cases in map(int, given.cases.split(",")):
         with ExitStack() as stack:
-            index = (_embedded if given.index == "embedded" else _weaviate)(stack)
-            measure(index, cases, given.queries)
+            started = time.perf_counter()
+            index, some = (_embedded if given.index == "embedded" else _weaviate)(stack, cases)
+            print(f"<!-- {cases:,} cases loaded in {time.perf_counter() - started:.0f} s -->", flush=True)
+            measure(index, cases, some, given.queries)
 
 
-def _embedded(stack: ExitStack) -> EmbeddedIndex:
+def _embedded(stack: ExitStack, cases: int) -> tuple[EmbeddedIndex, list[IndexObject]]:
     home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ecs", dir="/tmp")))
     dsn = embedded.start(home)
     stack.callback(embedded.stop, home)
     pool = stack.enter_context(ConnectionPool(dsn, min_size=1, max_size=4, kwargs={"autocommit": True}))
-    return EmbeddedIndex(pool)
+    index = EmbeddedIndex(pool)
+    index.prepare({SPACE: WIDTH})
+    lean.drop_graph(dsn, SPACE)
+    some = lean.load(index, Invented(), cases)
+    lean.make_graph(dsn, SPACE)
+    return index, some
 
 
-def _weaviate(stack: ExitStack) -> WeaviateIndex:
+def _weaviate(stack: ExitStack, cases: int) -> tuple[WeaviateIndex, list[IndexObject]]:
     home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ecs", dir="/tmp")))
     server = stack.enter_context(running(home))
     connection = connect(server.url, grpc_port=server.grpc_port)
     stack.callback(connection.close)
-    return WeaviateIndex(connection, "Speed")
-
-
-def measure(index: VectorIndex, cases: int, queries: int) -> None:
-    """Load so many cases and print a row for each kind of query."""
+    index = WeaviateIndex(connection, "Speed")
     index.prepare({SPACE: WIDTH})
-    invented, some = Invented(), []
-    started = time.perf_counter()
-    for batch in pages(map(invented.case, range(cases)), BATCH):
-        index.upsert(batch)
-        some += batch[:1]
-    print(f"<!-- {cases:,} cases loaded in {time.perf_counter() - started:.0f} s -->", flush=True)
+    return index, lean.load(index, Invented(), cases)
+
+
+def measure(index: VectorIndex, cases: int, some: Sequence[IndexObject], queries: int) -> None:
+    """Print a row for each kind of query. `some`: cases of the index, whose words are asked for."""
+    invented = Invented(seed=2)
     index.search("warm", {SPACE: some[0].vector})
     common = " ".join(invented.words[:3])
     for name, texts in [
