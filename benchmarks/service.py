@@ -161,8 +161,8 @@ def syncing(home: Path, dsn: str, cases: int) -> Iterator[Callable[[], bool]]:
                 time.sleep(0.2)
             yield lambda: process.poll() is None
         finally:
-            process.terminate()
-            process.wait(60)
+            process.kill()
+            process.wait()
 
 
 def _is_loading(conn: psycopg.Connection) -> bool:

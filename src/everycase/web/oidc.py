@@ -9,9 +9,9 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import Response
 
 from everycase.domain.access import Caller, Role, new_secret
-from everycase.domain.errors import WrongUse
+from everycase.domain.errors import DependencyUnreachable, WrongUse
 from everycase.operations import access
-from everycase.settings import ServeSettings
+from everycase.settings import OidcSettings, ServeSettings
 from everycase.web.auth import Everycase
 from everycase.web.pages.frame import to
 from everycase.web.pages.sign_in import set_cookie
@@ -44,6 +44,7 @@ def add(service: FastAPI, s: ServeSettings) -> None:
         client_kwargs={"scope": "openid email profile", "code_challenge_method": "S256"},
     )
     service.state.oidc = getattr(oauth, _NAME)
+    service.state.oidc_claims = _claims_options(s.oidc)
     service.state.oidc_operators = frozenset(s.oidc.operators)
     # Holds state and nonce between the two steps of a sign-in, signed by a key of this process.
     service.add_middleware(
@@ -60,24 +61,68 @@ def add(service: FastAPI, s: ServeSettings) -> None:
 @router.get("/oidc/sign-in")
 async def begin(request: Request) -> Response:
     """Go to the identity provider."""
-    response: Response = await request.app.state.oidc.authorize_redirect(request, request.url_for("finish"))
+    try:
+        response: Response = await request.app.state.oidc.authorize_redirect(
+            request, request.url_for("finish")
+        )
+    except _network_errors() as e:
+        raise _no_answer(e) from None
     return response
 
 
 @router.get("/oidc/callback", name="finish")
 async def finish(request: Request, app: Everycase) -> Response:
     """Come back from the identity provider, which vouches for somebody."""
-    from authlib.integrations.base_client import OAuthError
-
-    try:
-        token = await request.app.state.oidc.authorize_access_token(request)
-    except OAuthError as e:
-        raise Refused(403, f"the identity provider did not vouch for you ({e.error})") from None
-    caller = _caller(token["userinfo"], request.app.state.oidc_operators)
+    caller = _caller(await _claims(request), request.app.state.oidc_operators)
     session = access.sign_in_subject(app, caller)
     response = to("/")
     set_cookie(request, response, session.secret)
     return response
+
+
+async def _claims(request: Request) -> Mapping[str, Any]:
+    """What the signed identity token says; its signature, issuer, audience, nonce and time are checked.
+
+    Raises `Refused` where it is not right, and `DependencyUnreachable` where the issuer does not answer.
+    """
+    from authlib.common.errors import AuthlibBaseError
+    from joserfc.errors import JoseError
+
+    state = request.app.state
+    try:
+        token = await state.oidc.authorize_access_token(request, claims_options=state.oidc_claims)
+    except (AuthlibBaseError, JoseError) as e:
+        reason = str(getattr(e, "error", "")) or type(e).__name__
+        raise Refused(403, f"the identity provider did not vouch for you ({reason})") from None
+    except _network_errors() as e:
+        raise _no_answer(e) from None
+    claims: Mapping[str, Any] | None = token.get("userinfo")
+    if not claims:
+        raise Refused(403, "the identity provider did not vouch for you (it sent no identity token)")
+    return claims
+
+
+def _network_errors() -> tuple[type[Exception], ...]:
+    """What Authlib's HTTP client raises: that of httpx2 where it is installed, else of httpx."""
+    from authlib.integrations.httpx_client._compat import httpx2
+
+    return (httpx2.HTTPError,)
+
+
+def _no_answer(error: Exception) -> DependencyUnreachable:
+    return DependencyUnreachable(
+        f"the identity provider does not answer ({type(error).__name__}): sign in with a token meanwhile, or "
+        "look at EVERYCASE_SERVE__OIDC__ISSUER"
+    )
+
+
+def _claims_options(s: OidcSettings) -> dict[str, Any]:
+    """An identity token must be of this issuer and for this service; Authlib does not check for whom."""
+    issuer = s.issuer.rstrip("/")
+    return {
+        "iss": {"essential": True, "values": [issuer, f"{issuer}/"]},
+        "aud": {"essential": True, "values": [s.client_id]},
+    }
 
 
 def _caller(claims: Mapping[str, Any], operators: frozenset[str]) -> Caller:
