@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 
@@ -17,6 +18,7 @@ from everycase.domain.errors import DependencyUnreachable, EverycaseError
 from everycase.operations.jobs import poll_seconds
 from everycase.operations.scheduler import Job, JobOutcome, JobResult, run_due, serve
 from everycase.store import db, schedule
+from everycase.store.schedule import seconds_to_next
 
 HOUR = timedelta(hours=1)
 PATIENCE_S = 120.0
@@ -128,6 +130,38 @@ def test_three_daemons_never_run_a_job_twice(dsn: str) -> None:
         assert ended is not None
         assert ended <= following
         assert (following - began).total_seconds() >= 0.5
+
+
+def test_a_job_with_a_lead_is_done_within_its_period(dsn: str) -> None:
+    """It starts earlier by the lead and by as long as it took, but not before half of its period."""
+    hour = Job(name="j", every=HOUR, run=lambda: "", lead=timedelta(minutes=5))
+    assert outcomes(dsn, hour) == [JobOutcome.RAN]
+    for ago, took, outcome in ((49, 5, "not_due"), (51, 5, "ran"), (29, 50, "not_due"), (31, 50, "ran")):
+        began(dsn, ago=ago, took=took)
+        assert outcomes(dsn, hour) == [JobOutcome(outcome)]
+    began(dsn, ago=51, took=5)
+    assert outcomes(dsn, replace(hour, lead=None)) == [JobOutcome.NOT_DUE]
+
+
+def test_the_next_look_is_when_a_job_is_due(dsn: str) -> None:
+    """By period and lead; a job that is due already is no reason to look at once."""
+    assert outcomes(dsn, Job(name="j", every=HOUR, run=lambda: "")) == [JobOutcome.RAN]
+    began(dsn, ago=10, took=2)
+    lead = timedelta(minutes=3)
+    with db.connect(dsn) as conn:
+        assert seconds_to_next(conn, {"j": (HOUR, None)}) == pytest.approx(50 * 60, abs=PATIENCE_S)
+        assert seconds_to_next(conn, {"j": (HOUR, lead)}) == pytest.approx(45 * 60, abs=PATIENCE_S)
+        assert seconds_to_next(conn, {"j": (timedelta(minutes=5), None)}) is None
+
+
+def began(dsn: str, *, ago: int, took: int) -> None:
+    """The job started so many minutes ago, and took as many."""
+    with db.connect(dsn) as conn:
+        conn.execute(
+            "update recon.schedule set last_start = clock_timestamp() - make_interval(mins => %(ago)s),"
+            " last_end = clock_timestamp() - make_interval(mins => %(ago)s - %(took)s) where name = 'j'",
+            {"ago": ago, "took": took},
+        )
 
 
 def test_when_the_holder_is_killed_a_sibling_goes_on(dsn: str) -> None:

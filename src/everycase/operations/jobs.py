@@ -29,6 +29,7 @@ def list_jobs(app: App, new_progress: Callable[[], Progress]) -> list[Job]:
     Each runs in an app of its own, so it sees the files and the database server that are there then.
     """
     s = app.settings
+    lag = s.salesforce.lag if s.source == "salesforce" else None  # what is left unread by each sync
 
     def sync() -> str:
         with App(s) as fresh:
@@ -39,7 +40,7 @@ def list_jobs(app: App, new_progress: Callable[[], Progress]) -> list[Job]:
             return say_reconciliation(work.reconcile(fresh, new_progress(), run_type))
 
     return [
-        Job(name="sync", every=s.sync_every, run=sync),
+        Job(name="sync", every=s.sync_every, run=sync, lead=lag),
         Job(name="reconcile", every=s.reconcile_every, run=partial(reconcile, RunType.HOURLY)),
         Job(name="reconcile_daily", every=s.deep_every, run=partial(reconcile, RunType.DAILY)),
     ]

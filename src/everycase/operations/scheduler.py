@@ -22,6 +22,8 @@ log = structlog.get_logger()
 LOST = "schedule"
 """The name of the result that says that the database cannot be used."""
 
+_SHORTEST_WAIT_S = 0.01
+
 Connect = Callable[[], Connection]
 
 
@@ -35,6 +37,9 @@ class Job:
     name: str
     every: timedelta
     run: Callable[[], str]
+    lead: timedelta | None = None
+    """Started so much before `every` is over, and by as long as it took last time: what it brings is there
+    within `every`. None: `every` from start to start."""
 
 
 class JobOutcome(StrEnum):
@@ -80,7 +85,7 @@ def run_due(connect: Connect, jobs: Sequence[Job], stop: threading.Event | None 
 def _run_if_due(connect: Connect, job: Job) -> JobResult:
     if not job.every:
         return JobResult(name=job.name, outcome=JobOutcome.OFF)
-    with connect() as conn, schedule.claim(conn, job.name, every=job.every) as claimed:
+    with connect() as conn, schedule.claim(conn, job.name, every=job.every, lead=job.lead) as claimed:
         if claimed.claim is not Claim.OURS:
             return JobResult(name=job.name, outcome=JobOutcome(claimed.claim.value))
         started = time.perf_counter()
@@ -104,15 +109,18 @@ def serve(
     poll_s: float,
     on_result: Callable[[JobResult], None],
 ) -> None:
-    """Look for due jobs until `stop` is set. A database that goes away is waited for.
+    """Look for due jobs until `stop` is set: when the next is due, and every `poll_s` at least.
 
+    A database that goes away is waited for.
     `on_result` is told of jobs that ran, failed or were interrupted, and once of a database that cannot be
     used.
     """
     was_lost = False
     while not stop.is_set():
+        wait_s = poll_s
         try:
             results = run_due(connect, jobs, stop)
+            wait_s = _wait_s(connect, jobs, poll_s)
             was_lost = False
         except EverycaseError as e:
             results = [] if was_lost else [_lost(e)]
@@ -120,7 +128,15 @@ def serve(
         for result in results:
             if result.outcome in (JobOutcome.RAN, JobOutcome.FAILED, JobOutcome.INTERRUPTED):
                 on_result(result)
-        stop.wait(poll_s)
+        stop.wait(wait_s)
+
+
+def _wait_s(connect: Connect, jobs: Sequence[Job], longest: float) -> float:
+    """Until the next job is due."""
+    periods = {j.name: (j.every, j.lead) for j in jobs if j.every}
+    with connect() as conn:
+        found = schedule.seconds_to_next(conn, periods)
+    return longest if found is None else min(max(found, _SHORTEST_WAIT_S), longest)
 
 
 def _lost(error: Exception) -> JobResult:

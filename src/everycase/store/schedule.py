@@ -6,7 +6,7 @@ at once, and when its holder dies a sibling takes over (facts/engine.md). Time i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -58,13 +58,23 @@ def add(conn: Connection, names: Sequence[str]) -> None:
 
 
 @contextmanager
-def claim(conn: Connection, name: str, *, every: timedelta, retry: timedelta = RETRY) -> Iterator[Claimed]:
-    """Claim a job for as long as the block lasts. `conn` must be a connection of its own, in autocommit."""
+def claim(
+    conn: Connection,
+    name: str,
+    *,
+    every: timedelta,
+    lead: timedelta | None = None,
+    retry: timedelta = RETRY,
+) -> Iterator[Claimed]:
+    """Claim a job for as long as the block lasts. `conn` must be a connection of its own, in autocommit.
+
+    `lead`: the job starts so much before its period is over, and by as long as it took last time.
+    """
     with locks.try_for(conn, f"everycase.job.{name}") as is_held:
         if not is_held:
             yield Claimed(claim=Claim.BUSY)
             return
-        given = {"name": name, "every": every, "retry": min(retry, every)}
+        given = {"name": name, "every": every, "lead": lead, "retry": min(retry, every)}
         if not conn.execute(SQL["claim"], given).fetchone():
             yield Claimed(claim=Claim.NOT_DUE)
             return
@@ -72,6 +82,19 @@ def claim(conn: Connection, name: str, *, every: timedelta, retry: timedelta = R
         yield found
         error = found.error[:_LONGEST_ERROR] if found.error else None
         conn.execute(SQL["finish"], {"name": name, "error": error})
+
+
+def seconds_to_next(
+    conn: Connection, periods: Mapping[str, tuple[timedelta, timedelta | None]]
+) -> float | None:
+    """Until the next of these jobs is due, by period and lead; None where none is to come, or all are due."""
+    given = {
+        "names": list(periods),
+        "every": [every for every, _ in periods.values()],
+        "lead": [lead for _, lead in periods.values()],
+    }
+    row = conn.execute(SQL["next_due"], given).fetchone()
+    return row[0] if row else None
 
 
 def last_runs(conn: Connection) -> list[LastRun]:
