@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
-from everycase.domain.errors import WrongUse
+from everycase.domain.errors import RunInterrupted, WrongUse
 from everycase.operations.doctor import Check, diagnose
 from tests.support.salesforce.far_end import source_of
 from tests.support.salesforce.faults import Ask, Fault
@@ -19,6 +21,7 @@ from tests.support.salesforce.world import (
     MovedClock,
     expected_rows,
     extract,
+    extraction,
     sample_organisation,
     settings_of,
     staged_rows,
@@ -187,6 +190,21 @@ def test_a_page_that_does_not_hold_what_it_announces_fails_its_window(
     assert world.sync("salesforce", **settings).is_clean
     assert staged_rows(world.dsn) == before
     assert not server.jobs.open
+
+
+def test_a_read_that_is_cut_short_says_so(database_url: str, server: SalesforceServer) -> None:
+    """Its balance is kept: how many rows came, and why no more."""
+
+    def end(name: str, rows: int, expected: int | None) -> None:
+        raise RunInterrupted
+
+    with extraction(database_url, source_of(server)) as found, pytest.raises(RunInterrupted):
+        replace(found, on_rows=end).run()
+    with psycopg.connect(database_url) as conn:
+        kept = conn.execute("select object, read, whole, problem from recon.reads").fetchall()
+    ((name, rows, is_whole, problem),) = kept
+    assert (name, rows, is_whole) == ("Case", CASES, False)
+    assert problem.startswith("the read was cut short: The run was told to end")
 
 
 def test_a_session_that_expires_in_the_middle_is_renewed_once(

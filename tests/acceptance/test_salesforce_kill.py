@@ -39,7 +39,7 @@ def test_ten_kills_in_a_first_load_cost_less_than_a_tenth(world: World, tmp_path
         assert staged_rows(world.dsn) == wanted
         assert not server.jobs.open
         print(f"{server.rows_sent:,} rows were sent of {rows:,}: {server.rows_sent / rows:.3f}")
-        assert server.rows_sent <= rows * 1.1 + KILLS * 3000
+        assert server.rows_sent <= rows * 1.1 + KILLS * 500  # a kill costs a page or two, of 100 rows at least
 
 
 def kill_when(environment: dict[str, str], server: SalesforceServer, rows: float) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import chain, islice
@@ -16,6 +16,7 @@ from uuid import UUID
 
 from everycase.domain.cases import Record
 from everycase.domain.catalogue import Catalogue, SourceObject
+from everycase.domain.errors import EverycaseError
 from everycase.domain.failures import LONG_WAIT
 from everycase.domain.rows import BadRow, Tombstone
 from everycase.domain.runs import ObjectResult
@@ -194,10 +195,26 @@ class Extraction:
         if follows and not staging.is_marked(self.conn, obj, follows):
             follows = ""
         merge = Merge(self.conn, obj, StagingTarget(conn=self.conn, follows=follows))
-        taken = take_in(merge, rows, self.guard, is_by_id=purpose is Purpose.FETCH)
-        read = Read(object=obj.name, purpose=purpose, proof=taken.proof)
-        reads.add(self.conn, [read], run_id=self.run_id)
+        try:
+            taken = take_in(merge, rows, self.guard, is_by_id=purpose is Purpose.FETCH)
+        except BaseException as e:
+            self._note_cut_short(obj, purpose, rows, e)
+            raise
+        self._note_read(obj, purpose, taken.proof)
         return taken
+
+    def _note_read(self, obj: SourceObject, purpose: Purpose, proof: ReadProof) -> None:
+        read = Read(object=obj.name, purpose=purpose, proof=proof)
+        reads.add(self.conn, [read], run_id=self.run_id)
+
+    def _note_cut_short(
+        self, obj: SourceObject, purpose: Purpose, rows: ChangedRows, error: BaseException
+    ) -> None:
+        """The balance of a read that did not end says why. Where the database is away, nobody can be told."""
+        why = str(error) if isinstance(error, EverycaseError) else type(error).__name__
+        proof = replace(rows.proof(), is_whole=False, mark="", problem=f"the read was cut short: {why}")
+        with suppress(EverycaseError):
+            self._note_read(obj, purpose, proof)
 
     def _settle(
         self, obj: SourceObject, taken: Taken, state: ObjectState, *, moves_mark: bool

@@ -65,6 +65,8 @@ class ObjectRows(Generic[T]):
 
     def proof(self) -> ReadProof:
         found = self._reading.proof()
+        if not found.is_whole:  # a read that was cut short has no figures of its own
+            found = replace(found, read=max(found.read, self.count + len(self.bad)))
         return replace(found, is_whole=False, mark="", problem=self._too_many) if self._too_many else found
 
 

@@ -64,7 +64,7 @@ class _Ended:
 
 
 def page_rows(expected: int | None) -> int:
-    """Rows of a page: a kill costs those that are not stored yet, so they are a small part of all."""
+    """Rows of a page of a first load: a kill costs those that are not stored yet, so they are a small part of all."""
     return min(max((expected or 0) // _PAGES_OF_AN_OBJECT, _FEWEST), _MOST)
 
 
@@ -119,8 +119,12 @@ class _Readers(Generic[T]):
 class Everything(Generic[T]):
     """One read. Iterated once, it gives rows; `position` moves with the rows that were taken."""
 
-    def __init__(self, tools: Tools, columns: Columns, position: Position, turn: Turn[T]) -> None:
+    def __init__(
+        self, tools: Tools, columns: Columns, position: Position, turn: Turn[T], *, rows: int = _MOST
+    ) -> None:
+        """`rows`: of a page; fewer for a read that is resumed, which loses the pages that are not stored."""
         self._tools, self._columns, self.position, self._turn = tools, columns, position, turn
+        self._page_rows = rows
         self._readers: _Readers[T] | None = None
         self._running = 0
 
@@ -204,7 +208,7 @@ class Everything(Generic[T]):
         where = soql.every(self.position.where, part_condition(part))
         balance, begun = Balance(), part.given
         read, after = begun.read, begun.after
-        rows = min(page_rows(self.position.expected), _MOST_BY_REST)
+        rows = min(self._page_rows, _MOST_BY_REST)
         for page in self._tools.rest.by_id(self._columns, where, balance, after=after, rows=rows):
             read, after = read + len(page.rows), page.after or after
             progress = Progress(after=after, read=read, announced=read)
@@ -215,7 +219,7 @@ class Everything(Generic[T]):
 
     def _read_job(self, part: Part) -> Iterator[_Arrived[T]]:
         self._tools.keeper.ensure(self.position, part, self._columns)
-        bulk, rows = self._tools.bulk, page_rows(self.position.expected)
+        bulk, rows = self._tools.bulk, self._page_rows
         total = bulk.wait_for(part.job, self._columns.object.name)
         read, locator, is_done = part.given.read, part.given.locator, not self._are_wanted()
         while not is_done:

@@ -25,7 +25,7 @@ from everycase.sources.salesforce.cells import RowReader
 from everycase.sources.salesforce.columns import Columns
 from everycase.sources.salesforce.deleted import DeletedRows
 from everycase.sources.salesforce.errors import PageBroken, QueryRefused, ReadFailure
-from everycase.sources.salesforce.everything import Everything, Tools, Turn
+from everycase.sources.salesforce.everything import Everything, Tools, Turn, page_rows
 from everycase.sources.salesforce.merges import Merges
 from everycase.sources.salesforce.position import Part, Position, Positions
 from everycase.sources.salesforce.ranges import split_range
@@ -85,7 +85,7 @@ class ObjectReader:
 
         def begin() -> None:
             if not begun:
-                begun.append(Everything(self.kit.tools, self.columns, self._begin(), rows.read_page))
+                begun.append(self._whole(rows))
                 begun[0].begin()
 
         def save() -> None:
@@ -106,6 +106,11 @@ class ObjectReader:
             return self._everything(begun[0], rows, outcome)
 
         return OrganisationReading(outcome, read, begin=begin, note_stored=save, close=close, stop=stop)
+
+    def _whole(self, rows: RowReader) -> Everything[Row]:
+        position = self._begin()
+        size = page_rows(position.expected)
+        return Everything(self.kit.tools, self.columns, position, rows.read_page, rows=size)
 
     def _everything(self, everything: Everything[Row], rows: RowReader, outcome: Outcome) -> Iterator[Row]:
         position = everything.position
