@@ -85,6 +85,9 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--interval", type=float, default=20.0, help="seconds between two syncs")
     parser.add_argument("--lag", type=float, default=2.0, help="seconds left unread before now")
     parser.add_argument("--every", type=float, default=6.0, help="seconds between two changes")
+    parser.add_argument(
+        "--warm-up", type=float, default=60.0, help="seconds for the reconciliations after a first load"
+    )
     parser.add_argument("--cases", type=int, default=300)
     asked = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
@@ -95,6 +98,7 @@ def main(arguments: Sequence[str]) -> None:
             given = environment(server, home, asked.interval, asked.lag)
             with serving(given, home) as client:
                 wait_until_filled(client, asked.cases // 2)
+                time.sleep(asked.warm_up)
                 made = change_for(organisation, asked.minutes * 60, asked.every)
                 time.sleep(asked.interval * 1.5)
                 found = client.get("/api/freshness").json()

@@ -19,7 +19,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -30,35 +29,16 @@ from simple_salesforce import Salesforce
 from tests.support.databases import Databases, serving
 from tests.support.salesforce.certificate import write_certificate
 from tests.support.salesforce.far_end import CREDENTIALS, source_of_url
-from tests.support.salesforce.organisation import Organisation, stamp
+from tests.support.salesforce.loading import fill
+from tests.support.salesforce.organisation import Organisation
 from tests.support.salesforce.server import SalesforceServer
 from tests.support.salesforce.world import extraction
 
 from everycase.domain.catalogue import OBJECTS
-from everycase.domain.rows import moment
 from everycase.sources.salesforce.everything import page_rows
 from everycase.sources.salesforce.source import SalesforceSource
 
 COMMENT = next(o for o in OBJECTS if o.name == "CaseComment")
-_TEXT = "Replaced the fan in slot {n} and watched it for an hour; the health light is green. " * 3
-
-
-def fill(organisation: Organisation, rows: int) -> None:
-    """Comments of invented cases, ten a case."""
-    begun, case = moment("2024-03-05T04:13:22Z"), ""
-    for n in range(rows):
-        when = stamp(begun + timedelta(seconds=n))
-        stamps = dict.fromkeys(("CreatedDate", "LastModifiedDate", "SystemModstamp"), when)
-        if n % 10 == 0:
-            case = organisation.new_id("Case")
-        organisation.load(
-            "CaseComment",
-            organisation.new_id("CaseComment"),
-            ParentId=case,
-            CommentBody=_TEXT.format(n=n),
-            IsPublished=n % 2 == 0,
-            **stamps,
-        )
 
 
 def serve(rows: int, rate: float, certificate: str, line: Connection) -> None:

@@ -12,12 +12,18 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.salesforce.loading import fill
+from tests.support.salesforce.organisation import Organisation
 from tests.support.salesforce.server import SalesforceServer
 from tests.support.salesforce.world import expected_rows, sample_organisation, settings_of, staged_rows
 from tests.support.world import World
 
 CASES = int(os.environ.get("EVERYCASE_TEST_KILL_CASES", "700"))
+ROWS = int(os.environ.get("EVERYCASE_TEST_KILL_ROWS", "20000"))
 KILLS = 10
+SMALL = KILLS * 500
+"""A kill costs a page or two, and no page is smaller than 100 rows, or 200 by REST."""
+SYNC = ["-m", "everycase.cli", "sync"]
 
 
 @pytest.mark.slow
@@ -31,21 +37,37 @@ def test_ten_kills_in_a_first_load_cost_less_than_a_tenth(world: World, tmp_path
         rows = sum(map(len, wanted.values()))
         for kill in range(KILLS):
             until = rows * (kill + dice.random()) / KILLS
-            kill_when(environment, server, until)
-        done = subprocess.run(
-            [sys.executable, "-m", "everycase.cli", "sync"], env=environment, capture_output=True, text=True
-        )
+            kill_when(SYNC, environment, server, until)
+        done = subprocess.run([sys.executable, *SYNC], env=environment, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         assert staged_rows(world.dsn) == wanted
         assert not server.jobs.open
         print(f"{server.rows_sent:,} rows were sent of {rows:,}: {server.rows_sent / rows:.3f}")
-        assert server.rows_sent <= rows * 1.1 + KILLS * 500  # a kill costs a page or two, of 100 rows at least
+        assert (
+            server.rows_sent <= rows * 1.1 + KILLS * 500
+        )  # a kill costs a page or two, of 100 rows at least
 
 
-def kill_when(environment: dict[str, str], server: SalesforceServer, rows: float) -> None:
-    """Start a sync and kill it as soon as so many rows were sent."""
+@pytest.mark.slow
+def test_ten_kills_in_a_first_load_of_one_large_object(database_url: str) -> None:
+    """`EVERYCASE_TEST_KILL_ROWS=300000`: rows that are fetched in all; nothing is lost, no job stays."""
+    organisation, dice = Organisation(), random.Random(2)
+    fill(organisation, ROWS)
+    with SalesforceServer(organisation) as server:
+        load = ["-m", "tests.support.salesforce.first_load", server.url, database_url]
+        for kill in range(KILLS):
+            kill_when(load, dict(os.environ), server, ROWS * (kill + dice.random()) / KILLS)
+        subprocess.run([sys.executable, *load], check=True)
+        assert len(staged_rows(database_url)["CaseComment"]) == ROWS
+        assert not server.jobs.open
+        print(f"{server.rows_sent:,} rows were sent of {ROWS:,}: {server.rows_sent / ROWS:.3f}")
+        assert server.rows_sent <= ROWS * 1.1 + SMALL
+
+
+def kill_when(command: list[str], environment: dict[str, str], server: SalesforceServer, rows: float) -> None:
+    """Start a load and kill it as soon as so many rows were sent."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "everycase.cli", "sync"],
+        [sys.executable, *command],
         env=environment,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -34,7 +34,7 @@ CHUNK = 2000
 
 Changes = Reading[Record | Tombstone | BadRow]
 
-_FEWEST, _PARTS = 100, 150
+_FEWEST, _PARTS = 100, 250
 """Of a small read fewer rows are committed at once: a kill costs those that are not."""
 
 MOST_FETCHED = 20_000

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -109,3 +110,24 @@ def export(organisation: Organisation, folder: Path) -> None:
     for obj in OBJECTS:
         with (folder / f"{obj.name}.csv").open("w", encoding="utf-8", newline="") as file:
             file.writelines(exported(organisation, obj.name))
+
+
+_TEXT = "Replaced the fan in slot {n} and watched it for an hour; the health light is green. " * 3
+
+
+def fill(organisation: Organisation, rows: int) -> None:
+    """Comments of invented cases, ten a case."""
+    begun, case = moment("2024-03-05T04:13:22Z"), ""
+    for n in range(rows):
+        when = stamp(begun + timedelta(seconds=n))
+        stamps = dict.fromkeys(("CreatedDate", "LastModifiedDate", "SystemModstamp"), when)
+        if n % 10 == 0:
+            case = organisation.new_id("Case")
+        organisation.load(
+            "CaseComment",
+            organisation.new_id("CaseComment"),
+            ParentId=case,
+            CommentBody=_TEXT.format(n=n),
+            IsPublished=n % 2 == 0,
+            **stamps,
+        )

@@ -26,7 +26,7 @@ Turn = Callable[[Sequence[Cells]], Sequence[T]]
 """What makes rows of the cells of a page; called in the threads that read."""
 
 _MOST_LOST = 3
-_PAGES_OF_AN_OBJECT = 300
+_PAGES_OF_AN_OBJECT = 500
 _FEWEST, _MOST = 100, 10_000
 _MOST_BY_REST = 2000
 _STOP_S = 0.2
@@ -64,7 +64,7 @@ class _Ended:
 
 
 def page_rows(expected: int | None) -> int:
-    """Rows of a page of a first load: a kill costs those that are not stored yet, so they are a small part of all."""
+    """Rows of a page of a first load: a kill costs those that are not stored, so they are a small part."""
     return min(max((expected or 0) // _PAGES_OF_AN_OBJECT, _FEWEST), _MOST)
 
 
