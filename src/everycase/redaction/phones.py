@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import string
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import phonenumbers
 
@@ -55,19 +55,27 @@ def phone_spans(scanned: Scanned, kept: Cover, *, strict: bool = False) -> Itera
     for first, last in _CANDIDATES.places(scanned):
         if strict:
             yield _span(text, first, last)
-        elif not kept.touches(first, last):
+            continue
+        is_kept = kept.touches(first, last)
+        if is_kept and last - first <= _LONGEST and " " not in text[first:last]:
+            continue
+        if not is_kept or _has_room(text, kept, first, last):
             for start, end in _numbers(text, first, last, is_asked=budget > 0):
-                yield _span(text, start, end)
-            budget -= 1
-        elif last - first > _LONGEST or " " in text[first:last]:
-            for start, end in _numbers(text, first, last, is_asked=budget > 0):
-                if not kept.touches(start, end):
+                if not (is_kept and kept.touches(start, end)):
                     yield _span(text, start, end)
-            budget -= 1
+        budget -= 1
+
+
+def _has_room(text: str, kept: Cover, first: int, last: int) -> bool:
+    """Whether a number fits beside the technical tokens."""
+    return any(
+        end - start >= _FEWEST and len("".join(_GROUP.findall(text, start, end))) >= _FEWEST
+        for start, end in kept.gaps(first, last)
+    )
 
 
 def _span(text: str, start: int, end: int) -> Span:
-    digits = _number_of(text[start:end]).translate(_DIGITS)
+    digits = "".join(_GROUP.findall(_number_of(text[start:end])))
     return Span(start, end, Label.PHONE, digits[-9:], "phone number")
 
 
@@ -76,37 +84,54 @@ def _numbers(text: str, start: int, end: int, *, is_asked: bool) -> Iterator[tup
     if end - start <= _LONGEST and _is_phone(text, start, end, is_asked=is_asked):
         yield start, end
         return
+    if end - start <= _LONGEST and _BLANKS.isdisjoint(text[start:end]):
+        return
     words_ = [m.span() for m in _WORD.finditer(text, start, end)]
-    at = 0 if len(words_) > 1 else len(words_)
+    if len(words_) < 2:
+        return
+    digits = [len("".join(_GROUP.findall(text, *span))) for span in words_]
+    most = _MOST_DIGITS if _EXTENDED.search(text, start, end) is None else sum(digits)
+    at = 0
     while at < len(words_):
-        taken = _longest(text, words_, at, is_asked=is_asked)
-        if taken:
-            yield words_[at][0], words_[at + taken - 1][1]
+        taken = 0
+        for count, stop in _stretches(text, words_, digits[at : at + _MOST_GROUPS], at):
+            if sum(digits[at : at + count]) <= most and _is_phone(
+                text, words_[at][0], stop, is_asked=is_asked
+            ):
+                yield words_[at][0], stop
+                taken = count
+                break
         at += taken or 1
 
 
-def _longest(text: str, words_: list[tuple[int, int]], at: int, *, is_asked: bool) -> int:
-    """How many words from `at` on are one number. In long rows only what has the signs of one is looked at."""
+def _stretches(
+    text: str, words_: list[tuple[int, int]], digits: list[int], at: int
+) -> Iterator[tuple[int, int]]:
+    """How many words from `at` on may be one number, and where they end, the longest first.
+
+    In long rows only what has the signs of a number is looked at. `digits`: of the words from `at` on.
+    """
     start, stop = words_[at]
-    if len(words_) > _MOST_WORDS and not any(c in "+(-./" for c in text[start:stop]):
-        return 0
-    for count in range(min(6, len(words_) - at), 0, -1):
-        end = words_[at + count - 1][1]
-        if end - start <= 24 and _is_phone(text, start, end, is_asked=is_asked):
-            return count
-    return 0
+    if len(words_) > _MOST_WORDS and _SIGNS.isdisjoint(text[start:stop]):
+        return
+    for count in range(len(digits), 0, -1):
+        stop = words_[at + count - 1][1]
+        if stop - start <= _WIDEST and sum(digits[:count]) >= _FEWEST:
+            yield count, stop
 
 
 _WORD = re.compile(r"[^ \t\xa0]+")
+_BLANKS = frozenset(" \t\xa0")
+_SIGNS = frozenset("+(-./")
+_FEWEST = 6
+_MOST_DIGITS = 17
+_MOST_GROUPS = 6
+_WIDEST = 24
 _LONGEST = 40
 _MOST_WORDS = 8
 
 
-_DIGITS = {point: None for point in range(128) if not chr(point).isdigit()} | {
-    0xB7: None,
-    0x2022: None,
-    0xA0: None,
-}
+_GROUP = re.compile(r"[0-9]+")
 _EXTENDED = re.compile(r"[^0-9 \t\xa0()+.\-/\xb7\u2022]")
 
 
@@ -117,29 +142,49 @@ def _number_of(shape: str) -> str:
 
 def _is_phone(text: str, start: int, end: int, *, is_asked: bool) -> bool:
     """Whether one number in one of the forms stands there. `is_asked`: of the plans too."""
-    shape = text[start:end]
-    number = _number_of(shape)
-    digits = number.translate(_DIGITS)
-    if not 6 <= len(digits) <= 17 or len(set(digits)) < 3 or _is_inside(text, start, end) or "\t\t" in shape:
+    if not _may_be_phone(text, start, end):
         return False
-    if number.lstrip("(")[0] == "+":
+    shape = text[start:end]
+    number = shape if shape.isdigit() else _number_of(shape)
+    groups = _GROUP.findall(number)
+    digits = "".join(groups)
+    if not _FEWEST <= len(digits) <= _MOST_DIGITS or len(set(digits)) < 3 or "\t\t" in shape:
+        return False
+    is_signed = number[0] == "+" or number.lstrip("(")[0] == "+"
+    lengths = [len(g) for g in groups]
+    if lengths == [3, 2, 4] and not is_signed:
+        return False
+    if _is_inside(text, start, end):
+        return False
+    if is_signed:
         return 8 <= len(digits) <= 15 and digits[0] != "0"
-    if is_named(text[max(0, start - _LOOK_BACK) : start], text[end : end + 12]):
+    if _is_named(text, start, end):
         is_path = "/" in number[3:-3].replace(" / ", "")
-        return not is_path and _groups(number) != [3, 2, 4] and not _is_series(text, start, end)
+        return not is_path and not _is_series(text, start, end)
     if len(digits) < 9 or len(digits) == len(number):
         return False
-    return _is_written_as_number(text, start, end, number, is_asked=is_asked)
+    return _is_written_as_number(text, start, end, number, lengths, is_asked=is_asked)
 
 
-def _is_written_as_number(text: str, start: int, end: int, number: str, *, is_asked: bool) -> bool:
+def _may_be_phone(text: str, start: int, end: int) -> bool:
+    """Whether it begins like a number of any form, or a word says that it is one: most rows of digits end here."""
+    return (
+        text[start] in "+(0"
+        or _LIKE_AMERICAN.match(text, start, end) is not None
+        or _is_named(text, start, end)
+    )
+
+
+_LIKE_AMERICAN = re.compile(r"(?:[0-9]{1,3}[^0-9]+)?[0-9]{3}[^0-9]+[0-9]{3}[^0-9]+[0-9]{4}")
+
+
+def _is_written_as_number(
+    text: str, start: int, end: int, number: str, groups: list[int], *, is_asked: bool
+) -> bool:
     """In the groups of America or Europe, and no part of a row of numbers."""
-    groups = _groups(number)
-    if groups == [3, 2, 4]:
-        return False
     if _is_american(number, groups):
         return "-" in number or "(" in number or not _is_series(text, start, end)
-    if _is_series(text, start, end) or not _is_european(number, groups):
+    if not _is_european(number, groups) or _is_series(text, start, end):
         return False
     return not is_asked or _is_dialled(number, _REGIONS)
 
@@ -154,28 +199,43 @@ def _is_inside(text: str, start: int, end: int) -> bool:
     return after.isalnum() or (after in "._:/%" and text[end + 1 : end + 2].isalnum() and after != ".")
 
 
-def is_named(before: str, after: str) -> bool:
+def _is_named(text: str, start: int, end: int) -> bool:
     """Whether a word or phrase in front, or a word behind, says that it is a telephone number."""
-    if after.lower().lstrip(" -,;:\\/").startswith(_AFTER):
+    if _is_said_after(text[end : end + 12]):
         return True
+    before = text[max(0, start - _LOOK_BACK) : start]
+    return not before.rstrip(" \t")[-1:].isdigit() and _is_said_before(before)
+
+
+def _is_said_after(after: str) -> bool:
+    rest = after.lstrip(" -,;:\\/")
+    return rest[:1] in _AFTER_LEADS and rest.lower().startswith(_AFTER)
+
+
+@lru_cache(maxsize=256)
+def _is_said_before(before: str) -> bool:
+    """Asked again for each end that a number may have."""
     said = before.lower().rstrip(" \t\n.:=(#-+*\"'>[")
-    if len(before) > len(said) + 6:
+    if said[-1:] not in _LETTERS or len(before) > len(said) + 6:
         return False
-    word = said[len(said.rstrip(string.ascii_lowercase + "éóíäöüáñçåøłąęіиелфнобмыт電話电手机携帯전화")) :]
+    word = said[len(said.rstrip(_LETTER_SIGNS)) :]
     if len(word) < 2:
         return (
             word in words("phone_words")
             and before.rstrip(" \t").endswith((":", ".", "="))
             and not (said[-2:-1].isalnum() or said[-2:-1] in ("'", "’"))
         )
-    return word in words("phone_words") or said.endswith(tuple(phrases("phone_phrases")))
+    return word in words("phone_words") or said.endswith(_phrases())
 
 
-def _groups(number: str) -> list[int]:
-    return [len(g) for g in _GROUP.findall(number)]
+_LETTER_SIGNS = string.ascii_lowercase + "éóíäöüáñçåøłąęіиелфнобмыт電话電手机携帯전화"
+_LETTERS = frozenset(_LETTER_SIGNS)
+_AFTER_LEADS = frozenset(c for word in _AFTER for c in (word[0], word[0].upper()))
 
 
-_GROUP = re.compile(r"[0-9]+")
+@cache
+def _phrases() -> tuple[str, ...]:
+    return tuple(phrases("phone_phrases"))
 
 
 def _is_american(number: str, groups: list[int]) -> bool:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Label(StrEnum):
@@ -52,8 +52,7 @@ class Span:
     """A placeholder that is there already: beats everything and stays as it is."""
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(NamedTuple):
     """`[start, end)` of a technical token."""
 
     start: int
@@ -61,15 +60,25 @@ class Kept:
 
 
 class Cover:
-    """Kept spans, in order and without overlap, that can be asked about a place in log n."""
+    """Kept spans, in order and without overlap, that can be asked about a place: a byte for each character."""
 
     def __init__(self, kept: Sequence[Kept]) -> None:
-        self._kept = kept
-        self._starts = [k.start for k in kept]
+        self._taken = bytearray(kept[-1].end if kept else 0)
+        for start, end in kept:
+            self._taken[start:end] = b"\x01" * (end - start)
 
     def touches(self, start: int, end: int) -> bool:
-        place = bisect_left(self._starts, end) - 1
-        return place >= 0 and self._kept[place].end > start
+        return self._taken.find(1, start, end) != -1
+
+    def gaps(self, start: int, end: int) -> Iterator[tuple[int, int]]:
+        """What of `[start, end)` is not kept."""
+        last = min(end, len(self._taken))
+        found = list(_free(self._taken, start, last))
+        if last < end and found and found[-1][1] == last:
+            found[-1] = (found[-1][0], end)
+        elif last < end:
+            found.append((max(start, last), end))
+        return iter(found)
 
 
 def resolve(spans: Sequence[Span], kept: Sequence[Kept]) -> list[Span]:
