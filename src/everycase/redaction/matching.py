@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import re2
 
 _OPTIONS = re2.Options()
 _OPTIONS.log_errors = False
 _OPTIONS.max_mem = 64 << 20
+_UNANCHORED = re2._Anchor.UNANCHORED
 
 
 _UPPER = r"A-Z\x{C0}-\x{DE}\x{100}-\x{24F}\x{386}-\x{3AB}\x{400}-\x{42F}\x{1E00}-\x{1EFF}"
@@ -34,6 +35,10 @@ class Scanned:
     text: str
     raw: bytes
 
+    @property
+    def is_ascii(self) -> bool:
+        return len(self.raw) == len(self.text)
+
     @staticmethod
     def of(text: str) -> Scanned:
         return Scanned(text, text.encode())
@@ -43,8 +48,7 @@ class Scanned:
         return self if (start, end) == (0, len(self.text)) else Scanned.of(self.text[start:end])
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(NamedTuple):
     """A hit. `start` and `end` in characters of the text."""
 
     name: str
@@ -82,10 +86,14 @@ class Alternatives:
 
     def find(self, scanned: Scanned) -> Iterator[Match]:
         """Every hit with its name, in order."""
-        for first, last, start, end in self._spans(scanned):
-            which = self._naming.Match(scanned.raw[first:last])
-            name = self._names[min(which)] if which else self._named_alone(scanned.raw, first, last)
-            yield Match(name, start, end, scanned.text[start:end])
+        for place, (start, end) in self.spans(scanned):
+            yield self.named(scanned, place, start, end)
+
+    def named(self, scanned: Scanned, place: tuple[int, int], start: int, end: int) -> Match:
+        """The hit at `place`, in bytes, and `[start, end)`, in characters."""
+        which = self._naming._set.Match(scanned.raw[place[0] : place[1]])
+        name = self._names[min(which)] if which else self._named_alone(scanned.raw, *place)
+        return Match(name, start, end, scanned.text[start:end])
 
     @cached_property
     def _alone(self) -> dict[str, Any]:
@@ -95,27 +103,44 @@ class Alternatives:
         """The name of a hit that matches nothing without what stands around it."""
         return next(name for name, pattern in self._alone.items() if pattern.fullmatch(raw, first, last))
 
-    def places(self, scanned: Scanned) -> Iterator[tuple[int, int]]:
-        """Every hit without its name, in order: its start and end in characters."""
-        for _, _, start, end in self._spans(scanned):
-            yield start, end
+    def is_in(self, scanned: Scanned) -> bool:
+        """Whether there is any hit."""
+        return self._search.search(scanned.raw) is not None
 
-    def _spans(self, scanned: Scanned) -> Iterator[tuple[int, int, int, int]]:
+    def places(self, scanned: Scanned) -> list[tuple[int, int]]:
+        """Every hit without its name, in order: its start and end in characters."""
+        found = hits(self._search, scanned.raw)
+        return found if scanned.is_ascii else list(_in_characters(scanned.raw, found))
+
+    def spans(self, scanned: Scanned) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
         """Start and end of every hit in bytes, then in characters."""
-        raw = scanned.raw
-        is_ascii = len(raw) == len(scanned.text)
-        at_byte = at_char = 0
-        for found in self._search.finditer(raw):
-            first, last = found.span()
-            if first == last:
-                continue
-            if is_ascii:
-                yield first, last, first, last
-                continue
-            start = at_char + len(raw[at_byte:first].decode("utf-8", "replace"))
-            end = start + len(raw[first:last].decode("utf-8", "replace"))
-            yield first, last, start, end
-            at_byte, at_char = last, end
+        found = hits(self._search, scanned.raw)
+        return zip(found, found if scanned.is_ascii else _in_characters(scanned.raw, found), strict=True)
+
+
+def hits(compiled: Any, raw: bytes) -> list[tuple[int, int]]:
+    """Start and end of every hit that is not empty, in bytes, in order.
+
+    What `finditer` does, without an object for each hit: these take as long as the search itself.
+    """
+    match, size = compiled._regexp.Match, len(raw)
+    found: list[tuple[int, int]] = []
+    at = 0
+    while at < size and (span := match(_UNANCHORED, raw, at, size)[0])[0] >= 0:
+        start, end = span
+        if start < end:
+            found.append(span)
+        at = end if end > at else at + 1
+    return found
+
+
+def _in_characters(raw: bytes, found: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    at_byte = at_char = 0
+    for first, last in found:
+        start = at_char + len(raw[at_byte:first].decode("utf-8", "replace"))
+        end = start + len(raw[first:last].decode("utf-8", "replace"))
+        yield start, end
+        at_byte, at_char = last, end
 
 
 def is_bounded(text: str, start: int, end: int) -> bool:

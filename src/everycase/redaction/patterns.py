@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 
 from everycase.redaction import checks, secrets
 from everycase.redaction.matching import Alternatives, Match, Scanned
-from everycase.redaction.spans import Label, Span
+from everycase.redaction.spans import WEAK, Cover, Label, Span
 
 _LABEL = r"[\pL\pN](?:[\pL\pN-]*[\pL\pN])?"
 _OCTETS = r"\d{1,3}(?:\.\d{1,3}){3}"
@@ -36,6 +37,9 @@ PATTERNS = {
 }
 """In order: where two begin at one place, the earlier one wins."""
 
+_RARE = frozenset({"userinfo", "account", *secrets.PATTERNS})
+"""Where none of these is in a text, the others are looked for alone, by a much smaller automaton."""
+
 MAIL = {
     "quotedmail": rf"\"[^\"\n@<>]{{1,64}}\"@{_LABEL}(?:\.{_LABEL})+",
     "email": rf"[\pL\pN._%+'=-]+@(?:{_LABEL}(?:\.{_LABEL})+|\[{_OCTETS}\])",
@@ -57,56 +61,76 @@ class PatternFinder:
     def __init__(self, *, more: dict[str, tuple[Label, str]] | None = None, keep_masks: bool = True) -> None:
         self._more = more or {}
         self._keep_masks = keep_masks
-        self._patterns = Alternatives({n: p for n, (_, p) in self._more.items()} | PATTERNS)
+        patterns = {n: p for n, (_, p) in self._more.items()} | PATTERNS
+        self._patterns = Alternatives(patterns)
+        self._rare = Alternatives({n: p for n, p in patterns.items() if n in _RARE})
+        self._common = Alternatives({n: p for n, p in patterns.items() if n not in _RARE})
         self._mail = Alternatives(MAIL)
 
-    def find(self, scanned: Scanned, *, strict: bool = False) -> Iterator[Span]:
-        """`strict`: mask what cannot be confirmed too."""
-        for m in self._patterns.find(scanned):
-            yield from self._confirm(scanned.text, m, strict)
+    def find(self, scanned: Scanned, kept: Cover, *, strict: bool = False) -> Iterator[Span]:
+        """`kept`: technical tokens; what is weaker than these is not looked at. `strict`: mask what cannot be confirmed too."""
+        text = scanned.text
+        patterns = self._patterns if self._rare.is_in(scanned) else self._common
+        for place, (start, end) in patterns.spans(scanned):
+            is_kept = kept.touches(start, end)
+            if is_kept and not self._more and _ADDRESS.match(text, start, end):
+                continue
+            m = patterns.named(scanned, place, start, end)
+            if is_kept and m.name in _WEAK:
+                continue
+            if span := self._confirm(text, m, strict):
+                yield span
         if b"@" in scanned.raw or any(sign in scanned.raw for sign in _SPELLED):
             for m in self._mail.find(scanned):
-                yield from self._confirm(scanned.text, m, strict)
+                if span := self._confirm(text, m, strict):
+                    yield span
 
-    def _confirm(self, text: str, m: Match, strict: bool) -> Iterator[Span]:
+    def _confirm(self, text: str, m: Match, strict: bool) -> Span | None:
+        if known := _CHECKS.get(m.name):
+            return self._checked(text, m, strict, *known)
         if m.name in secrets.PATTERNS:
-            yield from secrets.secret_span(m)
-        elif m.name in _INNER:
-            yield from _INNER[m.name](text, m)
-        elif m.name in self._more:
-            yield Span(m.start, m.end, self._more[m.name][0], m.text.lower(), m.name)
-        else:
-            yield from self._checked(text, m, strict)
+            return secrets.secret_span(m)
+        if m.name in _INNER:
+            return _INNER[m.name](text, m)
+        return Span(m.start, m.end, self._more[m.name][0], m.text.lower(), m.name)
 
-    def _checked(self, text: str, m: Match, strict: bool) -> Iterator[Span]:
-        label, rule, check = _CHECKS[m.name]
-        start, end = m.start, m.start + len(m.text.rstrip(".:-'" if m.name != "ipv6" else "."))
-        if m.name == "email":
-            start += max(
-                len(m.text) - len(m.text.lstrip(".'-=%+")), m.text.rfind("=", 0, m.text.index("@")) + 1
-            )
-        if m.name in ("ipv4", "ipv6") and self._keep_masks and checks.is_nobodys(text, start, end):
-            return
-        if strict or check(text, start, end):
-            yield Span(start, end, label, text[start:end].lower(), rule)
+    def _checked(
+        self,
+        text: str,
+        m: Match,
+        strict: bool,
+        label: Label,
+        rule: str,
+        check: Callable[[str, int, int], bool],
+    ) -> Span | None:
+        name, start, _, found = m
+        end = start + len(found.rstrip(".:-'" if name != "ipv6" else "."))
+        if name == "email":
+            start += max(len(found) - len(found.lstrip(".'-=%+")), found.rfind("=", 0, found.index("@")) + 1)
+        if not strict and not check(text, start, end):
+            return None
+        if self._keep_masks and name in ("ipv4", "ipv6") and checks.is_nobodys(text, start, end):
+            return None
+        return Span(start, end, label, text[start:end].lower(), rule)
 
 
-def _userinfo(_: str, m: Match) -> Iterator[Span]:
+def _userinfo(_: str, m: Match) -> Span | None:
     start = m.start + m.text.index("://") + 3
-    yield Span(start, m.end - 1, Label.LOGIN, m.text[start - m.start : -1], "user in a URL")
+    return Span(start, m.end - 1, Label.LOGIN, m.text[start - m.start : -1], "user in a URL")
 
 
-def _account(text: str, m: Match) -> Iterator[Span]:
+def _account(text: str, m: Match) -> Span | None:
     start = m.start + max(m.text.rfind(c) for c in " \t:=") + 1
-    if checks.is_login(text, start, m.end):
-        yield Span(start, m.end, Label.LOGIN, text[start : m.end].lower(), "account behind its word")
+    if not checks.is_login(text, start, m.end):
+        return None
+    return Span(start, m.end, Label.LOGIN, text[start : m.end].lower(), "account behind its word")
 
 
 def _always(*_: object) -> bool:
     return True
 
 
-_INNER: dict[str, Callable[[str, Match], Iterator[Span]]] = {"userinfo": _userinfo, "account": _account}
+_INNER: dict[str, Callable[[str, Match], Span | None]] = {"userinfo": _userinfo, "account": _account}
 _CHECKS: dict[str, tuple[Label, str, Callable[[str, int, int], bool]]] = {
     "email": (Label.EMAIL, "mail address", checks.is_email),
     "quotedmail": (Label.EMAIL, "mail address, quoted", _always),
@@ -119,3 +143,6 @@ _CHECKS: dict[str, tuple[Label, str, Callable[[str, int, int], bool]]] = {
     "card": (Label.CARD, "payment card", checks.is_card),
     "ssn": (Label.SSN, "social security number", checks.is_ssn),
 }
+_WEAK = frozenset(name for name, (label, _, _) in _CHECKS.items() if label in WEAK)
+_ADDRESS = re.compile(r"(?:[0-9A-Fa-f]{0,3}[.:]|[0-9A-Fa-f]{4}:)[0-9A-Fa-f.:]*\Z")
+"""What only the patterns of addresses match; told without asking the automaton for a name."""

@@ -222,7 +222,7 @@ class TableRedactor:
         self, fields: Sequence[CaseText], scanned: Scanned, kept: Cover, work: _Work
     ) -> Iterator[Span]:
         yield from work.deny.find(scanned.text, folded(scanned.text))
-        yield from self._patterns.find(scanned, strict=work.strict)
+        yield from self._patterns.find(scanned, kept, strict=work.strict)
         yield from phone_spans(scanned, kept, strict=work.strict)
         yield from talk.everywhere_spans(scanned)
         where = stretches(fields, scanned.text)

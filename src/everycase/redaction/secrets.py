@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 from everycase.redaction.matching import Match
 from everycase.redaction.spans import Label, Span
@@ -57,20 +56,20 @@ _LOOKING_SECRET = frozenset({"weakword", "slashpair", "header", "option"})
 """Words that stand before other things too: what follows must look like a secret."""
 
 
-def secret_span(m: Match) -> Iterator[Span]:
+def secret_span(m: Match) -> Span | None:
     """The value alone; the word before it stays."""
     head = _HEADS[m.name].match(m.text)
     if head is None:
-        yield Span(m.start, m.end, Label.PASSWORD, m.text, f"secret: {m.name}")
-        return
+        return Span(m.start, m.end, Label.PASSWORD, m.text, f"secret: {m.name}")
     value = m.text[head.end() :]
     if m.name == "element":
         value = value.removesuffix("</")
     elif m.name not in ("keyblock", "issued", "header"):
         value = _NEXT_KEY.split(value, maxsplit=1)[0].rstrip(".,;)]}`")
-    if value and _is_secret(m, head, value):
-        start = m.start + head.end()
-        yield Span(start, start + len(value), Label.PASSWORD, value, f"secret: {m.name}")
+    if not value or not _is_secret(m, head, value):
+        return None
+    start = m.start + head.end()
+    return Span(start, start + len(value), Label.PASSWORD, value, f"secret: {m.name}")
 
 
 def _is_secret(m: Match, head: re.Match[str], value: str) -> bool:
