@@ -11,6 +11,8 @@ import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import accumulate, chain
 from typing import NamedTuple
 
 
@@ -128,7 +130,11 @@ def _decoded(text: str, pattern: re.Pattern[str], sign: str) -> Iterator[Edit]:
 
 # ── the folded shadow: letters without case and accents ─────────────────────────────────────────
 
-_SPACES = re.compile("  +")
+_RUNS = re.compile(r"  (?:(?<=[^\W\d_]  ) *(?=\w)|(?<=[\w,.:]  ) *(?=[^\W\d_]))")
+"""Where `_joins` may hold. Begins with two blanks, for which `re` looks quickly; linear: a run is tried once."""
+_ASCII_RUNS = re.compile(r"  (?:(?<=[a-z]  ) *(?=[a-z0-9])|(?<=[0-9,.:]  ) *(?=[a-z]))")
+"""Where it holds in a text of ASCII letters."""
+_GAPS = re.compile("  (?<=[^ \x1e]  ) *")
 
 
 def _joins(low: str, m: re.Match[str]) -> bool:
@@ -183,11 +189,31 @@ def fold(text: str) -> str:
 def folded(text: str) -> Shadow:
     """The folded text with runs of white space as one space. Linear."""
     low = fold(text)
-    if len(low) == len(text):
-        if "  " not in low:
-            return Shadow(low)
-        return edited(low, [Edit(m.start(), m.end(), " ") for m in _SPACES.finditer(low) if _joins(low, m)])
-    return edited(text.translate(_SAME), _odd_and_runs(text))
+    if len(low) != len(text):
+        return edited(text.translate(_SAME), _odd_and_runs(text))
+    if "  " not in low:
+        return Shadow(low)
+    if low.isascii():
+        return _collapsed(low, [m.span() for m in _ASCII_RUNS.finditer(low)])
+    return _collapsed(low, [m.span() for m in _RUNS.finditer(low) if _joins(low, m)])
+
+
+def _collapsed(text: str, runs: Sequence[tuple[int, int]]) -> Shadow:
+    """The text with one blank for each run: `edited`, for thousands of them."""
+    if not runs:
+        return Shadow(text)
+    firsts, lasts = zip(*runs, strict=True)
+    shifts = accumulate(end - start - 1 for start, end in runs)
+    places = [start - shift for start, shift in zip(firsts, chain((0,), shifts), strict=False)]
+    parts = [
+        text[end:start] for end, start in zip(chain((0,), lasts), chain(firsts, (len(text),)), strict=True)
+    ]
+    return Shadow(
+        " ".join(parts),
+        [p for place in places for p in (place, place + 1)],
+        [p for run in runs for p in run],
+        [p for end in lasts for p in (end, -1)],
+    )
 
 
 class _Same(dict[int, str]):
@@ -202,19 +228,13 @@ class _Same(dict[int, str]):
 _SAME = _Same()
 
 
-def _odd_and_runs(text: str) -> Iterator[Edit]:
-    end = len(text)
-    i = 0
-    while i < end:
-        c = text[i]
-        if c in _FOLDS.odd:
-            yield Edit(i, i + 1, _FOLDS[ord(c)])
-        elif _FOLDS[ord(c)] == " ":
-            j = i + 1
-            while j < end and _FOLDS[ord(text[j])] == " ":
-                j += 1
-            if j - i > 1 and text[i - 1 : i].strip():
-                yield Edit(i, j, " ")
-            i = j
-            continue
-        i += 1
+def _odd_and_runs(text: str) -> list[Edit]:
+    odd = _any_of(frozenset(_FOLDS.odd.intersection(text)))
+    edits = [Edit(m.start(), m.end(), _FOLDS[ord(m[0])]) for m in odd.finditer(text)]
+    runs = [Edit(m.start(), m.end(), " ") for m in _GAPS.finditer(text.translate(_SAME))]
+    return sorted(edits + runs) if runs else edits
+
+
+@lru_cache(maxsize=64)
+def _any_of(characters: frozenset[str]) -> re.Pattern[str]:
+    return re.compile(f"[{re.escape(''.join(sorted(characters)))}]")
