@@ -29,6 +29,7 @@ class _Digits(dict[int, str | None]):
 
 
 _DIGITS = _Digits()
+_NOT_DIGITS = bytes(b for b in range(256) if not 48 <= b < 58)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ class OwnPhones:
 
     def find(self, text: str) -> Iterator[Span]:
         """`text`: plain, so that all digits are ASCII."""
-        if not self._own:
+        if not self._is_in(text):
             return
         for start, end in _RUNS.places(Scanned.of(text)):
             digits = text[start:end].translate(_DIGITS)
@@ -62,6 +63,13 @@ class OwnPhones:
                 places = [i for i in range(start, end) if text[i] in _ASCII_DIGITS]
                 for own in wanted:
                     yield from _in_run(text, digits, places, own)
+
+    def _is_in(self, text: str) -> bool:
+        """Whether a number stands among all digits of a text: mostly none does, and no run need be looked at."""
+        if not self._own:
+            return False
+        digits = text.encode().translate(None, _NOT_DIGITS).decode()
+        return any(own.core in digits or (own.local and own.local in digits) for own in self._own)
 
 
 def _in_run(text: str, digits: str, places: list[int], own: _Own) -> Iterator[Span]:

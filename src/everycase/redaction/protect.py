@@ -62,15 +62,22 @@ class Protector:
         """
         text = scanned.text
         kept = [
-            Kept(start, end)
-            for start, end in self._patterns.places(scanned)
-            if is_bounded(text, start, end)
-            and not (end - start < 30 and text[start:end].isdigit())
-            and not _is_cut_off(text, start, end)
-            and not _has_address(text, start, end)
+            Kept(start, end) for start, end in self._patterns.places(scanned) if _is_token(text, start, end)
         ]
         more = [k for word in own for k in _places(text, word)]
         return _merge(kept + more) if more else kept
+
+
+def _is_token(text: str, start: int, end: int) -> bool:
+    found = text[start:end]
+    before, after = text[start - 1 : start], text[end : end + 1]
+    if (before.isalnum() and found[0].isalnum()) or (after.isalnum() and found[-1].isalnum()):
+        return False
+    if end - start < 30 and found.isdigit():
+        return False
+    if (before == "." or after == ".") and _is_cut_off(text, start, end):
+        return False
+    return found.count(".") < 3 or not _has_address(text, start, end)
 
 
 def _is_cut_off(text: str, start: int, end: int) -> bool:
@@ -82,8 +89,6 @@ def _is_cut_off(text: str, start: int, end: int) -> bool:
 
 def _has_address(text: str, start: int, end: int) -> bool:
     """Whether the four numbers with dots in a token are a host's."""
-    if text.count(".", start, end) < 3:
-        return False
     quad = _QUAD.search(text, start, end)
     return quad is not None and max(map(int, quad[0].split("."))) < 256 and not is_version(text, *quad.span())
 

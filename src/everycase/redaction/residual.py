@@ -116,28 +116,28 @@ class ResidualScan:
             if meant == escaped:
                 continue
             seen = _seen(meant)
-            is_mail = any(r.shape == "mail" for r in find_shapes(meant, seen))
+            is_mail = "@" in seen and any(r.shape == "mail" for r in find_shapes(meant, seen))
             if is_mail or next(iter(self._own(seen)), None):
                 yield Residue("escaped", Label.EMAIL if is_mail else Label.PERSON, start, end)
 
 
-_ESCAPE = re.compile(r"[%=][0-9A-Fa-f]{2}")
-_ENDS_WORD = frozenset(" \t\n<>\x1e")
+_PERCENT, _QUOTED = re.compile(r"%[0-9A-Fa-f]{2}"), re.compile(r"=[0-9A-Fa-f]{2}")
+_ENDS_WORD = " \t\n<>\x1e"
+_REST_OF_WORD = re.compile(rf"[^{_ENDS_WORD}]*")
 _LONGEST_WORD = 200
 
 
 def _words_with_escapes(text: str) -> Iterator[tuple[int, int]]:
     reach = 0
-    for escape in _ESCAPE.finditer(text):
+    escapes = [*_PERCENT.finditer(text), *_QUOTED.finditer(text)]
+    for escape in sorted(escapes, key=lambda e: e.start()):
         if escape.start() < reach:
             continue
-        start, end = escape.span()
-        while start > max(reach, escape.start() - _LONGEST_WORD) and text[start - 1] not in _ENDS_WORD:
-            start -= 1
-        while end < min(len(text), escape.end() + _LONGEST_WORD) and text[end] not in _ENDS_WORD:
-            end += 1
-        reach = end
-        yield start, end
+        least = max(reach, escape.start() - _LONGEST_WORD)
+        start = max(least, *(text.rfind(c, least, escape.start()) + 1 for c in _ENDS_WORD))
+        rest = _REST_OF_WORD.match(text, escape.end(), escape.end() + _LONGEST_WORD)
+        reach = rest.end() if rest else escape.end()
+        yield start, reach
 
 
 def _located(seen: str, wanted: str, counts: Callable[[str], bool], needle: _Needle) -> Iterator[Residue]:

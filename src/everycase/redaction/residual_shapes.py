@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -74,8 +74,18 @@ def _any_shape() -> Any:
 
 
 @cache
-def _each_shape() -> Mapping[str, Any]:
-    return {name: re2.compile(p.encode(), _OPTIONS) for name, (_, p) in _SHAPES.items()}
+def _candidates() -> Any:
+    """Says quickly which shapes a hit may have; what stands around it is for `_each_shape`."""
+    found = re2.Set.FullMatchSet(_OPTIONS)
+    for _, pattern in _SHAPES.values():
+        found.Add(pattern.encode())
+    found.Compile()
+    return found
+
+
+@cache
+def _each_shape() -> Sequence[tuple[str, Any]]:
+    return [(name, re2.compile(p.encode(), _OPTIONS)) for name, (_, p) in _SHAPES.items()]
 
 
 def find_shapes(text: str, seen: str) -> Iterator[Residue]:
@@ -87,9 +97,19 @@ def find_shapes(text: str, seen: str) -> Iterator[Residue]:
         start = first if is_ascii else start + len(raw[at_byte:first].decode("utf-8", "replace"))
         at_byte = first
         hit = raw[first:last].decode("utf-8", "replace")
-        name = next((n for n, p in _each_shape().items() if p.fullmatch(raw, first, last)), "")
+        name = _name(raw, first, last)
         if name and _stands(name, hit, text, start):
             yield Residue(name, _SHAPES[name][0], start, start + len(hit))
+
+
+def _name(raw: bytes, first: int, last: int) -> str:
+    """The first shape that a hit has; none if it has one only without what stands around it."""
+    candidates: list[int] = _candidates().Match(raw[first:last]) or []
+    for which in sorted(candidates):
+        name, pattern = _each_shape()[which]
+        if pattern.fullmatch(raw, first, last):
+            return str(name)
+    return ""
 
 
 def _stands(name: str, hit: str, text: str, start: int) -> bool:

@@ -16,6 +16,7 @@ from everycase.domain.catalogue import Kind
 from everycase.redaction import mojibake
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_CONTROLS = bytes(b for b in range(128) if _CONTROL.match(chr(b)))
 _ODD = re.compile(
     "[\x80-\x9f\xa0\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f"
     "\u180b-\u180d\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e01ef]"
@@ -67,9 +68,9 @@ def sanitise(text: str, kind: Kind = Kind.TEXT) -> str:
 
 def _without_odd(text: str) -> str:
     """Without control and format characters and lone surrogates; odd spaces as spaces."""
-    if not text.isprintable() and _CONTROL.search(text):
-        text = _CONTROL.sub("", text)
-    return text if text.isascii() else _ODD.sub(_replacement, text)
+    if text.isascii():
+        return text if text.isprintable() else text.encode().translate(None, _CONTROLS).decode()
+    return _ODD.sub(_replacement, _CONTROL.sub("", text))
 
 
 def _unescaped(text: str) -> str:
