@@ -220,6 +220,80 @@ def test_a_tree_export_is_named(tmp_path: Path) -> None:
         ExportSource(tmp_path, CATALOGUE).state(CATALOGUE.case)
 
 
+def test_an_export_of_prodly_is_named(tmp_path: Path) -> None:
+    """It has ids of its own in the place of Salesforce's."""
+    put(tmp_path / "Case.csv", 'Guid,Subject,Status\n9310ca22-9465-4d14-a76e-cab56a7b153c,"#N/A",New\n')
+    with pytest.raises(WrongUse, match=r"written by Prodly.*export Id and CaseNumber"):
+        ExportSource(tmp_path, CATALOGUE).state(CATALOGUE.case)
+
+
+@pytest.mark.parametrize("name", ["export.tar", "export.tar.gz", "export.tgz"])
+@pytest.mark.parametrize("is_inside", [True, False])
+def test_a_tar_is_named(tmp_path: Path, name: str, is_inside: bool) -> None:
+    """As the source itself, or in its folder."""
+    put(tmp_path / name, b"\x1f\x8b" + bytes(600))
+    with pytest.raises(WrongUse, match=r"\.t\S+ is an archive that is not read here: unpack it"):
+        ExportSource(tmp_path if is_inside else tmp_path / name, CATALOGUE)
+
+
+# ── subqueries ───────────────────────────────────────────────────────────────────────────────────
+
+COMMENTS = [child("CaseComment", n, CASES[n % 2]["Id"]) for n in range(4)]
+
+
+def with_comments(**about: object) -> list[dict[str, object]]:
+    """The cases with their comments inside, which do not name their parent; the last one has none."""
+    found: list[dict[str, object]] = []
+    for row in CASES:
+        mine = [c for c in COMMENTS if c["ParentId"] == row["Id"]]
+        own = [{k: v for k, v in c.items() if k != "ParentId"} for c in mine]
+        inner = {"totalSize": len(own), "done": True, "records": own, **about} if own else None
+        found.append({**row, "CaseComments": inner})
+    return found
+
+
+def page(rows: list[dict[str, object]]) -> str:
+    return json.dumps({"totalSize": len(rows), "done": True, "records": rows})
+
+
+@pytest.mark.parametrize("form", ["sf --json", "REST page", "list", "JSON lines"])
+def test_comments_inside_the_json_of_their_cases_are_read(tmp_path: Path, form: str) -> None:
+    """Equal to those of a file of their own, each with its case; and the cases are the same."""
+    rows = with_comments()
+    content = {
+        "sf --json": json.dumps({"status": 0, "result": json.loads(page(rows))}),
+        "REST page": page(rows),
+        "list": json.dumps(rows),
+        "JSON lines": lines(rows),
+    }[form]
+    put(tmp_path / "x" / ("Case.jsonl" if form == "JSON lines" else "Case.json"), content)
+    plain = write_export(tmp_path / "plain", Case=CASES, CaseComment=COMMENTS)
+    for name in ("Case", "CaseComment"):
+        found, proof = read(tmp_path / "x", name)
+        same, _ = read(plain, name)
+        both = [{(r.id, r.parent_id, r.row_hash) for r in some} for some in (found, same)]
+        assert both[0] == both[1]
+        assert proof.proves_absence
+    assert ExportSource(tmp_path / "x", CATALOGUE).state(CATALOGUE.by_name["CaseComment"]).is_present
+
+
+@pytest.mark.parametrize("about", [{"done": False}, {"totalSize": 99}])
+def test_a_part_of_a_subquery_proves_nothing(tmp_path: Path, about: dict[str, object]) -> None:
+    """It is said so, and deletes nothing."""
+    put(tmp_path / "Case.json", page(with_comments(**about)))
+    _, proof = read(tmp_path, "CaseComment")
+    assert not proof.proves_absence
+    assert "a subquery that has more" in proof.problem
+
+
+def test_a_file_of_their_own_goes_before_what_is_inside(tmp_path: Path) -> None:
+    """Nothing is read twice."""
+    put(tmp_path / "Case.json", page(with_comments()))
+    write_table(tmp_path / "CaseComment.csv", HEADERS["CaseComment"], COMMENTS[:1])
+    found, _ = read(tmp_path, "CaseComment")
+    assert len(found) == 1
+
+
 CELLS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=12)
 
 
@@ -233,11 +307,45 @@ def test_no_row_is_lost_whatever_the_cells_say(
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
     writer.writerow(["Id", "CaseNumber", "Subject"])
-    writer.writerows([[record_id("Case", n), *cells[1:]] for n, cells in enumerate(rows)])
+    ids = [cells[0] if n % 3 else record_id("Case", n) for n, cells in enumerate(rows)]
+    writer.writerows([[i, *cells[1:]] for i, cells in zip(ids, rows, strict=True)])
     put(folder / "Case.csv", text.getvalue())
     found, proof = read(folder)
     assert proof.read == len(rows)
     assert len(found) + sum(proof.passed_over.values()) == len(rows)
+
+
+VALUES = st.none() | st.booleans() | st.integers() | st.floats() | CELLS | st.lists(CELLS, max_size=2)
+RECORDS = st.dictionaries(
+    st.sampled_from(["Id", "CaseNumber", "Subject", "IsDeleted", "CreatedDate", "Owner", "CaseComments"]),
+    VALUES | st.dictionaries(st.sampled_from(["Name", "records", "done"]), VALUES, max_size=3),
+)
+WRITERS: dict[str, tuple[str, Callable[[list[dict[str, object]]], str]]] = {
+    "page": ("Case.json", lambda rows: json.dumps({"records": rows})),
+    "list": ("Case.json", json.dumps),
+    "lines": ("Case.jsonl", lines),
+    "Airbyte": ("Case.jsonl", lambda rows: lines([{"_airbyte_data": r} for r in rows])),
+    "Singer": (
+        "messages.jsonl",
+        lambda rows: lines([{"type": "RECORD", "stream": "Case", "record": r} for r in rows]),
+    ),
+}
+
+
+@settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(rows=st.lists(RECORDS, min_size=1, max_size=8), form=st.sampled_from(sorted(WRITERS)))
+def test_no_record_is_lost_whatever_is_in_it(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str, object]], form: str
+) -> None:
+    """Records in are rows read, named as bad or counted as of no case; else the read is not whole."""
+    folder = tmp_path_factory.mktemp("fuzz")
+    name, write = WRITERS[form]
+    put(folder / name, write([{"Id": record_id("Case", 0), **rows[0]}, *rows[1:]]))
+    for obj in ("Case", "CaseComment"):
+        found, proof = read(folder, obj)
+        assert len(found) + sum(proof.passed_over.values()) == proof.read
+        if obj == "Case":
+            assert proof.read == len(rows) or proof.problem
 
 
 @settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])

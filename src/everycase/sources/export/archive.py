@@ -49,6 +49,8 @@ class ExportFile:
     """The entry's name where `path` is a zip."""
     inner: PurePosixPath
     """Where it stands, seen from the export's folder or zip."""
+    is_nested: bool = False
+    """Its rows are inside those of their parents (`subqueries.py`)."""
 
     @property
     def form(self) -> str:

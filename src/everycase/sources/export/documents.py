@@ -18,6 +18,7 @@ from everycase.sources.export.line_rows import LineRows
 from everycase.sources.export.raw_tables import RawTableRows
 from everycase.sources.export.records import RecordReader, Rows
 from everycase.sources.export.sniff import Form, Look, clues, look_at
+from everycase.sources.export.subqueries import RELATIONS
 
 NO_RECORDS = "is JSON, and neither a list of records, nor an object with records, nor one object a line"
 
@@ -41,11 +42,12 @@ class Document:
     def __init__(self, file: ExportFile, name: str, habits: Habits) -> None:
         """`name`: of the object that it holds. Any of `archive.STREAM_ERRORS` may come."""
         self.file, self._habits = file, habits
+        self._relation = RELATIONS[name] if file.is_nested else None
         self.signature = file.signature()
         self.inspection: Inspection = inspect(file)
         self.encoding = self._encoding()
         with self.open() as raw:
-            self.look: Look = look_at(raw, name)
+            self.look: Look = look_at(raw, name, self._relation)
 
     def _encoding(self) -> str:
         found = self.inspection.encoding
@@ -113,7 +115,7 @@ class Document:
         parser = self.parser(obj, catalogue, how)
         if self.look.form is Form.CSV and self.look.raw_column is None:
             return CsvRows(raw, self.look, name, parser)
-        records = RecordReader(obj, catalogue, replace(how, is_sparse=True), name)
+        records = RecordReader(obj, catalogue, replace(how, is_sparse=True), name, self._relation)
         if self.look.form is Form.CSV:
             return RawTableRows(raw, self.look, obj.name, name, records)
         if self.look.form is Form.JSON:

@@ -57,15 +57,15 @@ class JsonRows:
         try:
             for found in self._documents():
                 self._number += 1
-                row = self._records.read(found, self._number)
-                if row is not None:
-                    yield row
+                yield from self._records.read_all(found, self._number)
         except (ijson.JSONError, UnicodeDecodeError, *STREAM_ERRORS):
             raise SourceCutShort(
                 f"{self._name} cannot be read past record {self._number}: what came before it was loaded, "
                 "nothing was deleted; copy the export again"
             ) from None
         self._judge_pages()
+        if self._records.relation:
+            self.announced = None  # of the parents
 
     def _documents(self) -> Iterator[object]:
         """The records, as soon as they are complete."""

@@ -5,6 +5,7 @@
 | Salesforce Data Export | `WE_….ZIP`, perhaps several; feeds as `FeedItem.csv`, `NewsFeed.csv` |
 | Data Loader, SFDMU, report exports, warehouse tables | a file or folder named after the object |
 | `sf data query`, REST pages, JSON lines | the same, `.json` or `.jsonl` |
+| subqueries | children inside the JSON of their parents (`CaseComments`, `Tasks`, `Feeds`) |
 | Airbyte, Singer | files of messages, which name the object (`stream`) in each line |
 """
 
@@ -12,13 +13,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from everycase.domain.errors import WrongUse
 from everycase.domain.headers import normal
 from everycase.sources.export.archive import ExportFile, list_files, what_is_wrong
 from everycase.sources.export.envelopes import is_message_stream
+from everycase.sources.export.subqueries import RELATIONS, has_subquery
 
 SUBSTITUTES: Mapping[str, tuple[str, ...]] = {"WorkOrderFeed": ("FeedItem", "NewsFeed", "FeedPost")}
 """Objects under whose name others are exported; the first that is there is taken."""
@@ -56,6 +58,8 @@ def assign(path: Path, objects: Collection[str], others: Collection[str] = ()) -
             found[name] = next((f for o in substitutes if (f := _near(_named(files, o), o, depth))), [])
     if streams := _streams(files, found):
         found = {name: some or (streams if name in objects else []) for name, some in found.items()}
+    for name in objects:
+        found[name] = found[name] or _nested(found, name)
     remarks = [f"{f.name} {what}" for f in files if (what := what_is_wrong(f.inner.name))]
     if not found.get("Case"):
         raise WrongUse(_no_case_file(path, files, remarks))
@@ -119,6 +123,14 @@ def _table(file: ExportFile) -> tuple[str, ...]:
         for f in file.inner.parts[:-1]
     ]
     return (*folders, re.sub(r"\d+", "#", file.stem.lower()), file.form)
+
+
+def _nested(found: Mapping[str, list[ExportFile]], name: str) -> list[ExportFile]:
+    """The files of the parents, where they hold the rows of this object as subqueries."""
+    if not (relation := RELATIONS.get(name)):
+        return []
+    parents = [f for f in found.get(relation.parent, []) if not f.is_nested]
+    return [replace(f, is_nested=True) for f in parents if has_subquery(f, relation)]
 
 
 def _streams(files: list[ExportFile], named: Mapping[str, list[ExportFile]]) -> list[ExportFile]:

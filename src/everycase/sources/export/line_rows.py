@@ -31,13 +31,11 @@ class LineRows:
         try:
             while line := self._raw.readline(LONGEST_RECORD):
                 number += 1
-                row = self._read(line, number)
-                if row is not None:
-                    yield row
+                yield from self._read(line, number)
         except STREAM_ERRORS:
             raise self._cut_short(number + 1) from None
 
-    def _read(self, line: bytes, number: int) -> Row | Passed | None:
+    def _read(self, line: bytes, number: int) -> Iterator[Row | Passed]:
         if len(line) == LONGEST_RECORD:
             raise SourceCutShort(
                 f"{self._name} line {number} is longer than {LONGEST_RECORD >> 20} MB: nothing behind it was "
@@ -45,15 +43,18 @@ class LineRows:
             )
         text = line.decode("utf-8", "everycase.mark").strip().rstrip(",")
         if not text or text in ("[", "]"):
-            return None
+            return
         try:
             found = json.loads(text, parse_float=Decimal, parse_constant=lambda _: None)
         except (ValueError, RecursionError):
             if not line.endswith(b"\n"):
                 raise self._cut_short(number) from None
-            return self._bad(line, number)
-        is_own = isinstance(found, Mapping)
-        return self._records.read(found, number, "line") if is_own else self._bad(line, number)
+            yield self._bad(line, number)
+            return
+        if isinstance(found, Mapping):
+            yield from self._records.read_all(found, number, "line")
+        else:
+            yield self._bad(line, number)
 
     def _bad(self, line: bytes, number: int) -> BadRow:
         return BadRow(

@@ -10,6 +10,7 @@ from everycase.domain.cases import Record
 from everycase.domain.catalogue import Catalogue, SourceObject
 from everycase.domain.rows import BadRow, MalformedRow, Passed, Reading, RowParser, Tombstone
 from everycase.sources.export.envelopes import flatten, unwrap
+from everycase.sources.export.subqueries import Relation, children
 
 Row = Record | Tombstone | BadRow
 """What a reader of the export wants to know of."""
@@ -33,9 +34,26 @@ class Rows(Protocol):
 class RecordReader:
     """Parses records; one parser for each tuple of keys."""
 
-    def __init__(self, obj: SourceObject, catalogue: Catalogue, how: Reading, file_name: str) -> None:
+    def __init__(
+        self,
+        obj: SourceObject,
+        catalogue: Catalogue,
+        how: Reading,
+        file_name: str,
+        relation: Relation | None = None,
+    ) -> None:
+        """`relation`: where the rows of the object stand inside the records, if they do."""
         self._object, self._catalogue, self._how, self._file_name = obj, catalogue, how, file_name
+        self.relation = relation
         self._parsers: dict[tuple[str, ...], RowParser] = {}
+
+    def read_all(self, found: object, number: int, counted_in: str = "record") -> Iterator[Row | Passed]:
+        """The rows that a record is, or holds. Raises `SourceCutShort` where it holds a part of them."""
+        place = f"{self._file_name} {counted_in} {number}"
+        own = children(found, self.relation, place) if self.relation else (found,)
+        for one in own:
+            if (row := self.read(one, number, counted_in)) is not None:
+                yield row
 
     def read(self, found: object, number: int, counted_in: str = "record") -> Row | Passed | None:
         """What a record is; None for a message about something else."""

@@ -7,6 +7,7 @@ import io
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import islice
@@ -15,11 +16,13 @@ from typing import Any
 import ijson
 
 from everycase.domain.catalogue import Catalogue, Kind, SourceObject
+from everycase.domain.errors import SourceCutShort
 from everycase.domain.headers import names_of, normal
 from everycase.domain.rows import MalformedRow
 from everycase.domain.values import WHICH_ORDER, DateOrder, is_ambiguous, is_null, tells_order
 from everycase.sources.export.archive import STREAM_ERRORS, Bytes
 from everycase.sources.export.envelopes import flatten, unwrap
+from everycase.sources.export.subqueries import Relation, children
 
 HEAD = 256 * 1024
 """Bytes that are looked at."""
@@ -58,8 +61,11 @@ class Look:
     """The first rows, by column."""
 
 
-def look_at(raw: Bytes, name: str) -> Look:
-    """Look at the beginning of a file as UTF-8. Raises `MalformedRow` where it holds no rows."""
+def look_at(raw: Bytes, name: str, relation: Relation | None = None) -> Look:
+    """Look at the beginning of a file as UTF-8. Raises `MalformedRow` where it holds no rows.
+
+    `relation`: where the rows of the object stand inside those of another.
+    """
     head = _read(raw)
     if not head.strip():
         raise MalformedRow("is empty, without so much as a header")
@@ -67,7 +73,7 @@ def look_at(raw: Bytes, name: str) -> Look:
         raise MalformedRow("is not text: is it packed, or a spreadsheet? Save it as CSV (UTF-8)")
     text = head.decode("utf-8", "replace").lstrip()
     if text.startswith(("[", "{")):
-        return _json(head, text, name)
+        return _json(head, text, name, relation)
     if text.startswith("<"):
         raise MalformedRow("is a web page or XML, perhaps an error message of a download: export it again")
     return _csv(text)
@@ -103,6 +109,11 @@ def _csv(text: str) -> Look:
         sample = _first(rows, header)
     except (csv.Error, StopIteration):
         raise MalformedRow("has no header that can be read as CSV") from None
+    if "guid" in map(normal, header) and "id" not in map(normal, header):
+        raise MalformedRow(
+            "was written by Prodly, which has a Guid of its own in the place of the ids: export Id and "
+            "CaseNumber with Data Loader, `sf data query` or the weekly Data Export instead"
+        )
     look = Look(form=Form.CSV, delimiter=delimiter, skip=skip, header=tuple(header), rows=sample)
     raw = next((h for h in header if normal(h) == "airbytedata"), None)
     return look if raw is None else _raw_table(look, raw)
@@ -138,16 +149,26 @@ def _first(rows: Iterator[list[str]], header: Sequence[str]) -> tuple[dict[str, 
 # ── JSON ─────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _json(head: bytes, text: str, name: str) -> Look:
-    path = _records_path(head, name)
+def _json(head: bytes, text: str, name: str, relation: Relation | None) -> Look:
+    path = _records_path(head, relation.parent if relation else name)
     records = [r for r in (_documents(head, path) if path else _lines(text)) if isinstance(r, Mapping)]
-    rows = tuple(dict(flatten(r)) for f in records if (r := _unwrapped(f, name)) is not None)
+    found = _inside(records, relation) if relation else records
+    rows = tuple(dict(flatten(r)) for f in found if (r := _unwrapped(f, name)) is not None)
     keys = dict.fromkeys(k for r in rows for k in r)
     form = Form.JSON if path else Form.LINES
-    others = len(records) - len(rows)
+    others = len(records) if relation else len(records) - len(rows)
     look = Look(form=form, path=path, header=tuple(keys), others=others, rows=rows)
     _refuse_tree(look, text)
     return look
+
+
+def _inside(records: Sequence[Mapping[str, Any]], relation: Relation) -> list[Mapping[str, Any]]:
+    """The children in the first records, as far as they can be read."""
+    found: list[Mapping[str, Any]] = []
+    with suppress(SourceCutShort, ValueError):
+        for record in records:
+            found += [c for c in children(record, relation, "") if isinstance(c, Mapping)]
+    return found
 
 
 def _unwrapped(found: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:
