@@ -19,6 +19,7 @@ from everycase import settings, telemetry
 from everycase.app import Access, App
 from everycase.cli import console
 from everycase.domain.errors import EverycaseError, ExitCode, FailOn
+from everycase.domain.shards import Shard
 from everycase.operations import place
 
 app = typer.Typer(
@@ -95,6 +96,19 @@ AllowDeletes = Annotated[
         help="Approve, for this run only, that up to N vanished rows of each object are deleted.",
     ),
 ]
+ShardOption = Annotated[
+    str | None,
+    typer.Option(
+        "--shard",
+        metavar="I/N",
+        help="Only the I-th of N parts of the cases; the N parts may run side by side, on any machines.",
+    ),
+]
+
+
+def read_shard(text: str | None) -> Shard | None:
+    """Raises `WrongUse` for what is no part."""
+    return Shard.parse(text) if text else None
 
 
 FailOnOption = Annotated[

@@ -19,8 +19,10 @@ from everycase.cli.frame import (
     MaxCost,
     Panel,
     Result,
+    ShardOption,
     command,
     judge,
+    read_shard,
 )
 from everycase.domain.errors import ExitCode, FailOn
 from everycase.operations import jobs, setup, work
@@ -53,12 +55,15 @@ def sync(
     adopt_source: AdoptSource = False,
     fail_on: FailOnOption = FailOn.ANY,
     exit_zero: ExitZero = False,
+    shard: ShardOption = None,
 ) -> Result:
     """Bring staging and index up to date with the source; only changed cases are processed."""
     with call.app() as app, call.progress() as progress:
         if adopt_source:
             work.adopt_source(app)
-        report = work.sync(app, progress, allow_deletes=allow_deletes, max_cost=max_cost)
+        report = work.sync(
+            app, progress, allow_deletes=allow_deletes, max_cost=max_cost, shard=read_shard(shard)
+        )
     code = judge(report, fail_on, exit_zero=exit_zero)
     return Result(report.as_dict(), lambda: show.sync(report), code)
 

@@ -16,8 +16,10 @@ from everycase.cli.frame import (
     MaxCost,
     Panel,
     Result,
+    ShardOption,
     command,
     judge,
+    read_shard,
 )
 from everycase.domain.errors import FailOn
 from everycase.domain.failures import Disposition, FailureStage
@@ -46,6 +48,7 @@ def reconcile(
     max_cost: MaxCost = None,
     fail_on: FailOnOption = FailOn.ANY,
     exit_zero: ExitZero = False,
+    shard: ShardOption = None,
 ) -> Result:
     """Compare source, staging, lineage and index, and repair what differs."""
     with call.rehearsal() if dry_run else call.app() as app, call.progress() as progress:
@@ -57,6 +60,7 @@ def reconcile(
             dry_run=dry_run,
             allow_deletes=allow_deletes,
             max_cost=max_cost,
+            shard=read_shard(shard),
         )
     code = judge(report, fail_on, exit_zero=exit_zero)
     return Result(report.as_dict(), lambda: show.reconciliation(report), code)

@@ -8,6 +8,9 @@ from enum import StrEnum
 from typing import NamedTuple
 from uuid import UUID
 
+from everycase.domain.errors import WrongUse
+from everycase.domain.shards import Shard
+
 
 class GapKind(StrEnum):
     """One kind of disagreement between two places that should agree."""
@@ -122,10 +125,14 @@ class Scope:
     everything: bool
     """Read back and probe all of them; read the source whatever its version says."""
     retention: bool
+    source: bool = True
+    """Hold source, staging and lineage against each other as well."""
 
 
-def scope_of(run_type: RunType, *, deep: bool) -> Scope:
-    """`deep` makes any type look at everything."""
+def scope_of(run_type: RunType, *, deep: bool, is_part: bool = False) -> Scope:
+    """`deep` makes any type look at everything; `is_part`: at a part of the index alone."""
+    if is_part:
+        return Scope(sets=True, contents=True, everything=True, retention=False, source=False)
     thorough = deep or run_type is not RunType.HOURLY
     return Scope(sets=thorough, contents=thorough, everything=deep, retention=run_type is RunType.DAILY)
 
@@ -138,10 +145,16 @@ class ReconcileOrder:
     deep: bool = False
     dry_run: bool = False
     allow_deletes: int = 0
+    shard: Shard | None = None
+    """Only this part of the cases, side by side with the others; of a deep one."""
+
+    def __post_init__(self) -> None:
+        if self.shard and (self.dry_run or not self.deep):
+            raise WrongUse("--shard divides the work of --deep: give it with --deep and without --dry-run")
 
     @property
     def scope(self) -> Scope:
-        return scope_of(self.run_type, deep=self.deep)
+        return scope_of(self.run_type, deep=self.deep, is_part=self.shard is not None)
 
 
 class Expected(NamedTuple):

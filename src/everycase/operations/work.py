@@ -13,6 +13,7 @@ from everycase.app import App
 from everycase.domain.errors import ExitCode
 from everycase.domain.gaps import ReconcileOrder, RunType
 from everycase.domain.runs import RunStatus
+from everycase.domain.shards import Shard
 from everycase.domain.thresholds import DeletionGuard
 from everycase.operations.golden import check_model
 from everycase.operations.overview import keep_census
@@ -40,8 +41,9 @@ def sync(
     allow_deletes: int = 0,
     max_cost: float | None = None,
     run_id: UUID | None = None,
+    shard: Shard | None = None,
 ) -> SyncReport:
-    """Bring the index up to date, and alert people where a threshold is crossed.
+    """Bring the index up to date (the `shard` of it), and alert people where a threshold is crossed.
 
     Anybody can watch and cancel the run (`operations.progress`); it leaves the counts that pages show.
     Raises `WrongUse` where the golden queries find less with a new model.
@@ -49,7 +51,8 @@ def sync(
     run_id, ending = run_id or uuid4(), Ending()
     check_model(app)
     with recorded(app, run_id, "sync", progress, ending) as watched:
-        report = app.new_sync(watched, ending, max_cost=max_cost).run(run_id, allow_deletes=allow_deletes)
+        job = app.new_sync(watched, ending, max_cost=max_cost)
+        report = job.run(run_id, allow_deletes=allow_deletes, shard=shard)
     keep_census(app, run_id=run_id)
     return report
 
@@ -64,13 +67,16 @@ def reconcile(
     allow_deletes: int = 0,
     max_cost: float | None = None,
     run_id: UUID | None = None,
+    shard: Shard | None = None,
 ) -> Report:
     """Compare source, staging, lineage and index, and repair what differs.
 
-    A dry run writes nothing, so nobody else can watch it.
+    Of a `shard`, its part of the index. A dry run writes nothing, so nobody else can watch it.
     """
     run_id, ending = run_id or uuid4(), Ending()
-    order = ReconcileOrder(run_type=run_type, deep=deep, dry_run=dry_run, allow_deletes=allow_deletes)
+    order = ReconcileOrder(
+        run_type=run_type, deep=deep, dry_run=dry_run, allow_deletes=allow_deletes, shard=shard
+    )
     if dry_run:
         return app.new_reconciliation(progress, ending, max_cost=max_cost).run(run_id, order)
     check_model(app)

@@ -72,6 +72,7 @@ class Processor:
             bound_contextvars(run_id=str(run_id)),
             self.pool.connection() as conn,
             locks.at_work(conn, locks.PIPELINE),
+            locks.at_work(conn, locks.of_run(run_id)),
         ):
             return one_by_one(
                 lambda some: _Batch(self, self._books(run_id, joins), some).run(),

@@ -29,10 +29,12 @@ from everycase.domain.errors import (
 )
 from everycase.domain.failures import LoadFailure
 from everycase.domain.runs import RunFigures, RunKind, RunStatus, Worked
+from everycase.domain.shards import Shard, ShardedWork
 from everycase.domain.usage import Prices
 from everycase.pipeline.ending import Ending
-from everycase.store import budget, locks, state
+from everycase.store import budget, locks, shards, state
 from everycase.store.db import Connection
+from everycase.store.shards import Round
 
 log = structlog.get_logger()
 
@@ -73,9 +75,26 @@ class OpenRun:
     database_time: datetime
     """When it started, by the database's clock."""
     worked: Worked = field(default_factory=Worked)
+    round: Round | None = None
+    """Of a shard: the round that it takes part in."""
     findings: list[str] = field(default_factory=list)
     """Signs that the database or the index is of another time, or that a clock was wrong: a sentence each."""
     started: float = field(default_factory=time.perf_counter)
+
+    @property
+    def shard(self) -> Shard | None:
+        """The part of the cases that this run works on; None: all of them."""
+        return self.round.shard if self.round else None
+
+    @property
+    def leads(self) -> bool:
+        """Whether it reads the source and prepares the index; other shards find that done."""
+        return self.round is None or self.round.leads
+
+    def let_others_in(self) -> None:
+        """What is for all shards is done; the others may begin."""
+        if self.round:
+            self.round.open()
 
     @property
     def duration_s(self) -> float:
@@ -127,6 +146,8 @@ class Shell:
     teller: Teller
     held: Sequence[str] = (locks.PIPELINE,)
     """The locks to hold, in this order."""
+    sharing: tuple[ShardedWork, Shard] | None = None
+    """Work on a part, side by side with the other parts."""
 
     def carry_out(self, run_id: UUID, make_job: Callable[[OpenRun], Job[R]]) -> R:
         """Do the job, keep its report and tell people, whatever happens to it.
@@ -137,12 +158,22 @@ class Shell:
         with ExitStack() as stack:
             stack.enter_context(self.ending.on_signals())
             conn = stack.enter_context(self._connected())
-            for name in self.held:
-                stack.enter_context(locks.wait_for(conn, name, seconds=LOCK_WAIT_S))
+            joined = self._hold(stack, conn)
             stack.enter_context(locks.alive(conn, run_id))
             stack.enter_context(bound_contextvars(run_id=str(run_id)))
             self._check_state(conn)
-            return self._work(self._open(conn, run_id), make_job)
+            return self._work(self._open(conn, run_id, joined), make_job)
+
+    def _hold(self, stack: ExitStack, conn: Connection) -> Round | None:
+        """Hold the locks for as long as `stack` is open."""
+        if self.sharing:
+            work, shard = self.sharing
+            return stack.enter_context(
+                shards.joined(conn, work, shard, seconds=LOCK_WAIT_S, check=self.ending.check)
+            )
+        for name in self.held:
+            stack.enter_context(locks.wait_for(conn, name, seconds=LOCK_WAIT_S))
+        return None
 
     def try_out(self, run_id: UUID, make_job: Callable[[OpenRun], Job[R]]) -> R:
         """Do a job that writes nothing: without lock, books and alerts, beside whatever run is at work."""
@@ -166,8 +197,14 @@ class Shell:
             self._tell(conn, Facts(), RunEnd(status=RunStatus.STOPPED), is_clean=False)
             raise
 
-    def _open(self, conn: Connection, run_id: UUID) -> OpenRun:
-        return OpenRun(run_id=run_id, conn=conn, started_at=self.clock(), database_time=budget.clock(conn))
+    def _open(self, conn: Connection, run_id: UUID, joined: Round | None = None) -> OpenRun:
+        return OpenRun(
+            run_id=run_id,
+            conn=conn,
+            started_at=self.clock(),
+            database_time=budget.clock(conn),
+            round=joined,
+        )
 
     def _work(self, run: OpenRun, make_job: Callable[[OpenRun], Job[R]]) -> R:
         job: Job[R] | None = None
@@ -183,10 +220,11 @@ class Shell:
             raise
 
     def _close(self, conn: Connection, job: Job[R], end: RunEnd) -> R:
-        report = job.summarise(conn, end)
-        told = self._tell(conn, report.facts, end, is_clean=report.is_fully_clean)
-        report = report.with_alerts(told)
-        job.keep(conn, report)
+        with locks.alone(conn, locks.BOOKS):
+            report = job.summarise(conn, end)
+            told = self._tell(conn, report.facts, end, is_clean=report.is_fully_clean)
+            report = report.with_alerts(told)
+            job.keep(conn, report)
         return report
 
     def _close_after(self, run: OpenRun, job: Job[R] | None, end: RunEnd) -> None:

@@ -12,12 +12,13 @@ from everycase.domain.alerts import Alert, Facts, Told, work_facts
 from everycase.domain.errors import ExitCode, interrupted_by
 from everycase.domain.failures import Disposition, LoadFailure
 from everycase.domain.runs import BatchResult, Deferral, ObjectResult, RunFigures, RunStatus
+from everycase.domain.shards import Shard, ShardedWork
 from everycase.pipeline import continuity
 from everycase.pipeline.extract import Extraction
 from everycase.pipeline.run import OpenRun, RunEnd, Shell
 from everycase.pipeline.work import Crew
 from everycase.ports import Source
-from everycase.store import budget, failures, lineage, reads, runs
+from everycase.store import budget, failures, lineage, reads, runs, shards
 from everycase.store import continuity as life
 from everycase.store.db import Connection
 
@@ -28,6 +29,10 @@ class SyncReport:
 
     run_id: UUID
     source: str
+    shard: str = ""
+    """`2/4`: the part of the cases that this was about."""
+    round: UUID | None = None
+    """Of a shard: the run that read the source for it."""
     status: RunStatus
     error: str = ""
     """The sentence of the error that ended it."""
@@ -112,6 +117,8 @@ class SyncReport:
             "status": self.status.value,
             "error": self.error,
             "source": self.source,
+            "shard": self.shard or None,
+            "round": str(self.round) if self.round else None,
             "created": totals.created,
             "updated": totals.updated,
             "unchanged": self.unchanged,
@@ -141,9 +148,10 @@ class Sync:
     source: Callable[[], Source]
     crew: Callable[[], Crew]
 
-    def run(self, run_id: UUID, *, allow_deletes: int = 0) -> SyncReport:
-        """Do everything that is due. Raises as `Shell.carry_out` does."""
-        return self.shell.carry_out(
+    def run(self, run_id: UUID, *, allow_deletes: int = 0, shard: Shard | None = None) -> SyncReport:
+        """Do everything that is due (of this part of the cases). Raises as `Shell.carry_out` does."""
+        shell = replace(self.shell, sharing=(ShardedWork.SYNC, shard) if shard else None)
+        return shell.carry_out(
             run_id,
             lambda run: _SyncJob(
                 run=run, source=self.source(), crew=self.crew(), allow_deletes=allow_deletes
@@ -170,6 +178,13 @@ class _SyncJob:
         runs.begin(run.conn, run_id=run.run_id, source=self.source.kind, now=run.started_at)
 
     def work(self) -> None:
+        if self.run.leads:
+            self._prepare()
+        self.run.let_others_in()
+        self.crew.work_off(self.run, source=self.source.kind, refused=self.refused)
+
+    def _prepare(self) -> None:
+        """Read the source, and take out of the index what is gone; of several shards, one does that."""
         run, processor = self.run, self.crew.processor
         run.findings += continuity.open_database(run.conn, now=run.database_time)
         refused_before = failures.refused(run.conn)
@@ -188,7 +203,6 @@ class _SyncJob:
             run.conn, processor.index, run_id=run.run_id, now=run.database_time
         )
         self.deleted = self.crew.delete_gone(run)
-        self.crew.work_off(run, source=self.source.kind, refused=self.refused)
 
     def summarise(self, conn: Connection, end: RunEnd) -> SyncReport:
         run, processor = self.run, self.crew.processor
@@ -197,15 +211,18 @@ class _SyncJob:
         figures = run.figures(processor.prices, processor.embedder.space, breakers)
         touched = figures.totals.created + figures.totals.updated
         index_count = self._index_count()
+        completed = shards.count_completed(conn, run.shard) if run.shard else census["completed"]
         return SyncReport(
             run_id=run.run_id,
             source=self.source.kind,
+            shard=str(run.shard or ""),
+            round=run.round.token if run.round else None,
             status=end.status or _status(figures),
             error=end.error,
             ended_by=self.crew.ending.signal,
             figures=figures,
             objects=self.objects,
-            unchanged=max(census["completed"] - touched, 0),
+            unchanged=max(completed - touched, 0),
             deleted=self.deleted,
             refused=failures.refused(conn),
             new_failures=failures.tally_new(conn),

@@ -94,6 +94,7 @@ class Crew:
             recipe=processor.recipe,
             now=processor.clock(),
             only=only,
+            shard=run.shard,
         )
         worked = self.through(
             run,

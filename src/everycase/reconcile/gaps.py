@@ -69,18 +69,18 @@ class Finder:
         """Everything that the scope asks for; `sets`: the index is compared object by object."""
         found = Found(has_sets=sets)
         self._at_source(sweeps, Look.BEFORE)
-        if self.scope.contents:
+        if self.scope.contents and self.scope.source:
             self._recompute(Look.BEFORE)
-        self.tables.find_tracking(recipe=self.recipe, look=Look.BEFORE)
+        self._in_lineage(Look.BEFORE)
         if sets:
             self._gather_manifest()
             self.tables.find_in_index(Look.BEFORE)
             self._confirm(Look.BEFORE)
-        self.tables.find_debt(space=self.space, look=Look.BEFORE)
+        self._in_debt(Look.BEFORE)
         if sets and self.scope.contents:
             self._choose_to_read()
             self._read_back(found, Look.BEFORE)
-        if sets:
+        if sets and self.scope.source:
             self._compare_counts(Look.BEFORE)
         found.tally = self.tables.tally()
         return found
@@ -94,7 +94,7 @@ class Finder:
         self._at_source(sweeps, Look.AFTER)
         if self.tables.tally().get(GapKind.ALTERED):
             self._recompute(Look.AFTER)
-        self.tables.find_tracking(recipe=self.recipe, look=Look.AFTER)
+        self._in_lineage(Look.AFTER)
         if sets:
             for ids in self.tables.touched_object_ids(run_id):
                 self.tables.look_again(ids, self.index.stamps(ids))
@@ -103,13 +103,13 @@ class Finder:
                 self._gather_manifest()
             self.tables.find_in_index(Look.AFTER)
             self._confirm(Look.AFTER)
-        self.tables.find_debt(space=self.space, look=Look.AFTER)
+        self._in_debt(Look.AFTER)
         if sets and self.scope.contents:
             if self.tables.tally().get(GapKind.UNSEARCHABLE):
                 self._choose_to_read()
             self.tables.choose_repaired(run_id)
             self._read_back(Found(), Look.AFTER)
-        if sets:
+        if sets and self.scope.source:
             self._compare_counts(Look.AFTER)
         return self.tables.tally(Look.AFTER)
 
@@ -129,6 +129,14 @@ class Finder:
         sample = None if self.scope.everything or look is Look.AFTER else self.sample
         for obj in self.sweeper.catalogue.objects:
             self.tables.find_altered(obj, sample=sample, seed=self.seed, look=look)
+
+    def _in_lineage(self, look: Look) -> None:
+        if self.scope.source:
+            self.tables.find_tracking(recipe=self.recipe, look=look)
+
+    def _in_debt(self, look: Look) -> None:
+        if self.scope.source:
+            self.tables.find_debt(space=self.space, look=look)
 
     # ── sets ─────────────────────────────────────────────────────────────────────────────────
 

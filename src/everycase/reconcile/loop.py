@@ -15,6 +15,7 @@ from everycase.domain.completeness import completeness, coverage
 from everycase.domain.failures import Disposition
 from everycase.domain.gaps import REPAIRABLE, GapKind, ReconcileOrder
 from everycase.domain.runs import ObjectResult, RunStatus
+from everycase.domain.shards import ShardedWork
 from everycase.domain.thresholds import DeletionGuard, Thresholds
 from everycase.pipeline import continuity
 from everycase.pipeline.run import OpenRun, RunEnd, Shell
@@ -49,7 +50,9 @@ class Reconciliation:
 
     def run(self, run_id: UUID, order: ReconcileOrder) -> Report:
         """The five steps. Raises as `Shell.carry_out` does."""
-        carry_out = self.shell.try_out if order.dry_run else self.shell.carry_out
+        sharing = (ShardedWork.DEEP, order.shard) if order.shard else None
+        shell = replace(self.shell, sharing=sharing)
+        carry_out = shell.try_out if order.dry_run else shell.carry_out
         return carry_out(run_id, lambda run: self._job(run, order))
 
     def _job(self, run: OpenRun, order: ReconcileOrder) -> _ReconcileJob:
@@ -61,7 +64,7 @@ class Reconciliation:
             thresholds=self.thresholds,
             retention=self.retention,
             sample=self.sample,
-            tables=GapTables(run.conn),
+            tables=GapTables(run.conn, run.shard),
         )
 
 
@@ -94,12 +97,10 @@ class _ReconcileJob:
         )
 
     def work(self) -> None:
-        processor = self.crew.processor
         reads.check(self.run.conn, self.source.identity)
-        if not self.order.dry_run:
-            self.run.findings += continuity.open_database(self.run.conn, now=self.run.database_time)
-            processor.index.prepare(processor.embedder.spaces)
-        self._open_index()
+        if self.run.leads:
+            self._prepare()
+        self.run.let_others_in()
         census = self._count()
         finder = self._finder()
         self._find_gaps(finder, census)
@@ -111,20 +112,23 @@ class _ReconcileJob:
         if not self.order.dry_run:
             self._settle()
 
-    def _open_index(self) -> None:
-        run, index = self.run, self.crew.processor.index
+    def _prepare(self) -> None:
+        run, processor, index = self.run, self.crew.processor, self.crew.processor.index
         if self.order.dry_run:
             run.findings += continuity.look(run.conn, index)
         else:
+            run.findings += continuity.open_database(run.conn, now=run.database_time)
+            index.prepare(processor.embedder.spaces)
             run.findings += continuity.open_index(run.conn, index, run_id=run.run_id, now=run.database_time)
 
     # ── the five steps ───────────────────────────────────────────────────────────────────────
 
     def _count(self) -> Census:
         scope, conn = self.order.scope, self.run.conn
-        self.sweeps = self._sweeper().sweep(
-            all_objects=scope.sets or self._is_doubted, regardless=scope.everything
-        )
+        if scope.source:
+            self.sweeps = self._sweeper().sweep(
+                all_objects=scope.sets or self._is_doubted, regardless=scope.everything
+            )
         if not self.order.dry_run:
             reads.add(conn, balances(self.sweeps), run_id=self.run.run_id)
         self.crew.ending.check()
@@ -233,7 +237,7 @@ class _ReconcileJob:
     def _settle(self) -> None:
         """Keep what became of each gap; note the cases that stay below 30 fields after a second look."""
         conn = self.run.conn
-        if self.found.has_sets and self.run.worked.is_whole:
+        if self.found.has_sets and self.run.worked.is_whole and not self.run.shard:
             life.believe(conn)
         self.tables.settle(run_id=self.run.run_id, space=self.crew.processor.embedder.space)
         if len(self.sweeps) > 1 and all(s.is_proven or s.is_whole for s in self.sweeps):
@@ -282,6 +286,8 @@ class _ReconcileJob:
             is_deep=self.order.deep,
             is_dry_run=self.order.dry_run,
             source=self.source.kind,
+            shard=str(run.shard or ""),
+            round=run.round.token if run.round else None,
             started_at=run.started_at,
             end=end.status,
             error=end.error,

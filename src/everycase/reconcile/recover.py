@@ -45,8 +45,9 @@ def recover(
     for kind in sorted(work.remove):
         for objects in tables.owned_objects({kind}):
             crew.processor.index.release(objects)
-    remove_quarantined(run.conn, crew.processor.index, run_id=run.run_id)
-    tables.adopt_failed()
+    if not run.shard:
+        remove_quarantined(run.conn, crew.processor.index, run_id=run.run_id)
+        tables.adopt_failed()
     if work.process:
         done.worked = repair(run, tables, crew, source, upgrade=work.upgrade)
     return done

@@ -31,6 +31,10 @@ class Report:
     is_deep: bool
     is_dry_run: bool
     source: str
+    shard: str = ""
+    """`2/4`: the part of the cases that this was about."""
+    round: UUID | None = None
+    """Of a shard: the run that led it."""
     started_at: datetime
     end: RunStatus | None = None
     """`failed` or `interrupted`, where it did not come to its end."""
@@ -153,6 +157,8 @@ class Report:
             "is_dry_run": self.is_dry_run,
             "status": self.status,
             "source": self.source,
+            "shard": self.shard or None,
+            "round": str(self.round) if self.round else None,
             "started_at": self.started_at.isoformat(),
             "records_checked": self.counts.get("staging") or 0,
             "discrepancies": sum(self.gaps.values()) + self.open_before,

@@ -23,6 +23,7 @@ from everycase.domain.failures import REMOVES_OBJECT
 from everycase.domain.gaps import AT_SOURCE, METHODS, REPAIRABLE, Expected, Gap, GapKind
 from everycase.domain.lineage import Owned
 from everycase.domain.rows import RowVersion
+from everycase.domain.shards import WHOLE, Shard
 from everycase.ports import VersionKind
 from everycase.store import staging
 from everycase.store.db import Connection, again
@@ -53,10 +54,10 @@ class Outcome:
 
 
 class GapTables:
-    """The tables of one look at things, on one connection."""
+    """The tables of one look at things, on one connection. Of a `shard`, the gaps of its cases alone."""
 
-    def __init__(self, conn: Connection) -> None:
-        self._conn = conn
+    def __init__(self, conn: Connection, shard: Shard | None = None) -> None:
+        self._conn, self._shard = conn, shard
         conn.execute(SQL["create"])
 
     # ── gathering ────────────────────────────────────────────────────────────────────────────
@@ -198,7 +199,8 @@ class GapTables:
     def choose_to_read(self, *, everything: bool, since: datetime | None, sample: int, seed: int) -> None:
         """Choose the objects to read back: all, or those loaded `since` then and a sample of the rest."""
         given = {"all": everything or since is None, "since": since, "sample": sample, "seed": seed}
-        self._conn.execute(SQL["choose_to_read"], given)
+        part = self._shard.as_given() if self._shard else WHOLE
+        self._conn.execute(SQL["choose_to_read"], {**given, **part})
 
     def choose_repaired(self, run_id: UUID) -> None:
         self._conn.execute(SQL["choose_repaired"], {"run_id": run_id})
@@ -291,6 +293,8 @@ class GapTables:
 
     def _find(self, name: str, look: Look, *, obj: SourceObject | None = None, **given: object) -> None:
         self._conn.execute(self._statement(name, look, obj), given)
+        if self._shard:
+            self._conn.execute(self._statement("drop_others", look), self._shard.as_given())
 
     def _statement(self, name: str, look: Look, obj: SourceObject | None = None) -> sql.Composed:
         text: LiteralString = SQL[name]

@@ -13,6 +13,7 @@ from psycopg.rows import dict_row
 from everycase.domain.cases import FieldCounts, Stamps
 from everycase.domain.catalogue import FEW_FIELDS
 from everycase.domain.lineage import EventKind, IndexState, Stage
+from everycase.domain.shards import WHOLE, Shard
 from everycase.store.db import Connection
 from everycase.store.queries import queries
 from everycase.store.staging import MANY
@@ -113,14 +114,16 @@ def track(
     recipe: str,
     now: datetime,
     only: Sequence[str] | None = None,
+    shard: Shard | None = None,
 ) -> int:
-    """Let every case that has to be looked at (of `only` these) enter the pipeline; how many there are."""
+    """Let every case that has to be looked at (of these) enter the pipeline; how many there are."""
     given = {
         "run_id": run_id,
         "source": source,
         "recipe": recipe,
         "now": now,
         "only": list(only) if only is not None else None,
+        **(shard.as_given() if shard else WHOLE),
     }
     conn.execute(SQL["level"])
     row = conn.execute(SQL["track"], given).fetchone()

@@ -18,13 +18,15 @@ from everycase.store.db import Connection
 MIGRATE = "everycase.migrate"
 PIPELINE = "everycase.pipeline"
 """Held by whatever changes cases: a sync, a reconciliation, a retry, a switch."""
+BOOKS = "everycase.books"
+"""Held while a run closes its books and tells people."""
 BUILD = "everycase.build"
 """Held by whatever builds an index beside the served one. A sync may run meanwhile."""
 
 _WAIT_S = 0.2
 
 
-_BUSY = (
+BUSY = (
     "another everycase run is at work on this database: wait for it to end, or look with `everycase status`"
 )
 _LEFT_BEHIND = (
@@ -41,36 +43,40 @@ def wait_for(conn: Connection, name: str, *, seconds: float) -> Iterator[None]:
     and its workers need a moment to notice.
     """
     deadline = time.monotonic() + seconds
-    _wait(conn, name, deadline, _BUSY)
+    _wait(conn, name, deadline, BUSY)
     try:
-        _wait(conn, _workers_of(name), deadline, _LEFT_BEHIND)
-        _unlock(conn, _workers_of(name))
+        wait_for_workers(conn, name, deadline)
         yield
     finally:
-        _unlock(conn, name)
+        release(conn, name)
+
+
+def wait_for_workers(conn: Connection, name: str, deadline: float) -> None:
+    """Return once nobody shares the lock of the workers of `name`. Raises `AnotherRunAtWork`."""
+    _wait(conn, workers_of(name), deadline, _LEFT_BEHIND)
+    release(conn, workers_of(name))
 
 
 @contextmanager
 def at_work(conn: Connection, name: str) -> Iterator[None]:
     """Share the lock of the workers of whoever holds `name`, on `conn`, for as long as the block lasts."""
-    conn.execute("select pg_advisory_lock_shared(hashtextextended(%s, 0))", (_workers_of(name),))
+    share(conn, workers_of(name))
     try:
         yield
     finally:
-        with suppress(DatabaseFault):
-            conn.execute("select pg_advisory_unlock_shared(hashtextextended(%s, 0))", (_workers_of(name),))
+        release_shared(conn, workers_of(name))
 
 
 @contextmanager
 def alive(conn: Connection, run_id: UUID) -> Iterator[None]:
     """Show for as long as the block lasts that this run is at work; `is_alive` sees it from anywhere."""
-    with try_for(conn, _of_run(run_id)):
+    with try_for(conn, of_run(run_id)):
         yield
 
 
 def is_alive(conn: Connection, run_id: UUID) -> bool:
     """Whether this run is at work, on this database."""
-    return is_held(conn, _of_run(run_id))
+    return is_held(conn, of_run(run_id))
 
 
 @contextmanager
@@ -80,30 +86,36 @@ def alone(conn: Connection, name: str) -> Iterator[None]:
     try:
         yield
     finally:
-        _unlock(conn, name)
+        release(conn, name)
 
 
 @contextmanager
 def try_for(conn: Connection, name: str) -> Iterator[bool]:
     """Hold the lock `name` on `conn` where nobody else does; whether it is held."""
-    is_ours = _try(conn, name)
+    is_ours = take(conn, name)
     try:
         yield is_ours
     finally:
         if is_ours:
-            _unlock(conn, name)
+            release(conn, name)
 
 
 def is_held(conn: Connection, name: str) -> bool:
     """Whether anybody holds the lock `name` now. Takes no lock itself."""
-    row = conn.execute(_IS_HELD, {"name": name}).fetchone()
+    row = conn.execute(_IS_HELD, {"name": name, "but": None}).fetchone()
+    return bool(row and row[0])
+
+
+def is_held_by_others(conn: Connection, name: str) -> bool:
+    """The same, of connections other than `conn`."""
+    row = conn.execute(_IS_HELD, {"name": name, "but": conn.info.backend_pid}).fetchone()
     return bool(row and row[0])
 
 
 def is_anybody_at_work(conn: Connection) -> bool:
     """Whether a run, a build, or a worker of either is at work."""
     names = (PIPELINE, BUILD)
-    return any(is_held(conn, n) or is_held(conn, _workers_of(n)) for n in names)
+    return any(is_held(conn, n) or is_held(conn, workers_of(n)) for n in names)
 
 
 _IS_HELD = """
@@ -111,32 +123,50 @@ with wanted as (select hashtextextended(%(name)s, 0) as key)
 select exists (
   select from pg_locks l, wanted w
   where l.locktype = 'advisory' and l.granted and l.objsubid = 1
+    and l.pid is distinct from %(but)s::int
     and l.database = (select oid from pg_database where datname = current_database())
     and l.classid::bigint = (w.key >> 32) & 4294967295 and l.objid::bigint = w.key & 4294967295)
 """
 
 
-def _of_run(run_id: UUID) -> str:
+def of_run(run_id: UUID) -> str:
     return f"everycase.run {run_id}"
 
 
-def _workers_of(name: str) -> str:
+def workers_of(name: str) -> str:
     return f"{name}.workers"
 
 
 def _wait(conn: Connection, name: str, deadline: float, sentence: str) -> None:
-    while not _try(conn, name):
+    while not take(conn, name):
         if time.monotonic() > deadline:
             raise AnotherRunAtWork(sentence)
         time.sleep(_WAIT_S)
 
 
-def _try(conn: Connection, name: str) -> bool:
+def take(conn: Connection, name: str) -> bool:
+    """Take the lock `name` on `conn` where nobody else has it; whether it was taken."""
     row = conn.execute("select pg_try_advisory_lock(hashtextextended(%s, 0))", (name,)).fetchone()
     return bool(row and row[0])
 
 
-def _unlock(conn: Connection, name: str) -> None:
+def take_shared(conn: Connection, name: str) -> bool:
+    """Take the lock `name` together with others where nobody has it alone; whether it was taken."""
+    row = conn.execute("select pg_try_advisory_lock_shared(hashtextextended(%s, 0))", (name,)).fetchone()
+    return bool(row and row[0])
+
+
+def share(conn: Connection, name: str) -> None:
+    """Take the lock `name` together with others; whoever has it alone on `conn` may still do so."""
+    conn.execute("select pg_advisory_lock_shared(hashtextextended(%s, 0))", (name,))
+
+
+def release_shared(conn: Connection, name: str) -> None:
+    with suppress(DatabaseFault):
+        conn.execute("select pg_advisory_unlock_shared(hashtextextended(%s, 0))", (name,))
+
+
+def release(conn: Connection, name: str) -> None:
     """Give the lock back; a connection that is lost has given it back."""
     with suppress(DatabaseFault):
         conn.execute("select pg_advisory_unlock(hashtextextended(%s, 0))", (name,))

@@ -107,10 +107,9 @@ def reconciliations(conn: Connection, *, limit: int) -> list[dict[str, Any]]:
 
 
 def _with_true_status(conn: Connection, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """A run that the books call running was interrupted where nobody holds the lock of the pipeline."""
-    open_runs = [r for r in found if r["status"] == RunStatus.RUNNING]
-    if open_runs and not locks.is_held(conn, locks.PIPELINE):
-        for run in open_runs:
+    """A run that the books call running was interrupted where its own lock is not held."""
+    for run in found:
+        if run["status"] == RunStatus.RUNNING and not locks.is_alive(conn, run["run_id"]):
             run["status"] = RunStatus.INTERRUPTED.value
     return found
 

@@ -178,6 +178,8 @@ select l.object_id, l.record_id, l.case_number, l.vector_hash, l.object_hash
 from recon.data_lineage l join manifest m on m.object_id = l.object_id
 where l.status <> 'deleted' and l.index_state = 'loaded'
   and not exists (select from gap g where g.record_id = l.record_id and g.kind <> 'debt')
+  and (%(shards)s::int is null
+    or mod(hashtextextended(l.record_id, 0) & 9223372036854775807, %(shards)s::int) = %(shard)s::int)
   and (%(all)s or l.weaviate_timestamp >= %(since)s or l.record_id in (
     select r.record_id from recon.data_lineage r where r.status <> 'deleted' and r.index_state = 'loaded'
     order by hashtextextended(r.record_id, %(seed)s) limit %(sample)s))
@@ -196,6 +198,12 @@ on conflict do nothing
 -- The next of them, in the order of the ids.
 select object_id, record_id, case_number, vector_hash, object_hash from to_read
 where object_id > %(after)s order by object_id limit %(limit)s
+
+-- drop_others --
+-- Gaps of cases of another part; what belongs to no case goes by its own id.
+delete from {gaps}
+where mod(hashtextextended(coalesce(record_id, case_number, object_id::text, ''), 0) & 9223372036854775807,
+          %(shards)s::int) <> %(shard)s::int
 
 -- clear --
 -- Before the last look.

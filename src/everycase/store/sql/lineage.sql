@@ -3,6 +3,8 @@
 with due as materialized (
   select id, case_number, source_timestamp, staged_at from recon.decisions(%(recipe)s, %(now)s)
   where decision in ('create', 'update') and (%(only)s::text[] is null or id = any (%(only)s))
+    and (%(shards)s::int is null
+      or mod(hashtextextended(id, 0) & 9223372036854775807, %(shards)s::int) = %(shard)s::int)
 ), entered as (
   insert into recon.data_lineage as l (
     record_id, case_number, source_system, current_stage, status, source_timestamp, staging_timestamp, run_id)

@@ -1,7 +1,11 @@
 -- begin --
 -- Open the books of a sync; runs that were left open have died.
 with dead as (
-  update recon.sync_runs set status = 'interrupted', end_time = now() where status = 'running'
+  update recon.sync_runs set status = 'interrupted', end_time = now() where status = 'running' and not exists (
+    select from pg_locks k, (select hashtextextended('everycase.run ' || run_id, 0) as key) n
+    where k.locktype = 'advisory' and k.granted and k.objsubid = 1
+      and k.database = (select oid from pg_database where datname = current_database())
+      and k.classid::bigint = (n.key >> 32) & 4294967295 and k.objid::bigint = n.key & 4294967295)
 )
 insert into recon.sync_runs (run_id, source, start_time, status)
 values (%(run_id)s, %(source)s, %(now)s, 'running')
@@ -20,7 +24,11 @@ from recon.sync_runs order by start_time desc limit 1
 -- begin_reconciliation --
 -- Open the books of a reconciliation; runs that were left open have died.
 with dead as (
-  update recon.reconciliation_runs set status = 'interrupted', end_time = now() where status = 'running'
+  update recon.reconciliation_runs set status = 'interrupted', end_time = now() where status = 'running' and not exists (
+    select from pg_locks k, (select hashtextextended('everycase.run ' || run_id, 0) as key) n
+    where k.locktype = 'advisory' and k.granted and k.objsubid = 1
+      and k.database = (select oid from pg_database where datname = current_database())
+      and k.classid::bigint = (n.key >> 32) & 4294967295 and k.objid::bigint = n.key & 4294967295)
 )
 insert into recon.reconciliation_runs (run_id, run_type, start_time, status)
 values (%(run_id)s, %(run_type)s, %(now)s, 'running')
@@ -45,7 +53,7 @@ set status = %(status)s, end_time = %(now)s, duration = %(duration)s where run_i
 -- When everything was last held against the index, and all that it should find was found.
 select max(start_time) from recon.reconciliation_runs
 where run_type <> 'hourly' and status in ('completed', 'incomplete') and start_time <= clock_timestamp()
-  and not coalesce(report -> 'gaps_left' ? 'unsearchable', false)
+  and not coalesce(report -> 'gaps_left' ? 'unsearchable', false) and report ->> 'shard' is null
 
 -- reconciliations --
 -- The runs, newest first.
