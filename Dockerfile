@@ -6,7 +6,7 @@ RUN python -m pip install --no-cache-dir --require-hashes -r requirements.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY src src
 RUN python -m pip install --no-cache-dir --no-deps --no-build-isolation . \
-    && useradd --system --home-dir /var/lib/everycase --create-home everycase
+    && useradd --system --uid 10001 --home-dir /var/lib/everycase --create-home everycase
 USER everycase
 ENV EVERYCASE_HOME=/var/lib/everycase
 VOLUME /var/lib/everycase

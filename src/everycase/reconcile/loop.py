@@ -140,12 +140,10 @@ class _ReconcileJob:
         return bool(self.run.findings or life.doubted(self.run.conn))
 
     def _sweeper(self) -> Sweeper:
+        conn, crew = self.run.conn, self.crew
+        catalogue = crew.processor.catalogue
         return Sweeper(
-            conn=self.run.conn,
-            tables=self.tables,
-            source=self.source,
-            catalogue=self.crew.processor.catalogue,
-            on_rows=self.crew.rows,
+            conn=conn, tables=self.tables, source=self.source, catalogue=catalogue, on_rows=crew.rows
         )
 
     def _finder(self) -> Finder:
@@ -195,14 +193,8 @@ class _ReconcileJob:
 
     def _recover(self) -> None:
         assert self.plan
-        self.objects = recover(
-            self.run,
-            self.tables,
-            self.crew,
-            self.source,
-            self.plan,
-            guard=self._guard,
-        ).objects
+        done = recover(self.run, self.tables, self.crew, self.source, self.plan, guard=self._guard)
+        self.objects = done.objects
         self.crew.ending.check()
 
     def _check_again(self, finder: Finder) -> None:
