@@ -137,8 +137,8 @@ def batches(conn: Connection, *, run_id: UUID, size: int) -> Iterator[list[str]]
     """The ids of a run's unfinished cases, `size` at a time, in the order of the ids."""
     after = ""
     while True:
-        given = {"run_id": run_id, "after": after, "limit": size}
-        ids = [r[0] for r in conn.execute(SQL["page"], given)]
+        page = conn.execute(SQL["page"], {"run_id": run_id, "after": after, "limit": size})
+        ids = [r[0] for r in page]
         if not ids:
             return
         yield ids
@@ -227,8 +227,8 @@ def record_loaded(conn: Connection, rows: Sequence[LoadedRow], *, recipe: str, a
 
 def disown(conn: Connection, owners: Sequence[Stamps]) -> None:
     """Of these objects each belongs to its case: other cases that had its number have lost it."""
-    given = {"ids": [s.case_id for s in owners], "object_ids": [s.object_id for s in owners]}
-    conn.execute(SQL["disown"], given)
+    ids, object_ids = [s.case_id for s in owners], [s.object_id for s in owners]
+    conn.execute(SQL["disown"], {"ids": ids, "object_ids": object_ids})
 
 
 def unowned(conn: Connection, object_ids: Sequence[UUID]) -> set[UUID]:
@@ -272,8 +272,7 @@ def append_events(conn: Connection, events: Sequence[Event], *, run_id: UUID) ->
 def gone(conn: Connection, *, after: str, limit: int, absent: bool = False) -> list[Gone]:
     """Cases to be taken out of the index; `absent`: also those that staging does not know at all."""
     given = {"after": after, "limit": limit, "absent": absent}
-    rows = conn.execute(SQL["gone"], given).fetchall()
-    return [Gone(record_id=i, object_id=o) for i, o in rows]
+    return [Gone(record_id=i, object_id=o) for i, o in conn.execute(SQL["gone"], given)]
 
 
 def to_remove(conn: Connection, *, after: str, limit: int, only: Sequence[str] | None = None) -> list[Gone]:
