@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from everycase.cli import console, show
+from everycase.domain.orders import RunProgress
 from everycase.operations.inbox import Inbox
 from everycase.operations.status import Overview, ProviderOverview
 from everycase.operations.trace import Journey
@@ -50,7 +51,9 @@ def _open(o: Overview) -> None:
     for j in o.jobs:
         if j.started:
             console.say(f"Job {j.name}: {j.started:%Y-%m-%d %H:%M} UTC" + (f", {j.error}" if j.error else ""))
-    if o.is_running:
+    for run in o.live:
+        console.say(f"At work: {_progress(run)}")
+    if o.is_running and not o.live:
         console.say("A run is at work now.")
     if o.stop_reason:
         console.say(f"! the pipeline is stopped: {o.stop_reason}; let it go on with {show.me()} resume")
@@ -58,6 +61,13 @@ def _open(o: Overview) -> None:
         console.say(f"{o.building} is being built beside the served index: {show.me()} index switch")
     if not o.is_index_ready:
         console.say(f"! index: {o.index_detail}")
+
+
+def _progress(run: RunProgress) -> str:
+    """`sync, cases: 120 of 400 (30%), 2 failed`: the row that the pages show."""
+    done = f"{run.done:,}" if run.total is None else f"{run.done:,} of {run.total:,} ({run.share:.0%})"
+    ending = ", is to end at its next batch" if run.is_cancelling else ""
+    return f"{run.kind}, {run.phase}: {done}, {run.failed:,} failed{ending}"
 
 
 def _provider(p: ProviderOverview) -> str:

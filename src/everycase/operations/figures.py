@@ -10,7 +10,6 @@ from typing import Any
 from everycase.app import App
 from everycase.operations.overview import OverviewPage, read_overview
 from everycase.store import budget, census, ledger
-from everycase.store.orders import FailureSelection
 
 _EVER = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -20,8 +19,6 @@ class Figures:
     """One scrape."""
 
     overview: OverviewPage
-    groups: Sequence[Mapping[str, Any]]
-    """Open failures by stage, type and disposition."""
     last_ended: Sequence[Mapping[str, Any]]
     """Kind, status and end of the last run of each kind and status."""
     last_clean: datetime | None
@@ -29,20 +26,16 @@ class Figures:
     """Calls, tokens, time-outs and cost of each provider, since the beginning."""
     breakers: Mapping[str, bool]
     """Whether the breaker of a provider is open."""
-    census_age_s: float | None
 
 
 def read_figures(app: App) -> Figures:
     overview = read_overview(app)
     names = [n for n in app.settings.embedders if not n.startswith("local")]
     with app.pool.connection() as conn:
-        kept = census.latest(conn)
         return Figures(
             overview=overview,
-            groups=census.failure_groups(conn, FailureSelection()),
             last_ended=census.last_ended(conn),
             last_clean=census.last_clean(conn),
             spent=ledger.spent(conn, since=_EVER),
             breakers={n: s.open_until is not None for n, s in budget.states(conn, names).items()},
-            census_age_s=kept.age_s if kept else None,
         )

@@ -114,10 +114,14 @@ def place(
     _check(kind, given)
     if (chosen is None) is (kind in _ABOUT_FAILURES):
         raise WrongUse(f"an order to {kind} {'needs' if chosen is None else 'takes no'} filter")
-    with app.pool.connection() as conn:
-        order = store.place(conn, kind, by=caller.name, parameters=given, key=key, chosen=chosen)
-        details = {"order_id": str(order.order_id), **given, "failures": order.failures}
-        access.audit(conn, caller, f"ordered {kind}", details)
+    new_id = uuid4()
+    with app.pool.connection() as conn, conn.transaction():
+        order = store.place(
+            conn, kind, by=caller.name, parameters=given, key=key, chosen=chosen, order_id=new_id
+        )
+        if order.order_id == new_id:  # the same key again orders nothing
+            details = {"order_id": str(new_id), **given, "failures": order.failures}
+            access.audit(conn, caller, f"ordered {kind}", details)
     return order
 
 

@@ -50,9 +50,12 @@ class OverviewPage:
 
     taken_at: datetime | None
     """When the counts were taken; None: no run has ended yet."""
+    census_age_s: float | None
+    """How long ago that was, by the database's clock."""
     figures: Mapping[str, Any]
     open_failures: Mapping[str, int]
     groups: Sequence[dict[str, Any]]
+    """Open failures by stage, type and disposition, most first."""
     last_runs: Sequence[dict[str, Any]]
     days: Sequence[dict[str, Any]]
     live: Sequence[RunProgress]
@@ -139,9 +142,10 @@ def read_overview(app: App) -> OverviewPage:
         standing = {rule: s for rules in alerts.standing(conn).values() for rule, s in rules.items()}
         return OverviewPage(
             taken_at=kept.taken_at if kept else None,
+            census_age_s=kept.age_s if kept else None,
             figures=figures,
             open_failures=failures.tally(conn),
-            groups=census.failure_groups(conn, FailureSelection())[:6],
+            groups=census.failure_groups(conn, FailureSelection()),
             last_runs=census.runs(conn, limit=6),
             days=runs.trends(conn, days=30),
             live=progress.live(conn),

@@ -11,6 +11,7 @@ from everycase.app import App
 from everycase.domain import completeness
 from everycase.domain.errors import DependencyUnreachable, ExitCode
 from everycase.domain.failures import LoadFailure
+from everycase.domain.orders import RunProgress
 from everycase.operations.place import describe
 from everycase.ports import IndexHealth
 from everycase.store import (
@@ -23,6 +24,7 @@ from everycase.store import (
     ledger,
     lineage,
     locks,
+    progress,
     runs,
     schedule,
     state,
@@ -77,6 +79,8 @@ class Overview:
     index_detail: str
     is_running: bool
     """Whether a run is at work now."""
+    live: Sequence[RunProgress]
+    """How far each run is that is at work, here or elsewhere."""
     example: str | None
     """A case number to try things with."""
     debt: int
@@ -158,6 +162,7 @@ class Overview:
             "alerts": list(self.alerts),
             "stop_reason": self.stop_reason,
             "is_running": self.is_running,
+            "live": [{**asdict(p), "share": p.share} for p in self.live],
             "debt": self.debt,
             "providers": {p.name: p.as_dict() for p in self.providers},
             "cache": asdict(self.cache),
@@ -197,6 +202,7 @@ def read_status(app: App) -> Overview:
             is_index_ready=health.is_ready and health.is_writable,
             index_detail=health.detail,
             is_running=locks.is_held(conn, locks.PIPELINE),
+            live=progress.live(conn),
             example=lineage.example(conn),
         )
 

@@ -67,7 +67,7 @@ def cases(
         "limited": limited,
         "limit": limit,
     }
-    return _rows(conn, "cases", given)
+    return _rows(conn, "cases", given, is_planned_anew=True)
 
 
 def failure_page(
@@ -112,6 +112,9 @@ def last_clean(conn: Connection) -> datetime | None:
     return row[0] if row else None
 
 
-def _rows(conn: Connection, name: str, given: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _rows(
+    conn: Connection, name: str, given: Mapping[str, Any], *, is_planned_anew: bool = False
+) -> list[dict[str, Any]]:
+    """`is_planned_anew`: the best plan depends on the values, so no prepared one will do."""
     with conn.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(SQL[name], given).fetchall()
+        return cursor.execute(SQL[name], given, prepare=False if is_planned_anew else None).fetchall()

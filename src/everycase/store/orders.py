@@ -83,14 +83,17 @@ def place(
     key: str | None = None,
     chosen: FailureSelection | None = None,
     state: OrderState = OrderState.QUEUED,
+    order_id: UUID | None = None,
 ) -> Order:
     """Place an order; with a `key` that this caller has used before, the order of that time.
+
+    `order_id`: of a new order, so that the caller can tell whether it is one.
 
     `chosen`: the order is about the failures that this filter shows now. Raises `WrongUse` where the key was
     used for something else.
     """
     given = {
-        "order_id": uuid4(),
+        "order_id": order_id or uuid4(),
         "kind": kind,
         "parameters": Jsonb(dict(parameters)),
         "by": by,

@@ -117,14 +117,14 @@ def _case_samples(f: Figures) -> Samples:
         "everycase_cases_completed": [((), o.completed)],
         "everycase_cases_lacking": [((), o.lacking)],
         "everycase_failures_open": [
-            ((g["stage"], g["error_type"], g["disposition"]), g["open"]) for g in f.groups
+            ((g["stage"], g["error_type"], g["disposition"]), g["open"]) for g in o.groups
         ],
         "everycase_coverage_ratio": [((t,), share) for t, share in o.figures.get("coverage", {}).items()],
         "everycase_vectors": [((space,), n) for space, n in o.figures.get("spaces", {}).items()],
         "everycase_debt_cases": [((), o.debt)],
         "everycase_freshness_seconds": [((q,), v) for q, v in quantiles.items() if v is not None],
         "everycase_oldest_unserved_seconds": [((), fresh.get("oldest_unserved_s") or 0)],
-        "everycase_census_age_seconds": [((), f.census_age_s)] if f.census_age_s is not None else [],
+        "everycase_census_age_seconds": [((), o.census_age_s)] if o.census_age_s is not None else [],
     }
 
 

@@ -92,6 +92,7 @@ def environment() -> Environment:
         loader=PackageLoader("everycase.web", "templates"),
         autoescape=select_autoescape(default=True),
         undefined=StrictUndefined,
+        auto_reload=False,
         trim_blocks=True,
         lstrip_blocks=True,
     )

@@ -153,13 +153,13 @@ delete from recon.failed_records where resolved and resolution_time < %(before)s
 -- tally --
 -- Open failures by what is to be done about them, counted as cases: a case that fails at two stages is one, and
 -- a failure that stands for many rows is as many.
-select f.disposition, sum(coalesce((f.payload ->> 'rows')::bigint, 1))::bigint
-from recon.failed_records f
-where not f.resolved and not exists (
-  select from recon.failed_records o
-  where o.record_id = f.record_id and not o.resolved
-    and (o.disposition = 'skip', o.stage) < (f.disposition = 'skip', f.stage))
-group by f.disposition
+select disposition, sum(stands_for)::bigint
+from (
+  select distinct on (record_id) disposition, coalesce((payload ->> 'rows')::bigint, 1) as stands_for
+  from recon.failed_records where not resolved
+  order by record_id, disposition = 'skip', stage
+) f
+group by disposition
 
 -- tally_new --
 -- The same of those alone that were opened since the last sync began, and that wait for a retry or a person.
