@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ahocorasick_rs import AhoCorasick, Implementation, MatchKind
 
@@ -46,8 +46,7 @@ _INITIAL_AFTER = re.compile(r"(?:,?[ ]|[._\-])([a-z])\.?(?![a-z0-9])")
 _OWNED = re.compile(r"(?:['’]?s)(?![^\W\d_])|['’](?!\w)")
 
 
-@dataclass(frozen=True, slots=True)
-class _Hit:
+class _Hit(NamedTuple):
     """A form at a place of the folded text."""
 
     form: Form

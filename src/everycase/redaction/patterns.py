@@ -75,7 +75,10 @@ class PatternFinder:
             is_kept = kept.touches(start, end)
             if is_kept and not self._more and _ADDRESS.match(text, start, end):
                 continue
-            m = patterns.named(scanned, place, start, end)
+            if _QUAD.fullmatch(text, start, end):
+                m = Match("ipv4", start, end, text[start:end])
+            else:
+                m = patterns.named(scanned, place, start, end)
             if is_kept and m.name in _WEAK:
                 continue
             if span := self._confirm(text, m, strict):
@@ -146,3 +149,5 @@ _CHECKS: dict[str, tuple[Label, str, Callable[[str, int, int], bool]]] = {
 _WEAK = frozenset(name for name, (label, _, _) in _CHECKS.items() if label in WEAK)
 _ADDRESS = re.compile(r"(?:[0-9A-Fa-f]{0,3}[.:]|[0-9A-Fa-f]{4}:)[0-9A-Fa-f.:]*\Z")
 """What only the patterns of addresses match; told without asking the automaton for a name."""
+_QUAD = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?:\.[0-9]{1,5})?")
+"""What no pattern before that of addresses matches."""

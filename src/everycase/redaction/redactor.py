@@ -211,7 +211,7 @@ class TableRedactor:
         chosen = resolve(spans + work.numbers.fixed(scanned), kept)
         return Found(
             joined,
-            [replace(s, start=shadow.start(s.start), end=shadow.end(s.end)) for s in chosen]
+            [s._replace(start=shadow.start(s.start), end=shadow.end(s.end)) for s in chosen]
             if shadow.places
             else chosen,
             scanned.text,
@@ -228,7 +228,7 @@ class TableRedactor:
         where = stretches(fields, scanned.text)
         if where.talk_end > where.talk_start:
             for span in talk.talk_spans(scanned.part(where.talk_start, where.talk_end)):
-                yield replace(span, start=span.start + where.talk_start, end=span.end + where.talk_start)
+                yield span._replace(start=span.start + where.talk_start, end=span.end + where.talk_start)
         if where.sites_end:
             sites = scanned.part(0, where.sites_end)
             yield from places.place_spans(sites)

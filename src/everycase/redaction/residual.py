@@ -7,6 +7,7 @@ Shapes are those that leave no doubt. What it finds is a fault of a rule, and is
 
 from __future__ import annotations
 
+import heapq
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
@@ -129,8 +130,7 @@ _LONGEST_WORD = 200
 
 def _words_with_escapes(text: str) -> Iterator[tuple[int, int]]:
     reach = 0
-    escapes = [*_PERCENT.finditer(text), *_QUOTED.finditer(text)]
-    for escape in sorted(escapes, key=lambda e: e.start()):
+    for escape in heapq.merge(_PERCENT.finditer(text), _QUOTED.finditer(text), key=re.Match.start):
         if escape.start() < reach:
             continue
         least = max(reach, escape.start() - _LONGEST_WORD)

@@ -228,11 +228,11 @@ class _Same(dict[int, str]):
 _SAME = _Same()
 
 
-def _odd_and_runs(text: str) -> list[Edit]:
+def _odd_and_runs(text: str) -> Iterable[Edit]:
     odd = _any_of(frozenset(_FOLDS.odd.intersection(text)))
-    edits = [Edit(m.start(), m.end(), _FOLDS[ord(m[0])]) for m in odd.finditer(text)]
+    edits = (Edit(m.start(), m.end(), _FOLDS[ord(m[0])]) for m in odd.finditer(text))
     runs = [Edit(m.start(), m.end(), " ") for m in _GAPS.finditer(text.translate(_SAME))]
-    return sorted(edits + runs) if runs else edits
+    return sorted([*edits, *runs]) if runs else edits
 
 
 @lru_cache(maxsize=64)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -36,8 +35,7 @@ _WHOLE = frozenset({Label.EMAIL, Label.PASSWORD, Label.LOGIN})
 _PRIORITY = {label: i for i, label in enumerate(Label)}
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """`[start, end)` in characters. `key`: equal keys of a case get the same placeholder."""
 
     start: int
@@ -124,7 +122,7 @@ def _settle(group: list[Span]) -> list[Span]:
             is_whole = end - start == span.end - span.start
             if is_whole or end - start > 1:
                 taken[start:end] = b"\x01" * (end - start)
-                chosen.append(span if is_whole else replace(span, start=start + base, end=end + base))
+                chosen.append(span if is_whole else Span(start + base, end + base, *span[2:]))
     return sorted(chosen, key=lambda s: s.start)
 
 
