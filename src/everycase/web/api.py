@@ -11,6 +11,7 @@ from pydantic import Field
 from everycase.domain.access import Role
 from everycase.domain.failures import Disposition, ErrorType, FailureStage
 from everycase.domain.lineage import Stage, Status
+from everycase.domain.orders import Order
 from everycase.operations import cases, doctor, inbox, orders, overview, progress, runs, search, trace, work
 from everycase.operations.orders import filter_failures
 from everycase.web import cursors, schemas
@@ -144,13 +145,12 @@ def forecast_failures(app: Everycase, selection: schemas.FailureSelection) -> sc
 @router.post("/orders", tags=["orders"], operation_id="place_order", status_code=202)
 def place_order(
     app: Everycase, caller: Operator, order: schemas.NewOrder, idempotency_key: IdempotencyKey = None
-) -> schemas.Order:
+) -> Order:
     """Order work. It is carried out by the next free replica; look at the order to see what became of it."""
     chosen = filter_failures(**order.selection.model_dump()) if order.selection is not None else None
-    placed = orders.place(
+    return orders.place(
         app, order.kind, caller, parameters=order.parameters, key=idempotency_key, chosen=chosen
     )
-    return schemas.Order.model_validate(placed)
 
 
 @router.get("/orders", tags=["orders"], operation_id="list_orders")
@@ -160,19 +160,19 @@ def list_orders(app: Everycase, cursor: Cursor = None, limit: Limit = 50) -> sch
     items = orders.list_orders(app, before=place.at, before_id=place.id, limit=limit)
     last = items[-1] if len(items) == limit else None
     after = cursors.write(last.ordered_at, last.order_id) if last else None
-    return schemas.OrderList(items=[schemas.Order.model_validate(o) for o in items], next=after)
+    return schemas.OrderList(items=items, next=after)
 
 
 @router.get("/orders/{order_id}", tags=["orders"], operation_id="read_order")
-def read_order(app: Everycase, order_id: UUID) -> schemas.Order:
+def read_order(app: Everycase, order_id: UUID) -> Order:
     """One order and what became of it."""
-    return schemas.Order.model_validate(orders.read_order(app, order_id))
+    return orders.read_order(app, order_id)
 
 
 @router.post("/orders/{order_id}/cancel", tags=["orders"], operation_id="cancel_order")
-def cancel_order(app: Everycase, caller: Operator, order_id: UUID) -> schemas.Order:
+def cancel_order(app: Everycase, caller: Operator, order_id: UUID) -> Order:
     """Cancel an order: at once where it waits, at the next batch where it runs."""
-    return schemas.Order.model_validate(orders.cancel(app, order_id, caller))
+    return orders.cancel(app, order_id, caller)
 
 
 # ── runs ─────────────────────────────────────────────────────────────────────────────────────────

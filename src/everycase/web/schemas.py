@@ -1,14 +1,17 @@
-"""The bodies of the API: what a client is generated from. Names and meanings are stable."""
+"""The bodies of the API: what a client is generated from. Names and meanings are stable.
+
+An order is the domain's own `Order`, as it stands.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from everycase.domain.orders import OrderKind, OrderState
+from everycase.domain.orders import Order, OrderKind
 
 
 class Body(BaseModel):
@@ -142,24 +145,6 @@ class NewOrder(BaseModel):
         default_factory=dict, description="As the options of the command of this name."
     )
     selection: FailureSelection | None = None
-
-
-class Order(Body):
-    """An order and what became of it."""
-
-    order_id: UUID
-    kind: OrderKind
-    parameters: dict[str, Any]
-    ordered_by: str
-    ordered_at: datetime
-    state: OrderState
-    attempts: int
-    run_id: UUID | None
-    started_at: datetime | None
-    ended_at: datetime | None
-    message: str | None
-    result: dict[str, Any] | None
-    failures: int
 
 
 class OrderList(Body):
