@@ -159,6 +159,23 @@ def test_the_manifest_has_everything_in_the_order_of_the_ids(index: VectorIndex)
     assert [s for p in parts for s in p] == whole
 
 
+def test_digests_say_what_the_manifest_says(index: VectorIndex) -> None:
+    """By bucket of the id; one that changes in any stamp changes its bucket and no other."""
+    objects = [thing(n) for n in range(40)]
+    index.upsert(objects)
+    before = index.digests()
+    if before is None:
+        pytest.skip(f"the {index.name} index cannot sum up what it holds")
+    assert sum(d.objects for d in before.values()) == 40
+    assert set(before) == {o.stamps.object_id.int >> 116 for o in objects}
+    index.upsert([thing(3, generation=2)])
+    after = index.digests() or {}
+    assert {b for b in before if before[b] != after[b]} == {thing(3).stamps.object_id.int >> 116}
+    index.delete([thing(5).stamps.object_id])
+    gone = index.digests() or {}
+    assert {b for b in after if after[b] != gone.get(b)} == {thing(5).stamps.object_id.int >> 116}
+
+
 def test_a_manifest_that_is_not_read_to_its_end_holds_no_connection(
     index: VectorIndex, pool: ConnectionPool
 ) -> None:

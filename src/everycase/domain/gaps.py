@@ -125,6 +125,8 @@ class Scope:
     everything: bool
     """Read back and probe all of them; read the source whatever its version says."""
     retention: bool
+    skips: bool = False
+    """List only the parts of the index whose digest is not as it should be, where the index has digests."""
     source: bool = True
     """Hold source, staging and lineage against each other as well."""
 
@@ -134,7 +136,13 @@ def scope_of(run_type: RunType, *, deep: bool, is_part: bool = False) -> Scope:
     if is_part:
         return Scope(sets=True, contents=True, everything=True, retention=False, source=False)
     thorough = deep or run_type is not RunType.HOURLY
-    return Scope(sets=thorough, contents=thorough, everything=deep, retention=run_type is RunType.DAILY)
+    return Scope(
+        sets=thorough,
+        contents=thorough,
+        everything=deep,
+        retention=run_type is RunType.DAILY,
+        skips=not deep and run_type is not RunType.DAILY,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

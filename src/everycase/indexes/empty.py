@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from uuid import UUID
 
+from everycase.domain.buckets import Digests
 from everycase.domain.cases import IndexObject, Stamps, Vector
 from everycase.domain.lineage import Owned
 from everycase.ports import Condition, Findings, IndexHealth, UpsertOutcome, VectorIndex
@@ -50,6 +51,9 @@ class EmptyIndex:
         until: UUID | None = None,  # noqa: ARG002
     ) -> Iterator[Stamps]:
         return iter(())
+
+    def digests(self) -> Digests:
+        return {}
 
     def stamps(self, object_ids: Sequence[UUID]) -> Iterator[Stamps]:  # noqa: ARG002
         return iter(())

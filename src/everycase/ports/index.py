@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
+from everycase.domain.buckets import Digests
 from everycase.domain.cases import IndexObject, Stamps, Vector
 from everycase.domain.failures import ErrorType
 from everycase.domain.lineage import Owned
@@ -148,6 +149,9 @@ class VectorIndex(Protocol):
 
     def manifest(self, *, after: UUID | None = None, until: UUID | None = None) -> Iterator[Stamps]:
         """The stamps of everything that is there, in the order of the ids, streamed; `(after, until]`."""
+
+    def digests(self) -> Digests | None:
+        """What the manifest would say, summed up by bucket, without listing it; None: it cannot do that."""
 
     def stamps(self, object_ids: Sequence[UUID]) -> Iterator[Stamps]:
         """The stamps of those of these that are there: the second look before anything is believed."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from everycase.domain import fingerprint
+from everycase.domain import buckets, fingerprint
 from everycase.domain.batching import pages
+from everycase.domain.buckets import EVERYTHING, Range
 from everycase.domain.cases import IndexObject, Stamps
 from everycase.domain.gaps import EXTRA, REPAIRABLE, Expected, Gap, GapKind, Scope, content_gap
 from everycase.ports import VectorIndex
@@ -141,10 +142,20 @@ class Finder:
     # ── sets ─────────────────────────────────────────────────────────────────────────────────
 
     def _gather_manifest(self) -> None:
-        """All of it; the second time where more has changed than what was looked at again."""
+        """All of it, or what does not agree; again where more has changed than what was looked at again."""
         self.tables.clear_manifest()
-        self.tables.add_manifest(self._told(self.index.manifest()))
+        for after, until in self._unlike():
+            self.tables.add_manifest(self._told(self.index.manifest(after=after, until=until)))
         self.tables.index_manifest()
+
+    def _unlike(self) -> Iterable[Range]:
+        """What has to be listed: buckets whose digest agrees hold no gap of a set."""
+        there = self.index.digests() if self.scope.skips else None
+        if there is None:
+            return [EVERYTHING]
+        same = buckets.agreeing(there, self.tables.expected_digests())
+        self.tables.agree(same)
+        return buckets.ranges(set(there) - set(same))
 
     def _told(self, listing: Iterator[Stamps]) -> Iterator[Stamps]:
         for n, stamps in enumerate(listing, start=1):

@@ -149,13 +149,14 @@ class _ReconcileJob:
     def _finder(self) -> Finder:
         processor = self.crew.processor
         last = runs.last_look(self.run.conn)
+        scope = self.order.scope
         return Finder(
             tables=self.tables,
             sweeper=self._sweeper(),
             index=processor.index,
             recipe=processor.recipe,
             space=processor.embedder.space,
-            scope=self.order.scope,
+            scope=replace(scope, skips=scope.skips and not self._is_doubted),
             since=last - processor.index.settles_after if last else None,
             sample=self.sample,
             seed=self.run.run_id.int % 2**31,

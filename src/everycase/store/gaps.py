@@ -17,6 +17,7 @@ from psycopg.rows import dict_row
 
 from everycase.domain import fingerprint
 from everycase.domain.batching import pages
+from everycase.domain.buckets import Digest, Digests
 from everycase.domain.cases import Stamps
 from everycase.domain.catalogue import SourceObject
 from everycase.domain.failures import REMOVES_OBJECT
@@ -70,6 +71,15 @@ class GapTables:
 
     def clear_manifest(self) -> None:
         self._conn.execute(SQL["clear_manifest"])
+
+    def expected_digests(self) -> Digests:
+        """What the index should hold, summed up by bucket."""
+        return {r[0]: Digest(*r[1:]) for r in self._conn.execute(SQL["expected_digests"])}
+
+    def agree(self, buckets: Digests) -> None:
+        """These buckets hold what they should: nothing in them is a gap, but what is looked at again."""
+        given = {"buckets": list(buckets), "objects": [d.objects for d in buckets.values()]}
+        self._conn.execute(SQL["agree"], given)
 
     def index_manifest(self) -> None:
         self._conn.execute(SQL["index_manifest"])

@@ -102,6 +102,13 @@ where id >= %(first)s and id <= %(last)s
 order by id
 limit %(page)s
 
+-- digests --
+-- By bucket, how many objects there are and a sum of hashes of what the manifest would say of them.
+select get_byte(uuid_send(id), 0) * 16 + get_byte(uuid_send(id), 1) / 16, count(*),
+  sum(hashtextextended(concat_ws(E'\x1f', id, case_id, case_number, checksum, children_checksum, text_hash, space, recipe,
+    vector_hash, object_hash), 0)), max(generation)
+from vector_index.support_case group by 1
+
 -- stamps --
 -- The stamps of some objects.
 select id, case_id, case_number, checksum, children_checksum, text_hash, space, recipe, vector_hash,

@@ -19,6 +19,7 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 from psycopg_pool import ConnectionPool
 
+from everycase.domain.buckets import Digest, Digests
 from everycase.domain.cases import MOST_DIMENSIONS, IndexObject, Stamps, Vector
 from everycase.domain.errors import (
     RowRefused,
@@ -172,6 +173,10 @@ class EmbeddedIndex:
             if len(rows) < _PAGE:
                 return
             first = rows[-1][0].int + 1
+
+    def digests(self) -> Digests:
+        with self._schema.connection(vectors=False) as conn:
+            return {r[0]: Digest(*r[1:]) for r in conn.execute(SQL["digests"])}
 
     def stamps(self, object_ids: Sequence[UUID]) -> Iterator[Stamps]:
         with self._schema.connection() as conn:

@@ -180,6 +180,9 @@ class WeaviateIndex:
 
     # ── reading ──────────────────────────────────────────────────────────────────────────────
 
+    def digests(self) -> None:
+        """Weaviate cannot sum up what it holds."""
+
     def manifest(self, *, after: UUID | None = None, until: UUID | None = None) -> Iterator[Stamps]:
         with self._home.asking():
             collection = self._home.use(

@@ -1,6 +1,6 @@
 -- create --
 -- Where a look at things is put together; of this session alone.
-drop table if exists pg_temp.manifest, pg_temp.swept, pg_temp.gap, pg_temp.gap_after, pg_temp.to_read, pg_temp.suspect;
+drop table if exists pg_temp.manifest, pg_temp.swept, pg_temp.gap, pg_temp.gap_after, pg_temp.to_read, pg_temp.suspect, pg_temp.agreed;
 create temp table manifest (
   object_id uuid not null, case_id text, case_number text, space text, generation bigint, seal bytea,
   is_canonical boolean not null default false);
@@ -10,6 +10,7 @@ create temp table gap (
   method text, outcome text not null default 'open', is_to_mend boolean not null default true);
 create temp table gap_after (like gap including defaults);
 create temp table suspect (object_id uuid primary key);
+create temp table agreed (bucket integer primary key, objects bigint not null);
 create temp table to_read (object_id uuid primary key, record_id text, case_number text, vector_hash text, object_hash text)
 
 -- add_manifest --
@@ -18,7 +19,21 @@ copy manifest (object_id, case_id, case_number, space, generation, seal) from st
 
 -- clear_manifest --
 -- Before the index is listed.
-truncate manifest
+truncate manifest, suspect, agreed
+
+-- expected_digests --
+-- By bucket, what the index should hold: as the index itself sums up what it does hold.
+select get_byte(uuid_send(l.object_id), 0) * 16 + get_byte(uuid_send(l.object_id), 1) / 16, count(*),
+  sum(hashtextextended(concat_ws(E'\x1f', l.object_id, l.record_id, l.case_number, l.checksum, l.children_checksum,
+    l.text_hash, l.space, l.recipe, l.vector_hash, l.object_hash), 0)), max(l.generation)
+from recon.data_lineage l
+join udp.case c on c.id = l.record_id and not c.is_deleted
+where l.status <> 'deleted' and l.index_state = 'loaded' and l.object_id is not null
+group by 1
+
+-- agree --
+-- Buckets that hold just what they should: their objects are not listed.
+insert into agreed select * from unnest(%(buckets)s::integer[], %(objects)s::bigint[])
 
 -- index_manifest --
 -- The planner must know how many there are.
@@ -30,8 +45,10 @@ analyze manifest
 delete from manifest where object_id = any (%(ids)s)
 
 -- manifest_size --
--- Objects that the index has listed.
-select count(*) from manifest
+-- Objects that the index has listed, or that are known to be there because their bucket agrees.
+select (select count(*) from manifest m where not exists (
+    select from agreed a where a.bucket = get_byte(uuid_send(m.object_id), 0) * 16 + get_byte(uuid_send(m.object_id), 1) / 16))
+  + (select coalesce(sum(objects), 0) from agreed)
 
 -- add_swept --
 -- What the source has, in bulk.
@@ -109,7 +126,9 @@ from recon.data_lineage l
 join udp.case c on c.id = l.record_id and not c.is_deleted
 left join manifest m on m.object_id = l.object_id
 where l.status <> 'deleted' and l.index_state = 'loaded'
-  and (not %(again)s or exists (select from suspect s where s.object_id = l.object_id))
+  and (exists (select from suspect s where s.object_id = l.object_id)
+    or not %(again)s and not exists (
+      select from agreed a where a.bucket = get_byte(uuid_send(l.object_id), 0) * 16 + get_byte(uuid_send(l.object_id), 1) / 16))
   and (m.object_id is null or m.generation > l.generation
     or m.seal is distinct from sha256(convert_to(concat_ws(E'\x1f', l.record_id, l.case_number, l.checksum,
       l.children_checksum, l.text_hash, l.space, l.recipe, l.vector_hash, l.object_hash), 'UTF8')))
@@ -175,8 +194,10 @@ select * from unnest(%(kinds)s::text[], %(objects)s::text[], %(records)s::text[]
 -- Loaded objects whose content is looked at: all, or those loaded since the last look and some of the rest.
 insert into to_read
 select l.object_id, l.record_id, l.case_number, l.vector_hash, l.object_hash
-from recon.data_lineage l join manifest m on m.object_id = l.object_id
+from recon.data_lineage l left join manifest m on m.object_id = l.object_id
 where l.status <> 'deleted' and l.index_state = 'loaded'
+  and (m.object_id is not null or exists (
+    select from agreed a where a.bucket = get_byte(uuid_send(l.object_id), 0) * 16 + get_byte(uuid_send(l.object_id), 1) / 16))
   and not exists (select from gap g where g.record_id = l.record_id and g.kind <> 'debt')
   and (%(shards)s::int is null
     or mod(hashtextextended(l.record_id, 0) & 9223372036854775807, %(shards)s::int) = %(shard)s::int)
