@@ -1,10 +1,18 @@
 -- track --
--- Every case that has to be looked at (again) enters the pipeline.
+-- Every case that has to be looked at (again) enters the pipeline. What it waits for is its newest change, or a child's.
 with due as materialized (
-  select id, case_number, source_timestamp, staged_at from recon.decisions(%(recipe)s, %(now)s)
-  where decision in ('create', 'update') and (%(only)s::text[] is null or id = any (%(only)s))
+  select d.id, d.case_number, d.staged_at, greatest(
+    d.source_timestamp,
+    (select max(t.system_modstamp) from udp.task t where t.parent_id = d.id),
+    (select max(o.system_modstamp) from udp.workorder o where o.parent_id = d.id),
+    (select max(m.system_modstamp) from udp.casecomment m where m.parent_id = d.id),
+    (select max(e.system_modstamp) from udp.emailmessage e where e.parent_id = d.id),
+    (select max(f.system_modstamp) from udp.workorderfeed f
+     join udp.workorder o on o.id = f.parent_id where o.parent_id = d.id)) as source_timestamp
+  from recon.decisions(%(recipe)s, %(now)s) d
+  where d.decision in ('create', 'update') and (%(only)s::text[] is null or d.id = any (%(only)s))
     and (%(shards)s::int is null
-      or mod(hashtextextended(id, 0) & 9223372036854775807, %(shards)s::int) = %(shard)s::int)
+      or mod(hashtextextended(d.id, 0) & 9223372036854775807, %(shards)s::int) = %(shard)s::int)
 ), entered as (
   insert into recon.data_lineage as l (
     record_id, case_number, source_system, current_stage, status, source_timestamp, staging_timestamp, run_id)
