@@ -193,12 +193,13 @@ def test_a_page_that_does_not_hold_what_it_announces_fails_its_window(
 
 
 def test_freshness_counts_from_the_newest_change_of_a_case_or_a_child(
-    world: World, organisation: Organisation, server: SalesforceServer
+    world: World, organisation: Organisation, server: SalesforceServer, clock: MovedClock
 ) -> None:
     """A comment moves no stamp of its case, and the case waits for it all the same."""
     world.sync("salesforce", **settings_of(server))
     case = ids(organisation, "Case")[3]
     comment = organisation.add("CaseComment", ParentId=case, CommentBody="Fan replaced, light is green.")
+    clock.move(minutes=1)  # windows end at whole seconds
     world.sync("salesforce", **settings_of(server))
     (row,) = world.rows("select source_timestamp as at from recon.data_lineage where record_id = %s", case)
     (staged,) = world.rows("select system_modstamp as at from udp.casecomment where id = %s", comment)
