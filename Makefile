@@ -7,7 +7,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	if $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' >/dev/null 2>&1; then echo $$p; break; fi; done)
 PIP_QUIET := --quiet --disable-pip-version-check --no-input
 
-.PHONY: salesforce-demo help setup run test test-fast check bench eval-search eval-redaction soak histories weaviate clean screenshots
+.PHONY: salesforce-demo help setup run test test-fast check bench eval-search eval-redaction soak histories weaviate clean screenshots first-hour
 
 ##@ Use
 help: ## Show this list
@@ -70,6 +70,9 @@ weaviate: .tools/weaviate-server ## Build a Weaviate server for the tests into .
 	@echo "building weaviate-server $(WEAVIATE_VERSION) (four minutes, once)"
 	@mkdir -p .tools
 	@GOBIN="$(CURDIR)/.tools" CGO_ENABLED=0 go install -tags netgo -ldflags '-s -w' github.com/weaviate/weaviate/cmd/weaviate-server@$(WEAVIATE_VERSION)
+
+first-hour: setup ## Write docs/first-hour.md from a real run
+	@$(BIN)/python -m tests.first_hour
 
 clean: ## Remove what setup and tests made (not your data in .everycase)
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -152,6 +152,7 @@ def test_doctor_finds_everything_well(shell: Shell) -> None:
         "embedders",
         "embedder local",
         "index",
+        "workers",
         "continuity",
         "dimensions",
     ]

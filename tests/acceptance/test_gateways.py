@@ -1,4 +1,4 @@
-"""Each embedding server of facts/providers.md, in its own words: all that can load does, and cheaply."""
+"""Each embedding server of docs/facts.md, in its own words: all that can load does, and cheaply."""
 
 from __future__ import annotations
 

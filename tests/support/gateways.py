@@ -1,4 +1,4 @@
-"""How embedding servers and gateways refuse, in their own words and statuses (facts/providers.md).
+"""How embedding servers and gateways refuse, in their own words and statuses (docs/facts.md).
 
 A stand-in with the rule `gateway` answers as the named one does; a token is four characters here.
 """

@@ -42,3 +42,23 @@ def test_no_package_index_and_no_place_of_this_machine_is_named() -> None:
     ]:
         if file.is_file() and file.name != ".git":
             assert not hosts.search(file.read_text(encoding="utf-8")), file.name
+
+
+def test_every_rule_that_the_code_names_stands_in_the_repository() -> None:
+    """`contract §11` is a section of docs/rules.md; nothing refers to a file that is not here."""
+    sections = set(
+        re.findall(r"^## §(\d+) ", (ROOT / "docs" / "rules.md").read_text(encoding="utf-8"), re.MULTILINE)
+    )
+    for folder in ("src", "tests", "benchmarks", "docs"):
+        for file in (f for f in (ROOT / folder).rglob("*") if f.suffix in (".py", ".sql", ".md", ".j2")):
+            text = file.read_text(encoding="utf-8")
+            named = set(re.findall(r"§(\d+)", text))
+            assert named <= sections, f"{file}: {sorted(named - sections)}"
+            assert "fact" + "s/" not in text, f"{file} refers to a page that is not here"
+    told = (ROOT / "docs" / "facts.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"docs/facts\.md (\d+)", _all_sources()))
+    assert named <= set(re.findall(r"^(\d+)\. ", told, re.MULTILINE))
+
+
+def _all_sources() -> str:
+    return "".join(f.read_text(encoding="utf-8") for f in (ROOT / "src").rglob("*.py"))

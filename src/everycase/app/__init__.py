@@ -18,6 +18,7 @@ from everycase.app import cluster, exports, worker
 from everycase.app.cluster import Agreement
 from everycase.app.embedding import make_embedder
 from everycase.app.redaction import make_options
+from everycase.app.remembered import hint, remember
 from everycase.app.weaviate import connect_weaviate
 from everycase.app.worker import Worker
 from everycase.domain import fingerprint
@@ -111,7 +112,13 @@ class App:
         """The database and the data directory, as far as `access` may create them."""
         url = self.settings.database_url.get_secret_value()
         is_sample = self.settings.source == "sample"
-        return open_place(url, self.settings.home, self.access, self._open, is_sample=is_sample)
+        try:
+            found = open_place(url, self.settings.home, self.access, self._open, is_sample=is_sample)
+        except WrongUse as e:
+            raise WrongUse("; ".join(filter(None, (str(e), hint(self.settings))))) from None
+        if self.access is Access.WRITE:
+            remember(self.settings)
+        return found
 
     @property
     def dsn(self) -> str:

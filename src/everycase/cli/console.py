@@ -7,6 +7,7 @@ import io
 import json
 import os
 import sys
+import textwrap
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
@@ -79,9 +80,25 @@ def _plain(value: object) -> object:
     raise TypeError(f"cannot print a {type(value).__name__}")
 
 
+_COLOURS = {
+    "ok ": "green",
+    "✅": "green",
+    "⚠️": "yellow",
+    "! ": "yellow",
+    "BAD": "bold red",
+    "❌": "red",
+}
+"""By the sign that a line begins with. The sign says it all: without colours nothing is lost."""
+
+
 def say(text: str = "") -> None:
-    """A line on stdout."""
-    OUT.print(Text(text))
+    """A line on stdout; on a terminal in the colour of the sign that it begins with."""
+    lines = (Text(line, style=_colour(line)) for line in text.split("\n"))
+    OUT.print(Text("\n").join(lines))
+
+
+def _colour(line: str) -> str:
+    return next((colour for sign, colour in _COLOURS.items() if line.startswith(sign)), "")
 
 
 def marked(text: str, marks: Iterable[tuple[int, int]], *, indent: int = 0) -> None:
@@ -90,6 +107,24 @@ def marked(text: str, marks: Iterable[tuple[int, int]], *, indent: int = 0) -> N
     for start, end in marks:
         shown.stylize("bold", start, end)
     OUT.print(Text(" " * indent) + shown)
+
+
+def wrapped(text: str, *, first: int = 0, indent: int = 0) -> None:
+    """A text on lines of at most 80 columns, broken between words; the lines after the first are indented."""
+    lines = textwrap.wrap(
+        text,
+        width=80,
+        initial_indent=" " * first,
+        subsequent_indent=" " * indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    for line in lines:
+        say(line)
+
+
+def moment(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
 
 
 def complain(text: str) -> None:
@@ -119,7 +154,7 @@ def _cell(value: object) -> str:
     if isinstance(value, float):
         return f"{value:,.2f}"
     if isinstance(value, datetime):
-        return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+        return moment(value)
     return str(value)
 
 

@@ -15,8 +15,8 @@ from everycase.domain.errors import FailOn
 from everycase.operations import redact as redaction
 from everycase.operations import runs as history
 from everycase.operations import search as searching
+from everycase.operations.explain import explain_case
 from everycase.operations.status import read_status
-from everycase.operations.trace import trace_case
 
 
 @command(panel=Panel.LOOK)
@@ -32,11 +32,17 @@ def status(call: Call, fail_on: FailOnOption = FailOn.ANY, exit_zero: ExitZero =
 def trace(
     call: Call,
     case: Annotated[str, typer.Argument(help="Record id (15 or 18 characters) or case number.")],
+    verbose: Annotated[
+        bool, typer.Option("-v", "--verbose", help="Every stage of every load, with its time and detail.")
+    ] = False,
 ) -> Result:
-    """Show the journey of one case: its stages with their times, what was joined, what failed."""
+    """Say whether a case is in the index, and why or why not; one line for each load of it.
+
+    Also for rows that were refused or wait: everything that has a row or a failure.
+    """
     with call.reader() as app:
-        journey = trace_case(app, case)
-    return Result(journey.as_dict(), lambda: show_state.journey(journey))
+        found = explain_case(app, case)
+    return Result(found.as_dict(), lambda: show_state.explanation(found, verbose=verbose))
 
 
 @command(panel=Panel.LOOK)

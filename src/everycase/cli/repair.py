@@ -22,7 +22,6 @@ from everycase.cli.frame import (
     read_shard,
 )
 from everycase.domain.errors import FailOn
-from everycase.domain.failures import Disposition, FailureStage
 from everycase.domain.gaps import RunType
 from everycase.operations import inbox, work
 
@@ -69,10 +68,12 @@ def reconcile(
 @command(panel=Panel.REPAIR)
 def failures(
     call: Call,
-    stage: Annotated[FailureStage | None, typer.Option(help="Only failures of this stage.")] = None,
+    stage: Annotated[
+        str | None, typer.Option(help="Only failures of this stage: extraction, join, redact, embed or load.")
+    ] = None,
     type_: Annotated[str | None, typer.Option("--type", help="Only failures of this error type.")] = None,
     disposition: Annotated[
-        Disposition | None,
+        str | None,
         typer.Option(help="Only failures with this disposition: retry, skip or manual_review."),
     ] = None,
     case: Annotated[
@@ -88,7 +89,11 @@ def failures(
 ) -> Result:
     """Show the error inbox: which cases failed, at which stage, why, and what will happen."""
     wanted = inbox.read_filter(
-        stage=stage, error_type=type_, disposition=disposition, case=case, include_resolved=include_resolved
+        stage=inbox.read_stage(stage) if stage else None,
+        error_type=type_,
+        disposition=inbox.read_disposition(disposition) if disposition else None,
+        case=case,
+        include_resolved=include_resolved,
     )
     with call.reader() as app:
         found = inbox.list_failures(app, wanted, limit=limit)
@@ -106,13 +111,17 @@ def retry(
         typer.Argument(metavar="[FAILURE|CASE]", help="A failure's id, or a case's record id or number."),
     ] = None,
     type_: Annotated[str | None, typer.Option("--type", help="All open failures of this error type.")] = None,
-    stage: Annotated[FailureStage | None, typer.Option(help="All open failures of this stage.")] = None,
+    stage: Annotated[
+        str | None,
+        typer.Option(help="All open failures of this stage: extraction, join, redact, embed or load."),
+    ] = None,
     all_: Annotated[bool, typer.Option("--all", help="All open failures.")] = False,
 ) -> Result:
     """Try open failures again now, with the cases' current content; also those in manual review."""
     error_type = inbox.read_error_type(type_) if type_ else None
+    at = inbox.read_stage(stage) if stage else None
     with call.app() as app, call.progress() as progress:
-        found = inbox.retry(app, progress, which, error_type=error_type, stage=stage, everything=all_)
+        found = inbox.retry(app, progress, which, error_type=error_type, stage=at, everything=all_)
     return Result(found.as_dict(), lambda: show.retried(found), found.exit_code)
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from everycase.cli import console, show
 from everycase.domain.orders import RunProgress
+from everycase.operations.explain import Explanation
 from everycase.operations.inbox import Inbox
 from everycase.operations.status import Overview, ProviderOverview
-from everycase.operations.trace import Journey
-from everycase.operations.wording import few_fields, percent, whole_percent
+from everycase.operations.wording import few_fields, percent, place_of, remedy, stage_words, whole_percent
 
 
 def overview(o: Overview) -> None:
@@ -81,9 +81,27 @@ def _provider(p: ProviderOverview) -> str:
     )
 
 
-def journey(found: Journey) -> None:
+def explanation(found: Explanation, *, verbose: bool) -> None:
+    """The answer, what is known of the case, one line for each load; with `verbose` every stage."""
     seen = found.as_dict()
-    console.say(f"Case {seen['case_number'] or '(no number)'} · record {seen['record_id']}")
+    console.say(f"Case {seen['case_number'] or '(no number)'} · record {seen['record_id']}: {found.answer}")
+    if found.journey:
+        _journey(seen)
+    for load in found.loads:
+        console.say(f"  {console.moment(load.at)}  {load.outcome}: {load.reason}")
+    if verbose:
+        console.table(
+            "Journey",
+            ("when", "stage", "event", "detail"),
+            [(e["at"], e["stage"], e["event"], e["detail"]) for e in seen["events"]],
+        )
+    if found.failures and verbose:
+        failures(found.failures)
+    elif resolved := [f for f in found.failures if f["resolved"]]:
+        console.say(f"Failures that are over: {len(resolved)}; with -v: what they were, and every stage")
+
+
+def _journey(seen: Mapping[str, Any]) -> None:
     console.say(f"Stage {seen['current_stage']} · status {seen['status']}")
     if seen["note"]:
         console.say(f"Note: {seen['note']}")
@@ -100,13 +118,6 @@ def journey(found: Journey) -> None:
         console.say(f"Composite text: {seen['composite']['length']:,} characters{cut}")
     if seen["space"]:
         console.say(f"Vector space: {seen['space']}")
-    console.table(
-        "Journey",
-        ("when", "stage", "event", "detail"),
-        [(e["at"], e["stage"], e["event"], e["detail"]) for e in seen["events"]],
-    )
-    if seen["failures"]:
-        failures(seen["failures"])
 
 
 def inbox(found: Inbox, *, grouped: bool) -> None:
@@ -119,29 +130,32 @@ def inbox(found: Inbox, *, grouped: bool) -> None:
 
 
 def failures(rows: Sequence[dict[str, Any]]) -> None:
-    console.table(
-        "Failures",
-        ("case or record", "stage", "type", "what happens", "tries", "next try", "message"),
-        [
-            (
-                r["case_number"] or r["record_id"],
-                r["stage"],
-                r["error_type"],
-                "resolved" if r["resolved"] else r["disposition"],
-                r["retry_count"],
-                r["next_retry_time"],
-                r["error_message"],
-            )
-            for r in rows
-        ],
-    )
+    """Two lines each, within 80 columns where the words allow: what and what to do, then why and its id."""
+    for r in rows:
+        subject = r["case_number"] or r["record_id"]
+        done = f"resolved ({r['recovery_method']})" if r["resolved"] else remedy(r)
+        tries = f", tried {r['retry_count']}×" if r["retry_count"] else ""
+        console.wrapped(f"{place_of(r)} {r['error_type']} → {done}", indent=4)
+        console.wrapped(f"{r['error_message']}", first=2, indent=4)
+        console.say(f"  {r['source_object']} {subject} · {stage_words(r['stage'])}{tries}")
+        console.say(f"  everycase retry {r['failure_id']}")
 
 
 def failure_groups(groups: Sequence[dict[str, Any]]) -> None:
     console.table(
         "Failures by stage and type",
-        ("stage", "type", "what happens", "open", "resolved", "first seen", "last seen", "mttr s"),
-        [tuple(g.values()) for g in groups],
+        ("stage", "type", "what happens", "open", "resolved", "last seen"),
+        [
+            (
+                stage_words(g["stage"]),
+                g["error_type"],
+                g["disposition"],
+                g["open"],
+                g["resolved"],
+                g["last_seen"],
+            )
+            for g in groups
+        ],
     )
 
 

@@ -1,6 +1,6 @@
 """What can go wrong, as types: the base, its two kinds, and what the whole program stops for.
 
-A message names what, where and what to do; it never holds a field's value (style §9).
+A message names what, where and what to do; it never holds a field's value.
 """
 
 from __future__ import annotations

@@ -192,7 +192,7 @@ def content_gap(
     """What is wrong with an object that was read back; None for nothing.
 
     `object_hash` is None where the object was listed and cannot be read by its id: no filter finds it
-    then (facts/weaviate.md 3). The vector comes first: it is what searches go by.
+    then (docs/facts.md 3). The vector comes first: it is what searches go by.
     """
     if object_hash is None:
         return GapKind.UNSEARCHABLE

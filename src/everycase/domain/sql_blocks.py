@@ -1,4 +1,4 @@
-"""SQL by name: a `.sql` file holds named blocks, one question each (style §10).
+"""SQL by name: a `.sql` file holds named blocks, one question each.
 
 -- due --
 -- Failures whose retry time has come, oldest first.

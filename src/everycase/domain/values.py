@@ -1,7 +1,7 @@
 """Cells as text of one canonical form: ids, moments and flags, however a tool wrote them.
 
 The same value differs by API and by tool (`…000Z` and `…+0000`, 15 and 18 characters of one id, `1.0` and
-`true`); what leaves here is equal when the meaning is equal, so that hashes agree (facts/salesforce.md).
+`true`); what leaves here is equal when the meaning is equal, so that hashes agree (docs/facts.md).
 """
 
 from __future__ import annotations

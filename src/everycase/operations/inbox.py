@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 from everycase.app import App
@@ -16,12 +16,15 @@ from everycase.domain.failures import Disposition, ErrorType, FailureStage
 from everycase.operations.overview import keep_census
 from everycase.operations.progress import recorded
 from everycase.operations.trace import case_keys
+from everycase.operations.wording import STAGES
 from everycase.operations.work import Progress
 from everycase.pipeline.ending import Ending
 from everycase.pipeline.retry import Choice, Retried
 from everycase.store import census, failures
 from everycase.store.failures import FailureFilter
 from everycase.store.orders import FailureSelection as Selection
+
+T = TypeVar("T")
 
 __all__ = ["FailureFilter", "Inbox", "Retried"]
 
@@ -66,6 +69,24 @@ def read_filter(
         cases=case_keys(case) if case else None,
         include_resolved=include_resolved,
     )
+
+
+def read_stage(name: str) -> FailureStage:
+    """The stage of this name, as people or the tables call it. Raises `WrongUse` with the nearest one."""
+    return _named(name, "stage", {**STAGES, **{str(s): s for s in FailureStage}}, list(STAGES))
+
+
+def read_disposition(name: str) -> Disposition:
+    """The disposition of this name. Raises `WrongUse` with the nearest one."""
+    return _named(name, "disposition", {str(d): d for d in Disposition}, list(Disposition))
+
+
+def _named(name: str, what: str, by_name: Mapping[str, T], said: Sequence[str]) -> T:
+    if found := by_name.get(name.lower().replace(" ", "_")):
+        return found
+    near = difflib.get_close_matches(name.lower(), list(by_name), n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(said)}"
+    raise WrongUse(f"there is no {what} {name!r}: {hint}")
 
 
 def read_error_type(name: str) -> ErrorType:

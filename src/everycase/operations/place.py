@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from everycase.app.remembered import hint
 from everycase.settings import Settings
 from everycase.store import db, opening
 
 
 def describe(settings: Settings) -> str:
-    """`source … · database … · index … · settings …`, without any secret."""
+    """`source … · database … · index … · settings …`, without any secret; and what the home had before."""
     return " · ".join(
         (
             f"source {settings.source}",
             f"database {_database(settings)}",
             f"index {_index(settings)}",
-            f"settings {settings.file or 'without a file'}",
+            f"settings {settings.file or 'without a file'}{_hint(settings)}",
         )
     )
+
+
+def _hint(settings: Settings) -> str:
+    said = hint(settings)
+    return f" ({said})" if said else ""
 
 
 def _database(settings: Settings) -> str:

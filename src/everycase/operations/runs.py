@@ -10,11 +10,15 @@ from uuid import UUID
 
 from everycase.app import App
 from everycase.domain.errors import NotFound
+from everycase.operations.wording import remedy
 from everycase.reconcile.page import CHART_SIZE, as_html, charts
-from everycase.reconcile.text import as_text
-from everycase.store import census, gaps, runs
+from everycase.reconcile.text import GAPS, as_text
+from everycase.store import census, failures, gaps, runs
+from everycase.store.failures import FailureFilter
 
 __all__ = ["CHART_SIZE", "charts"]
+
+_MOST_CASES = 100_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,16 +45,19 @@ class StoredReport:
     days: Sequence[dict[str, Any]]
     gaps: Sequence[dict[str, Any]] | None
     """None where they were not asked for."""
+    cases: Sequence[dict[str, str]] = ()
+    """What the report is about: gaps that it could not close, and failures that are open now."""
 
     def as_dict(self) -> dict[str, Any]:
-        return {**self.report, **({"gap_list": self.gaps} if self.gaps is not None else {})}
+        listed = {"gap_list": self.gaps} if self.gaps is not None else {}
+        return {**self.report, "cases": list(self.cases), **listed}
 
     def as_text(self) -> str:
         return as_text(self.report)
 
     def as_html(self) -> str:
         """One self-contained page, with the trends of the days before."""
-        return as_html(self.report, self.days)
+        return as_html(self.report, self.days, self.cases or ())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,8 +117,24 @@ def read_report(app: App, run_id: str | None = None, *, gap_limit: int | None = 
     with app.pool.connection() as conn:
         report = runs.report(conn, run_id)
         wants_gaps = gap_limit is not None
+        left = gaps.left(conn, UUID(report["run_id"]))
+        waiting = failures.list_failures(conn, FailureFilter(), limit=_MOST_CASES)
         return StoredReport(
             report=report,
             days=runs.trends(conn),
             gaps=gaps.kept(conn, UUID(report["run_id"]), limit=gap_limit or 0) if wants_gaps else None,
+            cases=[*map(_of_gap, left), *map(_of_failure, waiting)],
         )
+
+
+def _of_gap(gap: Mapping[str, Any]) -> dict[str, str]:
+    case = gap["case_number"] or gap["record_id"] or str(gap["object_id"] or "")
+    return {"case": case, "reason": GAPS.get(gap["kind"], gap["kind"]), "what_to_do": str(gap["outcome"])}
+
+
+def _of_failure(failure: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        "case": failure["case_number"] or failure["record_id"],
+        "reason": f"{failure['error_type']}: {failure['error_message']}",
+        "what_to_do": remedy(failure),
+    }

@@ -1,8 +1,62 @@
-"""How figures and reports are written: the same words on the command line and on a page."""
+"""How figures, stages and failures are written: the same words on the command line and on a page."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+from datetime import UTC
+from typing import Any
+
 from everycase.domain.completeness import percent, whole_percent
+from everycase.domain.failures import Disposition, ErrorType, FailureStage
 from everycase.reconcile.text import as_text, few_fields, provider_lines
 
-__all__ = ["as_text", "few_fields", "percent", "provider_lines", "whole_percent"]
+__all__ = [
+    "as_text",
+    "few_fields",
+    "percent",
+    "place_of",
+    "provider_lines",
+    "remedy",
+    "stage_words",
+    "whole_percent",
+]
+
+STAGES = {
+    "extraction": FailureStage.EXTRACTION,
+    "join": FailureStage.JOIN,
+    "redact": FailureStage.PII_REMOVAL,
+    "embed": FailureStage.EMBEDDING_GENERATION,
+    "load": FailureStage.WEAVIATE_LOAD,
+}
+"""What people call the stages, everywhere; filters take these words and the names of the tables."""
+
+_LINEAGE = {"extracted": "extraction", "pii_removed": "redact", "embedding_generated": "embed"}
+
+
+def stage_words(stage: str) -> str:
+    """`load` for `weaviate_load` and `weaviate_loaded`, and so on: one word for each stage."""
+    by_name = {str(name): said for said, name in STAGES.items()}
+    return by_name.get(stage) or _LINEAGE.get(stage) or {"weaviate_loaded": "load"}.get(stage, stage)
+
+
+def remedy(failure: Mapping[str, Any]) -> str:
+    """What is to be done about an open failure, in a few words."""
+    if failure["disposition"] == Disposition.SKIP:
+        return "nothing to do: it is indexed with what there is"
+    if failure["next_retry_time"]:
+        return f"tried again by itself after {failure['next_retry_time'].astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    if failure["error_type"] == ErrorType.MISSING_CHILD_DATA:
+        return "nothing to do: joined when its parent comes"
+    if failure["error_type"] in (ErrorType.MALFORMED_RECORD, ErrorType.MISSING_REQUIRED_FIELD):
+        return "put it right at the source: looked at again when the row changes"
+    if failure["disposition"] == Disposition.RETRY:
+        return "tried again by the next run"
+    return f"look, then everycase retry {failure['case_number'] or failure['record_id']}"
+
+
+def place_of(failure: Mapping[str, Any]) -> str:
+    """`Case.csv:280` where the failure is a row of a file, else the case's number or the record's id."""
+    place = str((failure.get("payload") or {}).get("place", ""))
+    found = re.fullmatch(r"(.+) line ([\d,]+)", place)
+    return f"{found[1]}:{found[2]}" if found else place or failure["case_number"] or failure["record_id"]

@@ -53,7 +53,7 @@ def load(
     """An outcome for each object, in order; never raises for what the index answers.
 
     `repairs`: objects that are replaced, whatever the index has of them. So are all of them after a time-out
-    or a lost connection to an index that may have written half (facts/weaviate.md 2, 3).
+    or a lost connection to an index that may have written half (docs/facts.md 2, 3).
     """
     if not objects:
         return []

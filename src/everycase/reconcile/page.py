@@ -33,6 +33,9 @@ class ChartSize:
 CHART_SIZE = ChartSize(width=WIDTH, height=HEIGHT, left=LEFT, bottom=BOTTOM)
 
 _TABLES = ("Task", "WorkOrder", "CaseComment", "EmailMessage", "WorkOrderFeed")
+_FEWEST_DAYS = 3
+"""A line through fewer days says nothing."""
+
 _MOST_TYPES = 5
 """So many error types have a line of their own."""
 
@@ -61,8 +64,15 @@ class Chart:
     last_day: str
 
 
-def as_html(report: Mapping[str, Any], trends: Sequence[Mapping[str, Any]]) -> str:
-    """The page. `trends`: rows of `recon.daily_rollup`, oldest first; none draws no chart."""
+def as_html(
+    report: Mapping[str, Any],
+    trends: Sequence[Mapping[str, Any]],
+    cases: Sequence[Mapping[str, str]] = (),
+) -> str:
+    """The page. `trends`: rows of `recon.daily_rollup`, oldest first; below three days no chart is drawn.
+
+    `cases`: what the report is about, with `case`, `reason` and `what_to_do`; the first 20 are shown.
+    """
     return _template().render(
         r=report,
         heading=text.heading(report),
@@ -75,7 +85,8 @@ def as_html(report: Mapping[str, Any], trends: Sequence[Mapping[str, Any]]) -> s
             report.get("few_fields", 0), report.get("few_fields_noted", report.get("few_fields", 0))
         ),
         before=text.open_before(report),
-        charts=charts(trends),
+        charts=charts(trends) if len(trends) >= _FEWEST_DAYS else [],
+        cases=cases,
         days=len(trends),
     )
 

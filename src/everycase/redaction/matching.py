@@ -61,7 +61,7 @@ class Alternatives:
     """Named patterns, found in one pass; where two begin at one place, the earlier one wins.
 
     The search has no groups, so that RE2 need not leave its automaton (more than half of the time,
-    facts/redaction.md); a hit alone is asked for its name. Compiled when first used.
+    docs/facts.md); a hit alone is asked for its name. Compiled when first used.
     """
 
     def __init__(self, patterns: dict[str, str]) -> None:

@@ -1,7 +1,7 @@
 """UTF-8 that was read in another encoding: repaired in texts, and made of names to look for it.
 
 `JÃ¼rgen` defeats a deny list. Each garbled sequence is judged alone and in linear time; a sequence is
-repaired only where the result is a letter or a sign that people type (facts/redaction.md).
+repaired only where the result is a letter or a sign that people type (docs/facts.md).
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ LABELS: Mapping[str, Label] = {
     "IBAN_CODE": Label.IBAN,
     "CREDIT_CARD": Label.CARD,
 }
-"""What is asked of Presidio. Its phones and addresses damage technical tokens (facts/redaction.md)."""
+"""What is asked of Presidio. Its phones and addresses damage technical tokens (docs/facts.md)."""
 
 LEAST_SCORE = 0.5
 

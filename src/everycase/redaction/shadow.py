@@ -1,7 +1,7 @@
 """Shadows of a text, in which rules look, and the way back: the text itself never changes for them.
 
 NFKC, decoded escapes and the loss of accents would damage a text (`½U`, `™`, `%d`). On a shadow with a map
-of places they only make `０８９`, `%2B49` and `José` look like what they mean (facts/redaction.md).
+of places they only make `０８９`, `%2B49` and `José` look like what they mean (docs/facts.md).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Cutting can destroy content, so: only on a delimiter, at the sender's own name, or where a sign-off is
 followed by a name or contact lines; at most 14 lines; never the first block. What is not cut is left to
-the span rules (facts/redaction.md).
+the span rules (docs/facts.md).
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ class Label(StrEnum):
 
 
 WEAK = frozenset({Label.PHONE, Label.IP, Label.ADDRESS, Label.SSN})
-"""Found by their shape alone: technical tokens that look alike are stronger (facts/redaction.md)."""
+"""Found by their shape alone: technical tokens that look alike are stronger (docs/facts.md)."""
 
 _WHOLE = frozenset({Label.EMAIL, Label.PASSWORD, Label.LOGIN})
 """A name inside one of these goes with it: one mail address is one placeholder."""

@@ -54,7 +54,7 @@ Provider = Literal["local", "local-small", "chathpe", "nomic"]
 
 
 def default_home() -> Path:
-    """The user's data directory; for root a place that other users may pass through to (facts/engine.md)."""
+    """The user's data directory; for root a place that other users may pass through to (docs/facts.md)."""
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         return Path("/var/lib/everycase")
     return Path(platformdirs.user_data_dir("everycase"))

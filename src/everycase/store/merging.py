@@ -168,7 +168,8 @@ class StagingTarget:
 
     def bury(self, table: StagingTable) -> None:
         self._move_digest(table, -1)
-        self.conn.execute(table.statements("mark_gone", _touching(table)))
+        said_why = () if table.object.parent_object else ("note_gone",)
+        self.conn.execute(table.statements("mark_gone", *said_why, _touching(table)))
 
     def _move_digest(self, table: StagingTable, sign: int) -> None:
         if not self.follows:

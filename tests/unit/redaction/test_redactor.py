@@ -80,7 +80,7 @@ def clean(text: str, table: str = "Case", **options) -> str:
     ],
 )
 def test_the_cases_own_people_are_gone_in_every_form(form: str) -> None:
-    """The record knows the names (facts/redaction.md)."""
+    """The record knows the names (docs/facts.md)."""
     found = clean(f"Spoke with {form} about the fan.")
     assert not [w for w in ("odalys", "ferrucci", "brightmoor") if w in found.lower()]
     assert found.startswith("Spoke with <")

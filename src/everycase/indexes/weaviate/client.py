@@ -1,7 +1,7 @@
 """A connection to Weaviate: made when it is first used, outliving the server's deaths, and silent.
 
 The client's own behaviour is put right in three places: it calls no package index, it sends nothing
-twice by itself (an object sent again unchanged is confirmed and never indexed, facts/weaviate.md 2 and
+twice by itself (an object sent again unchanged is confirmed and never indexed, docs/facts.md 2 and
 3), and its log, which prints whole objects, is silent (5).
 """
 

@@ -54,7 +54,7 @@ class WeaviateCollections:
                 self._client.alias.create(alias_name=self._alias, target_collection=name)
 
     def drop(self, name: str) -> None:
-        """An alias would be left behind that leads nowhere: the served one stays (facts/weaviate.md 15)."""
+        """An alias would be left behind that leads nowhere: the served one stays (docs/facts.md 15)."""
         with self._asking():
             if name in (self._served(), self._alias):
                 raise WrongUse(f"{name} is served: switch to another collection before this one is dropped")

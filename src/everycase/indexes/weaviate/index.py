@@ -1,6 +1,6 @@
 """Weaviate as the index: a collection behind an alias, one object a case, one named vector a space.
 
-Built on what the server does, not on what it says (facts/weaviate.md): nothing here relies on a default
+Built on what the server does, not on what it says (docs/facts.md): nothing here relies on a default
 limit, on a confirmation in a batch that had errors, or on a search of several vectors at once.
 """
 
@@ -58,7 +58,7 @@ class WeaviateIndex:
 
     name = "weaviate"
     settles_after = timedelta(minutes=5)
-    """The log of the graph is written behind that of the objects (facts/weaviate.md 3)."""
+    """The log of the graph is written behind that of the objects (docs/facts.md 3)."""
     writes_whole = False
     most_dimensions = MOST_DIMENSIONS[name]
 

@@ -2,7 +2,7 @@
 
 One question for the words and one for each space: Weaviate's own multi-vector search drops objects that
 hold only one of the vectors, and the distances of two models say nothing about each other
-(facts/weaviate.md 4).
+(docs/facts.md 4).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Writing objects into a collection, each of them confirmed (facts/weaviate.md 1, 2, 6, 8).
+"""Writing objects into a collection, each of them confirmed (docs/facts.md 1, 2, 6, 8).
 
 The server's answer is not taken at its word. Where it names an error at all, the others of the batch are
 read back: a shard that takes no writes answers with one error for a hundred objects, and confirms the

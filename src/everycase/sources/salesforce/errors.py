@@ -1,6 +1,6 @@
 """What Salesforce answers when it does not answer, as types with a sentence each.
 
-Texts of Salesforce are cut and stripped of quoted values: a query's literal is a value (style §9).
+Texts of Salesforce are cut and stripped of quoted values: a query's literal is a value.
 """
 
 from __future__ import annotations

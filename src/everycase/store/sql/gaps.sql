@@ -315,13 +315,6 @@ set status = 'in_progress', current_stage = 'extracted', index_state = 'doubtful
 from gap g
 where g.kind = any (%(kinds)s) and g.is_to_mend and l.record_id = g.record_id
 
--- doubt_altered --
--- What was loaded from altered rows may hold the altered text, though the hashes that were kept say otherwise.
-update recon.data_lineage l
-set status = 'in_progress', current_stage = 'extracted', index_state = 'doubtful', updated_at = now()
-from {table} t left join udp.workorder w on w.id = t.parent_id
-where t.id = any (%(ids)s) and l.record_id in (t.id, t.parent_id, w.parent_id) and l.status = 'completed'
-
 -- resume --
 -- Cases that nothing else brings back: failed and no failure says so, or of other content than is staged.
 update recon.data_lineage l
@@ -423,6 +416,11 @@ select f.recovery_method, count(*) from recon.failed_records f
 where f.resolved and f.resolution_time >= %(since)s and f.recovery_method <> 'superseded'
   and (f.error_type = 'MissingChildData' or not exists (select from gap g where g.record_id = f.record_id))
 group by f.recovery_method
+
+-- left --
+-- The gaps of a run that it could not close.
+select kind, record_id, case_number, object_id, outcome from recon.gaps
+where run_id = %(run_id)s and outcome <> 'recovered' order by kind, record_id
 
 -- kept --
 -- Which gaps a run found.

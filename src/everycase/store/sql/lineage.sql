@@ -8,8 +8,18 @@ with due as materialized (
     (select max(m.system_modstamp) from udp.casecomment m where m.parent_id = d.id),
     (select max(e.system_modstamp) from udp.emailmessage e where e.parent_id = d.id),
     (select max(f.system_modstamp) from udp.workorderfeed f
-     join udp.workorder o on o.id = f.parent_id where o.parent_id = d.id)) as source_timestamp
+     join udp.workorder o on o.id = f.parent_id where o.parent_id = d.id)) as source_timestamp,
+    case when l.record_id is null or (l.weaviate_timestamp is null and l.status <> 'failed') then 'new'
+         when l.status = 'deleted' then 'there again'
+         when l.status = 'in_progress' then 'resumed'
+         when c.row_hash is distinct from l.row_hash and l.row_hash is not null then 'changed: fields of the case'
+         when c.generation > l.generation and l.status = 'failed' then 'changed since it failed'
+         when c.generation > l.generation then 'changed: children, or a case of the same number'
+         when l.tried_recipe is distinct from %(recipe)s then 'new rules (recipe)'
+         else 'tried again' end as reason
   from recon.decisions(%(recipe)s, %(now)s) d
+  join udp.case c on c.id = d.id
+  left join recon.data_lineage l on l.record_id = d.id
   where d.decision in ('create', 'update') and (%(only)s::text[] is null or d.id = any (%(only)s))
     and (%(shards)s::int is null
       or mod(hashtextextended(d.id, 0) & 9223372036854775807, %(shards)s::int) = %(shard)s::int)
@@ -22,8 +32,9 @@ with due as materialized (
       current_stage = 'extracted', status = 'in_progress', source_timestamp = excluded.source_timestamp,
       staging_timestamp = excluded.staging_timestamp, run_id = excluded.run_id, updated_at = now()
 ), events as (
-  insert into recon.lineage_events (record_id, run_id, stage, event, at)
-  select id, %(run_id)s, 'extracted', e.event, case e.event when 'entered' then staged_at else %(now)s end
+  insert into recon.lineage_events (record_id, run_id, stage, event, at, detail)
+  select id, %(run_id)s, 'extracted', e.event, case e.event when 'entered' then staged_at else %(now)s end,
+         case e.event when 'entered' then reason end
   from due, unnest(array['entered', 'exited']) with ordinality as e (event, n)
   order by id, n
 )

@@ -94,6 +94,16 @@ select (select count(*) from seen) as seen,
 -- A deletion is a mark, so that lineage and index can follow.
 update {table} set is_deleted = true, staged_at = now() where id in (select id from gone)
 
+-- note_gone --
+-- The audit trail says why a case goes.
+insert into recon.lineage_events (record_id, stage, event, at, detail)
+select l.record_id, l.current_stage, 'gap', clock_timestamp(),
+       case when x.id is not null then 'gone_at_source: marked as deleted there'
+            else 'gone_at_source: absent from a whole read' end
+from gone g join recon.data_lineage l on l.record_id = g.id and l.status <> 'deleted'
+left join tombstone x on x.id = g.id
+order by l.record_id
+
 -- touched_by_children --
 -- A change of a child is a change of its case, of the old one as well as the new one.
 update udp.case set generation = nextval('udp.generation')
