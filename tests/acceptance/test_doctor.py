@@ -71,6 +71,7 @@ def test_a_counter_that_was_set_back_is_found(shell: Prompt, world: World) -> No
     [
         "insert into recon.schedule (name, last_start) values ('sync', now() + interval '3 days')",
         "update recon.sync_runs set start_time = now() + interval '3 days'",
+        "insert into recon.provider_state (provider, updated_at) values ('local', now() + interval '3 days')",
     ],
 )
 def test_a_clock_that_was_ahead_is_found(shell: Prompt, world: World, statement: str) -> None:

@@ -182,3 +182,26 @@ def test_times_that_have_not_come_yet_hold_nothing_up(world: World, tmp_path: Pa
     )
     assert ahead == [{"n": 0}]
     assert world.sync(source).findings == ()
+
+
+def test_a_pause_that_a_clock_ahead_wrote_lasts_as_long_as_it_was_meant_to(
+    world: World, tmp_path: Path
+) -> None:
+    """A breaker that was opened for 30 s by a clock 3 years ahead is half open after 30 s."""
+    source = old_export(tmp_path)
+    world.sync(source)
+    world.do(
+        "insert into recon.provider_state (provider, updated_at, open_until, held_until, requests_at) "
+        "select 'chathpe', t, t + interval '30 s', t, t + interval '10 s' "
+        "from (select now() + interval '3 years' as t)"
+    )
+    report = world.sync(source)
+    assert [f for f in report.findings if "pauses of embedding providers" in f]
+    (state,) = world.rows(
+        "select extract(epoch from open_until - updated_at)::int as open_s, updated_at <= now() as is_past, "
+        "extract(epoch from requests_at - updated_at)::int as queue_s, "
+        "open_until < now() + interval '1 hour' as is_near "
+        "from recon.provider_state where provider = 'chathpe'"
+    )
+    assert state == {"open_s": 30, "is_past": True, "queue_s": 10, "is_near": True}
+    assert world.sync(source).findings == ()

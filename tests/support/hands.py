@@ -58,6 +58,8 @@ AHEAD = {
     "recon.failed_records": "next_retry_time = now() + interval '400 days'",
     "recon.schedule": "last_start = now() + interval '400 days'",
     "recon.data_lineage": "updated_at = now() + interval '400 days'",
+    "recon.provider_state": "updated_at = now() + interval '400 days', "
+    "held_until = now() + interval '400 days', requests_at = now() + interval '400 days'",
 }
 """As a machine would write them whose clock is ahead."""
 WATERMARK_CHANGES = ("version = 'x'", "digest = digest + 1")

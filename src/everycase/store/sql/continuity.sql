@@ -80,6 +80,8 @@ select what, n from (
     where not resolved and next_retry_time > clock_timestamp() + %(longest_wait)s
   union all select 'times of alerts', count(*) from recon.alert_state
     where sent_at > clock_timestamp() + %(tolerance)s
+  union all select 'pauses of embedding providers', count(*) from recon.provider_state
+    where updated_at > clock_timestamp() + %(tolerance)s
 ) f
 where n > 0
 
@@ -107,3 +109,11 @@ where not resolved and next_retry_time > clock_timestamp() + %(longest_wait)s
 -- They count as now.
 update recon.alert_state set sent_at = clock_timestamp(), started_at = least(started_at, clock_timestamp())
 where sent_at > clock_timestamp() + %(tolerance)s
+
+-- bound_providers --
+-- Pauses and places in the queue last as long as they were meant to from now on.
+update recon.provider_state p
+set updated_at = clock_timestamp(), requests_at = requests_at - f.ahead, tokens_at = tokens_at - f.ahead,
+    held_until = held_until - f.ahead, open_until = open_until - f.ahead, probe_until = probe_until - f.ahead
+from (select provider, updated_at - clock_timestamp() as ahead from recon.provider_state) f
+where f.provider = p.provider and f.ahead > %(tolerance)s
