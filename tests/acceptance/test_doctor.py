@@ -10,6 +10,8 @@ import pytest
 from tests.support.exports import case, write_export
 from tests.support.receiver import receiving
 from tests.support.shell import Prompt
+from tests.support.weaviate_server import GivenServer, WeaviateServer
+from tests.support.weaviate_world import WeaviateWorld
 from tests.support.world import World
 
 
@@ -58,6 +60,26 @@ def test_an_index_of_somebody_else_is_found(empty_database_url: str, tmp_path: P
     shell = Prompt(World(empty_database_url, tmp_path), source)
     shell("migrate")
     assert list(bad(shell)) == ["index"]
+
+
+def test_a_collection_of_somebody_else_is_found(
+    empty_database_url: str, tmp_path: Path, source: Path, weaviate: WeaviateServer | GivenServer
+) -> None:
+    """In Weaviate as in PostgreSQL; nothing is written to it (issue 12, 9)."""
+    world = WeaviateWorld(empty_database_url, tmp_path, weaviate)
+    with world.client() as client:
+        theirs = client.collections.create(world.alias)
+        try:
+            shell = Prompt(world, source)
+            shell("migrate")
+            settings = world.settings()
+            env = {f"EVERYCASE_WEAVIATE__{name.upper()}": str(value) for name, value in settings.items()}
+            found = bad(shell, EVERYCASE_INDEX="weaviate", **env)
+            assert list(found) == ["index"]
+            assert "is not everycase's" in found["index"]
+            assert theirs.aggregate.over_all(total_count=True).total_count == 0
+        finally:
+            client.collections.delete(world.alias)
 
 
 def test_a_counter_that_was_set_back_is_found(shell: Prompt, world: World) -> None:
