@@ -59,6 +59,28 @@ def test_an_altered_text_that_was_indexed_already_is_replaced(world: World, sour
     world.must_be_healthy(source)
 
 
+def test_an_altered_text_is_replaced_in_the_index_although_all_hashes_were_kept(
+    world: World, source: Path
+) -> None:
+    """All cases are loaded anew for another reason, from rows that were altered: of a case and of a child."""
+    world.sync(source)
+    world.do("update udp.case set subject = 'Somebody typed here' where id = %s", record_id("Case", 3))
+    world.do(
+        "update udp.casecomment set comment_body = 'Here too' where parent_id = %s", record_id("Case", 7)
+    )
+    world.do("update recon.data_lineage set recipe = 'of before', tried_recipe = 'of before'")
+    world.sync(source)
+    altered = (
+        "select id from vector_index.support_case "
+        "where composite like '%%typed here%%' or composite like '%%Here too%%'"
+    )
+    assert len(world.rows(altered)) == 2
+    found = world.reconcile(source, deep=True)
+    assert (found["gaps"], found["status"]) == ({"altered": 2}, "completed")
+    assert world.rows(altered) == []
+    world.must_be_healthy(source)
+
+
 def test_a_dry_run_finds_altered_rows_and_leaves_them(world: World, source: Path) -> None:
     """Nothing is written."""
     world.sync(source)

@@ -118,8 +118,9 @@ class GapTables:
         self.add([Gap(kind=GapKind.ALTERED, object=obj.name, record_id=i) for i in list(ids)], look)
 
     def disbelieve_altered(self, obj: SourceObject) -> None:
-        """Let the source's rows replace those that were altered."""
+        """Let the source's rows replace those that were altered, and load their cases anew."""
         if ids := self.altered_at(obj):
+            self._find("doubt_altered", Look.BEFORE, obj=obj, ids=ids)
             staging.disbelieve(self._conn, obj, ids)
 
     def sweep_again(self, obj: SourceObject, versions: Iterable[RowVersion]) -> None:

@@ -315,6 +315,13 @@ set status = 'in_progress', current_stage = 'extracted', index_state = 'doubtful
 from gap g
 where g.kind = any (%(kinds)s) and g.is_to_mend and l.record_id = g.record_id
 
+-- doubt_altered --
+-- What was loaded from altered rows may hold the altered text, though the hashes that were kept say otherwise.
+update recon.data_lineage l
+set status = 'in_progress', current_stage = 'extracted', index_state = 'doubtful', updated_at = now()
+from {table} t left join udp.workorder w on w.id = t.parent_id
+where t.id = any (%(ids)s) and l.record_id in (t.id, t.parent_id, w.parent_id) and l.status = 'completed'
+
 -- resume --
 -- Cases that nothing else brings back: failed and no failure says so, or of other content than is staged.
 update recon.data_lineage l
