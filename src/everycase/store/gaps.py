@@ -120,7 +120,7 @@ class GapTables:
     def disbelieve_altered(self, obj: SourceObject) -> None:
         """Let the source's rows replace those that were altered, and load their cases anew."""
         if ids := self.altered_at(obj):
-            self._find("doubt_altered", Look.BEFORE, obj=obj, ids=ids)
+            self._conn.execute(self._statement("doubt_altered", Look.BEFORE, obj), {"ids": ids})
             staging.disbelieve(self._conn, obj, ids)
 
     def sweep_again(self, obj: SourceObject, versions: Iterable[RowVersion]) -> None:
@@ -186,8 +186,7 @@ class GapTables:
 
     def unreached(self, *, was_repaired: bool) -> Iterator[list[UUID]]:
         """Objects that the last look found by no vector search; or those that a repair has not helped."""
-        given = {"kind": GapKind.UNSEARCHABLE, "was_repaired": was_repaired}
-        return self._pages(SQL["unreached"], **given)
+        return self._pages(SQL["unreached"], kind=GapKind.UNSEARCHABLE, was_repaired=was_repaired)
 
     def owned_objects(self, kinds: Collection[GapKind]) -> Iterator[list[Owned]]:
         """The same, with the case that each object says it belongs to."""
