@@ -119,7 +119,7 @@ def test_the_commands_of_the_inbox_and_of_the_runs(world: World, source: Path) -
     assert shell("report", "--format", "html").stdout.startswith("<!doctype html>")
     assert shell.json("report", "--gaps")["gap_list"] == []
     assert shell("report", "zzz").returncode == 2
-    assert shell.json("prune") == {"failures": 0, "runs": 0, "vectors": 0}
+    assert shell.json("prune") == {"failures": 0, "runs": 0, "vectors": 0, "events": 0}
     assert shell.json("resume") == {"resumed": False, "reason": None}
     assert shell("reconcile", "--type", "weekly").returncode == 2
     assert shell.json("serve", "--once")["jobs"][0]["outcome"] == "ran"

@@ -122,3 +122,25 @@ def test_a_home_says_what_it_was_last_loaded_with(world: World, tmp_path: Path) 
     assert "last loaded" not in shell("sync", "--config", str(file)).stderr
     assert f"this home was last loaded with --config {file} (source {export})" in shell("status").stdout
     assert "last loaded" not in shell("status", "--config", str(file)).stdout
+
+
+def test_thinned_events_leave_first_and_last_load_and_the_answer(world: World, tmp_path: Path) -> None:
+    """Kept for ever unless the setting says otherwise; then by the command and by a daily reconciliation."""
+    export = tmp_path / "x"
+    shell = Prompt(world, export)
+    for subject in ("one", "two", "three", "four", "five"):
+        write_export(export, Case=[case(1, Subject=subject), case(2)])
+        shell("sync")
+        world.do("update recon.lineage_events set at = at - interval '100 days'")
+    before = shell.json("trace", "40000001")
+    assert (shell.json("prune")["events"], len(before["loads"])) == (0, 5)
+    thinning = {"EVERYCASE_THIN_EVENTS_AFTER": "350 days"}
+    assert shell.json("prune", **thinning)["events"] > 0
+    loads = shell.json("trace", "40000001")["loads"]
+    assert loads == [before["loads"][0], *before["loads"][2:]]
+    thinning = {"EVERYCASE_THIN_EVENTS_AFTER": "150 days"}
+    assert shell("reconcile", "--type", "daily", **thinning).returncode == 0
+    after = shell.json("trace", "40000001")
+    assert after["loads"] == [before["loads"][0], before["loads"][-1]]
+    assert after["answer"] == before["answer"]
+    assert shell.json("prune", **thinning)["events"] == 0

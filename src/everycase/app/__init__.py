@@ -250,7 +250,9 @@ class App:
     @property
     def retention(self) -> Retention:
         s = self.settings
-        return Retention(failures=s.keep_failures, runs=s.keep_runs, vectors=s.keep_vectors)
+        return Retention(
+            failures=s.keep_failures, runs=s.keep_runs, vectors=s.keep_vectors, events=s.thin_events_after
+        )
 
     def crew(self, progress: Progress, ending: Ending, *, max_cost: float | None = None) -> Crew:
         return Crew(

@@ -140,14 +140,14 @@ def resume(call: Call) -> Result:
 
 @command(panel=Panel.REPAIR)
 def prune(call: Call) -> Result:
-    """Remove resolved failures, runs and unused vectors that are older than the settings keep them.
+    """Remove resolved failures, runs, unused vectors and events that are older than the settings keep them.
 
     A daily reconciliation does this by itself.
     """
     with call.reader() as app:
         removed = work.prune(app)
     sentence = (
-        f"removed {removed.failures:,} resolved failures, {removed.runs:,} runs and {removed.vectors:,} "
-        "vectors that belong to no case"
+        f"removed {removed.failures:,} resolved failures, {removed.runs:,} runs, {removed.vectors:,} "
+        f"vectors that belong to no case and {removed.events:,} events of cases"
     )
     return Result(asdict(removed), lambda: console.say(sentence))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from everycase.store import budget, failures, reads, runs, vectors
+from everycase.store import budget, failures, reads, runs, trail, vectors
 from everycase.store.db import Connection
 
 
@@ -17,6 +17,8 @@ class Retention:
     runs: timedelta
     vectors: timedelta
     """That no case refers to."""
+    events: timedelta
+    """Of the audit trail, beyond what an audit needs; zero: for ever."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +28,7 @@ class Pruned:
     failures: int
     runs: int
     vectors: int
+    events: int
 
 
 def prune(conn: Connection, retention: Retention, *, now: datetime) -> Pruned:
@@ -36,4 +39,5 @@ def prune(conn: Connection, retention: Retention, *, now: datetime) -> Pruned:
         failures=failures.prune(conn, before=now - retention.failures),
         runs=runs.prune(conn, before=now - retention.runs),
         vectors=vectors.prune(conn, before=now - retention.vectors),
+        events=trail.thin(conn, before=now - retention.events) if retention.events else 0,
     )

@@ -229,6 +229,10 @@ class Settings(ExportSettings, BaseSettings):
     )
     keep_failures: Period = Field(default=timedelta(days=90), description="Of resolved failures.")
     keep_runs: Period = Field(default=timedelta(days=30), description="Of runs and their reports.")
+    thin_events_after: Period = Field(
+        default=timedelta(0),
+        description="Then events between the first and the last load of a case go; 0: never.",
+    )
     alerts: Annotated[tuple[SecretStr, ...], NoDecode, Urls] = Field(
         default=(), description="Apprise URLs, separated by commas or blanks. They hold secrets."
     )
