@@ -7,7 +7,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	if $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' >/dev/null 2>&1; then echo $$p; break; fi; done)
 PIP_QUIET := --quiet --disable-pip-version-check --no-input
 
-.PHONY: salesforce-demo help setup run test test-fast check bench eval-search eval-redaction soak histories weaviate clean screenshots first-hour
+.PHONY: salesforce-demo help setup run test test-fast check bench eval-search eval-redaction soak histories weaviate clean screenshots first-hour fuzz
 
 ##@ Use
 help: ## Show this list
@@ -56,6 +56,11 @@ soak: setup ## Break a world by seed, kill processes, heal, judge: SEEDS=200 FRO
 
 histories: setup ## Faults of Salesforce by seed, each history to its end: SEEDS=200
 	@EVERYCASE_TEST_HISTORIES=$(SEEDS) $(BIN)/python -m pytest -q -n0 tests/acceptance/test_salesforce_histories.py
+
+FUZZ_SECONDS ?= 600
+fuzz: setup ## Fuzz the readers of exports, then redaction, guided by coverage (needs Atheris): FUZZ_SECONDS=600
+	@$(BIN)/python -m tests.fuzz readers --seconds $(FUZZ_SECONDS)
+	@$(BIN)/python -m tests.fuzz redaction --seconds $(FUZZ_SECONDS)
 
 ##@ Help the tests
 salesforce-demo: setup ## Serve a Salesforce organisation on loopback that changes while you watch
