@@ -57,9 +57,19 @@ def without_quotes(lines: Sequence[str]) -> list[str]:
             if not is_quoted(lines[i]):
                 kept.append(lines[i])
             i += 1
-    return (
-        kept if _has_text(kept) else [x.lstrip("> ") for x in lines if not _HEADER_LINE.match(x.lstrip("> "))]
-    )
+    return kept if _has_text(kept) else _forwarded(lines)
+
+
+def _forwarded(lines: Sequence[str]) -> list[str]:
+    """The text of a mail that is nothing but an earlier one: without its marks, and without what introduces it."""
+    bare = [x.lstrip("|> \t") if is_quoted(x) else x.lstrip("> ") for x in lines]
+    kept: list[str] = []
+    i = 0
+    while i < len(bare):
+        taken = _earlier_mail(bare, i) or int(bool(_HEADER_LINE.match(bare[i])))
+        kept += [] if taken else [bare[i]]
+        i += taken or 1
+    return kept
 
 
 def is_quoted(line: str) -> bool:

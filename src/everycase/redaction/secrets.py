@@ -51,13 +51,14 @@ _HEADS = {
     "issued": re.compile(r""),
     "keyblock": re.compile(r""),
 }
+_PLACEHOLDER = re.compile(r"<[A-Z]{2,10}_\d{1,4}>")
 _NEXT_KEY = re.compile(r"[,;&](?=[A-Za-z_.]{1,40}[=:])")
 _LOOKING_SECRET = frozenset({"weakword", "slashpair", "header", "option"})
 """Words that stand before other things too: what follows must look like a secret."""
 
 
 def secret_span(m: Match) -> Span | None:
-    """The value alone; the word before it stays."""
+    """The value alone; the word before it stays. None where a placeholder stands for the value already."""
     head = _HEADS[m.name].match(m.text)
     if head is None:
         return Span(m.start, m.end, Label.PASSWORD, m.text, f"secret: {m.name}")
@@ -66,7 +67,7 @@ def secret_span(m: Match) -> Span | None:
         value = value.removesuffix("</")
     elif m.name not in ("keyblock", "issued", "header"):
         value = _NEXT_KEY.split(value, maxsplit=1)[0].rstrip(".,;)]}`")
-    if not value or not _is_secret(m, head, value):
+    if not value or _PLACEHOLDER.match(value) or not _is_secret(m, head, value):
         return None
     start = m.start + head.end()
     return Span(start, start + len(value), Label.PASSWORD, value, f"secret: {m.name}")
