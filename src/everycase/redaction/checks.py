@@ -119,7 +119,13 @@ def is_host_ip(text: str, start: int, end: int) -> bool:
     return all(o.isdigit() and int(o) < 256 for o in octets[-4:]) and len(octets) >= 4
 
 
+_UUID_TAIL = re.compile(r"(?<=-)(?:[0-9A-Fa-f]{4}-){1,3}[0-9A-Fa-f]{12}(?![^\W_])")
+
+
 def is_iban(text: str, start: int, end: int) -> bool:
+    """In groups of four, of the country's length, with the right check digits; never the last groups of a UUID."""
+    if _UUID_TAIL.fullmatch(text, start, end):
+        return False
     groups = re.split(r"[ -]", text[start:end])
     if len(groups) > 1 and any(len(g) != 4 for g in groups[:-1]):
         return False

@@ -60,12 +60,22 @@ def person_forms(name: str) -> Iterator[tuple[str, Form]]:
         yield key, Form(Label.PERSON, key, Rule.WHOLE, " ".join(found))
     for spelling in _spellings(found):
         yield from _spelled(spelling, key, is_alone=len(found) == 1)
+    for first, last in _hyphenated(bare):
+        yield from _logins(first, last, key)
     for word in found:
         yield from (
             (folded(g), Form(Label.PERSON, key, Rule.ANY))
             for g in garbled_forms(word)
             if len(g) > 3 and g.isprintable()
         )
+
+
+def _hyphenated(name: str) -> Iterable[tuple[str, ...]]:
+    """The first and the last word of a name as logins keep them, where one has a hyphen: `marie-claire`, `mensah`."""
+    found = [w for w in (w.strip(".,-'’") for w in name.split()) if w and fold(w) not in TITLES]
+    if len(found) < 2 or "-" not in found[0] + found[-1] or CASELESS.search(name):
+        return ()
+    return _spellings([found[0], found[-1]])
 
 
 def _spellings(found: list[str]) -> Iterable[tuple[str, ...]]:

@@ -164,7 +164,8 @@ def _is_v6(hit: str) -> bool:
 
 def _adds_up(hit: str) -> bool:
     iban = "".join(filter(str.isalnum, hit)).upper()
-    if any(len(g) != 4 for g in re.split(r"[ -]", hit)[:-1]):
+    *groups, last = re.split(r"[ -]", hit)
+    if any(len(g) != 4 for g in groups) or ("-" in hit and len(last) == 12):  # the end of a UUID
         return False
     if not iban.isascii() or not 15 <= len(iban) <= 34 or not any(map(str.isdigit, iban[4:])):
         return False

@@ -70,6 +70,7 @@ def _without_odd(text: str) -> str:
     """Without control and format characters and lone surrogates; odd spaces as spaces."""
     if text.isascii():
         return text if text.isprintable() else text.encode().translate(None, _CONTROLS).decode()
+    text = text.replace("Â\xa0", " ").replace("Â\xad", "")  # UTF-8 read as Latin-1: `AdaÂ Lovelace`
     return _ODD.sub(_replacement, _CONTROL.sub("", text))
 
 

@@ -97,8 +97,8 @@ class _Plain(dict[int, str]):
 
 _PLAIN = _Plain()
 _PERCENT = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
-_QUOTED_SIGN = re.compile(r"=(?:3D|20\n|0D\n|C3=[89ABab]|E2=80|\n.{0,76}=\n)")
-_QUOTED = re.compile(r"=\n|(?:=[0-9A-F]{2})+")
+_QUOTED_SIGN = re.compile(r"=(?:3D|20\n|0D\n|[CDE][0-9A-F]=\n?[89AB][0-9A-F]|\n.{0,76}=\n)")
+_QUOTED = re.compile(r"(?:=[0-9A-F]{2}|=\n)+")
 _QUOTED_AT = re.compile(r"(?<=[A-Za-z0-9])=40(?=[A-Za-z0-9][A-Za-z0-9-]{0,62}\.[A-Za-z])")
 
 
@@ -124,8 +124,15 @@ def _decoded(text: str, pattern: re.Pattern[str], sign: str) -> Iterator[Edit]:
             meant = bytes.fromhex(escape.replace(sign, "")).decode()
         except ValueError:
             continue
-        if meant.isprintable():
-            yield Edit(found.start(), found.end(), meant)
+        seen = "".join(_seen(c) for c in meant)
+        if seen.isprintable():
+            yield Edit(found.start(), found.end(), seen.translate(_PLAIN))
+
+
+def _seen(c: str) -> str:
+    """What a reader sees of a decoded character: nothing of a zero-width one, a blank of any blank."""
+    category = unicodedata.category(c)
+    return "" if category == "Cf" else " " if category == "Zs" else c
 
 
 # ── the folded shadow: letters without case and accents ─────────────────────────────────────────
