@@ -196,7 +196,7 @@ def fold(text: str) -> str:
 def folded(text: str) -> Shadow:
     """The folded text with runs of white space as one space. Linear."""
     low = fold(text)
-    if len(low) != len(text):
+    if len(low) != len(text) or not (text.isascii() or _FOLDS.odd.isdisjoint(text)):
         return edited(text.translate(_SAME), _odd_and_runs(text))
     if "  " not in low:
         return Shadow(low)

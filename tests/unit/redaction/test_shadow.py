@@ -38,6 +38,15 @@ def test_a_find_leads_back_to_its_place(before: str) -> None:
     assert text[first:last] == "Odalys \n Ferruccí"
 
 
+def test_a_character_more_and_one_less_do_not_cancel_out() -> None:
+    """A mark that is dropped and a letter that is doubled leave the length as it was, and the places not."""
+    text = "x\u0301 Odalys ß"
+    low = folded(text)
+    assert len(fold(text)) == len(text)
+    start = low.text.index("odalys")
+    assert text[low.start(start) : low.end(start + 6)] == "Odalys"
+
+
 @given(st.text(max_size=200))
 def test_every_place_of_the_shadow_is_a_place_of_the_text(text: str) -> None:
     """In order, and never outside."""
