@@ -28,20 +28,20 @@ SYLLABLES = [c + v for c in "bcdfghjklmnpqrstvwz" for v in "aeiou"]
 class Invented:
     """Cases by number; the same seed gives the same ones."""
 
-    def __init__(self, seed: int = 1, *, space: str = SPACE, recipe: str = "r") -> None:
-        self._space, self._recipe = space, recipe
+    def __init__(self, seed: int = 1, *, space: str = SPACE, recipe: str = "r", width: int = WIDTH) -> None:
+        self._space, self._recipe, self._width = space, recipe, width
         self._rng = np.random.default_rng(seed)
         self.words = np.array([_word(n) for n in range(VOCABULARY)])
         shares = 1 / np.arange(2, VOCABULARY + 2)
         self._up_to = np.cumsum(shares / shares.sum())
-        self._centres = self._rng.normal(size=(CLUSTERS, WIDTH))
+        self._centres = self._rng.normal(size=(CLUSTERS, width))
 
     def text(self, words: int = WORDS) -> list[str]:
         places = np.searchsorted(self._up_to, self._rng.random(words))
         return list(self.words[np.minimum(places, VOCABULARY - 1)])
 
     def vector(self) -> Vector:
-        raw = self._centres[self._rng.integers(CLUSTERS)] + self._rng.normal(size=WIDTH)
+        raw = self._centres[self._rng.integers(CLUSTERS)] + self._rng.normal(size=self._width)
         return (raw / np.linalg.norm(raw)).astype(np.float32)
 
     def case(self, n: int) -> IndexObject:
@@ -66,7 +66,7 @@ class Invented:
             vector=vector,
         )
 
-    def query(self, case: IndexObject, words: int) -> str:
+    def query(self, case: IndexObject, /, words: int) -> str:
         """Half of it from a case, as far as the case has so many words, the rest from anywhere."""
         own = case.composite.split()
         picked = self._rng.permutation(own)[: max(2, words // 2)]

@@ -82,18 +82,18 @@ def _weaviate(stack: ExitStack, cases: int) -> tuple[WeaviateIndex, list[IndexOb
 
 def measure(index: VectorIndex, cases: int, some: Sequence[IndexObject], queries: int) -> None:
     """Print a row for each kind of query. `some`: cases of the index, whose words are asked for."""
-    invented, server = Invented(seed=2), _server_of(index)
+    invented, server = Invented(seed=2), server_of(index)
     index.search("warm", {SPACE: some[0].vector})
     common = " ".join(invented.words[:3])
     for name, texts in [
         *((f"{n} words", [invented.query(some[i % len(some)], n) for i in range(queries)]) for n in LENGTHS),
         ("3 commonest words", [common] * queries),
     ]:
-        costs = [_cost(index, server, t, q) for t, q in _ways(texts, invented)]
-        row = " | ".join(_shown([c.wall_ms for c in costs[way::3]]) for way in range(3))
-        row += f" | {_shown([c.cpu_ms for c in costs[2::3]])}" if server else " | "
-        recall = f"{_recall(index, texts[:10]):.3f}" if isinstance(index, EmbeddedIndex) else ""
-        print(f"| {index.name} | {cases:,} | {name} | {row} | {recall} |", flush=True)
+        costs = [cost(index, server, t, q) for t, q in _ways(texts, invented)]
+        row = " | ".join(shown([c.wall_ms for c in costs[way::3]]) for way in range(3))
+        row += f" | {shown([c.cpu_ms for c in costs[2::3]])}" if server else " | "
+        found = f"{recall(index, texts[:10]):.3f}" if isinstance(index, EmbeddedIndex) else ""
+        print(f"| {index.name} | {cases:,} | {name} | {row} | {found} |", flush=True)
 
 
 def _ways(texts: list[str], invented: Invented) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -108,7 +108,7 @@ class Cost:
     cpu_ms: float
 
 
-def _cost(index: VectorIndex, server: psutil.Process | None, text: str, queries: dict[str, Any]) -> Cost:
+def cost(index: VectorIndex, server: psutil.Process | None, text: str, queries: dict[str, Any]) -> Cost:
     """What one search takes; `cpu_ms` in this process and in the server's. The kernel counts that in steps of 10 ms."""
     began, began_cpu = time.perf_counter(), _cpu_s(server)
     index.search(text, queries)
@@ -120,7 +120,7 @@ def _cpu_s(server: psutil.Process | None) -> float:
     return time.process_time() + (times.user + times.system if times else 0.0)
 
 
-def _server_of(index: VectorIndex) -> psutil.Process | None:
+def server_of(index: VectorIndex) -> psutil.Process | None:
     """The process of PostgreSQL that answers; the pool has one connection."""
     if not isinstance(index, EmbeddedIndex):
         return None
@@ -128,11 +128,11 @@ def _server_of(index: VectorIndex) -> psutil.Process | None:
         return psutil.Process(conn.info.backend_pid)
 
 
-def _shown(timings: list[float]) -> str:
+def shown(timings: list[float]) -> str:
     return f"{statistics.median(timings):.0f} / {np.percentile(timings, 95):.0f}"
 
 
-def _recall(index: EmbeddedIndex, texts: list[str]) -> float:
+def recall(index: EmbeddedIndex, texts: list[str]) -> float:
     """The ten best by words, as they are found and as they are when every case with any word is weighed."""
     found = [{h.object_id for h in index.search(t, {}).hits} for t in texts]
     most, searching.MOST_CANDIDATES = searching.MOST_CANDIDATES, 10**9

@@ -1,7 +1,7 @@
 """The lists of a search in the embedded index: words by BM25, identifiers, neighbours; and filters.
 
-Which cases are weighed is decided by the rarest words (docs/decisions/0019): a case without any of them is
-behind those that have them, and a long query's common words alone would bring up half of the index.
+Which cases are weighed is decided by the words that count most (docs/decisions/0019): the rare ones and those
+that the query repeats. A long query's common words alone would bring up half of the index.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from everycase.ports import Comparison, Condition
 
 SQL = read_blocks("everycase.indexes.embedded", "search.sql")
 
-MOST_CANDIDATES = 8000
+MOST_CANDIDATES = 12_000
 """About how many cases are weighed by their words."""
 
 FILTERED_CANDIDATES = 50_000
@@ -96,30 +96,35 @@ def rarity(word: Word, size: int) -> float:
     return math.log(1 + (max(size - word.cases, 0) + 0.5) / (word.cases + 0.5))
 
 
+def worth(word: Word, size: int) -> float:
+    """What a word adds to the score of a case that has it once, as far as the query decides it."""
+    return word.times * rarity(word, size)
+
+
 def query_weights(words: Sequence[Word], size: int) -> str:
     """The query's side of BM25, as a sparsevec."""
     weights: dict[int, float] = {}
     for w in words:
-        weights[w.term] = weights.get(w.term, 0.0) + w.times * rarity(w, size)
+        weights[w.term] = weights.get(w.term, 0.0) + worth(w, size)
     inside = ",".join(f"{term}:{weight:.6g}" for term, weight in weights.items() if weight > 0)
     return "{" + inside + "}/1000000000"
 
 
 def telling(words: Sequence[Word], size: int, most: int) -> str:
-    """A tsquery for about `most` cases: any of the rarest words, or several common ones together."""
-    in_order = sorted((w for w in words if w.cases), key=lambda w: (w.cases, w.lexeme))
-    if not in_order:
-        return ""
-    if in_order[0].cases > most:
-        return _together(in_order[:6], size, most)
-    chosen: list[str] = []
-    expected = 0.0
-    for w in in_order:
-        expected += w.cases
-        if chosen and expected > most:
-            break
-        chosen.append(quoted(w.lexeme))
-    return " | ".join(chosen)
+    """A tsquery for about `most` cases: any of the words that count most, or several common ones together.
+
+    A word that occurs in more cases than are left is passed over, and the next ones are tried.
+    """
+    known = [w for w in words if w.cases]
+    chosen: list[Word] = []
+    left = float(most)
+    for w in sorted(known, key=lambda w: (-worth(w, size), w.lexeme)):
+        if w.cases <= left:
+            chosen.append(w)
+            left -= w.cases
+    if chosen or not known:
+        return _any_of([[w] for w in chosen])
+    return _together(sorted(known, key=lambda w: (w.cases, w.lexeme))[:6], size, most)
 
 
 def _together(words: Sequence[Word], size: int, most: int) -> str:

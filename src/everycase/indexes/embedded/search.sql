@@ -68,15 +68,16 @@ from unnest(%(terms)s::text[]) as q (term)
 
 -- lexical --
 -- Cases with any of the telling words, by BM25 over all words of the query. Where more cases have them than
--- was expected, some of these are weighed: words that nearly every case has tell nothing.
-select c.id, -(c.weights <#> %(query)s::sparsevec) as score
+-- was expected, some of these are weighed: words that nearly every case has tell nothing. The distance is worked out
+-- once a case: in one `select` it would be worked out for the order and for the score.
+select id, -distance
 from (
-  select w.id, w.weights
+  select w.id, w.weights <#> %(query)s::sparsevec as distance
   from vector_index.case_words w {joined}
   where w.lexemes @@ %(telling)s::tsquery {conditions}
   limit %(most)s
 ) c
-order by c.weights <#> %(query)s::sparsevec, c.id
+order by distance, id
 limit %(limit)s
 
 -- identified --
