@@ -13,6 +13,7 @@ from benchmarks import (
     search_speed,
     weaviate_crashes,
     weaviate_load,
+    words_speed,
 )
 
 WITH_SERVER = (weaviate_load, weaviate_crashes) if binary() else ()
@@ -24,6 +25,7 @@ for module in (
     profile,
     search_eval,
     search_speed,
+    words_speed,
     providers,
     completion,
     *WITH_SERVER,
