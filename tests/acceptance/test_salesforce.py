@@ -13,8 +13,12 @@ import pytest
 
 from everycase.domain.errors import RunInterrupted, WrongUse
 from everycase.operations.doctor import Check, diagnose
+from everycase.sources.salesforce.source import SalesforceSource
+from everycase.store import db
+from everycase.store.source_state import StoredReadState
 from tests.support.salesforce.far_end import source_of
 from tests.support.salesforce.faults import Ask, Fault
+from tests.support.salesforce.loading import fill
 from tests.support.salesforce.organisation import Organisation
 from tests.support.salesforce.server import SalesforceServer
 from tests.support.salesforce.world import (
@@ -25,6 +29,7 @@ from tests.support.salesforce.world import (
     sample_organisation,
     settings_of,
     staged_rows,
+    sweep,
 )
 from tests.support.world import World
 
@@ -219,6 +224,77 @@ def test_a_read_that_is_cut_short_says_so(database_url: str, server: SalesforceS
     ((name, rows, is_whole, problem),) = kept
     assert (name, rows, is_whole) == ("Case", CASES, False)
     assert problem.startswith("the read was cut short: The run was told to end")
+
+
+@pytest.mark.parametrize("bulk_from", [1, 100_000])
+def test_an_increment_that_is_cut_short_goes_on_where_it_was(
+    database_url: str, tmp_path: Path, bulk_from: int
+) -> None:
+    """By Bulk and by REST: in the window that it had, with its deletions, and then up to now."""
+    clock = MovedClock()
+    organisation = Organisation(clock=clock)
+    fill(organisation, rows := 4000)
+    pool = db.open_pool(database_url, size=4)
+    with SalesforceServer(organisation) as server, pool:
+        options: dict[str, Any] = {"state": StoredReadState(pool), "bulk_from": bulk_from}
+        assert all(r.is_whole for r in extract(database_url, source_of(server, **options)))
+        clock.move(minutes=60)
+        comments = ids(organisation, "CaseComment")
+        for n, comment in enumerate(comments):
+            organisation.change("CaseComment", comment, CommentBody=f"Edited, number {n}.")
+            if n % 40 == 0:
+                organisation.delete("CaseComment", comment)
+        clock.move(minutes=60)
+        server.rows_sent = 0
+        cut_short(database_url, source_of(server, **options), at=2000)
+        clock.move(minutes=60)
+        organisation.change("CaseComment", comments[1], CommentBody="Edited once more, read before.")
+        organisation.change("CaseComment", comments[-1], CommentBody="Edited once more, not read yet.")
+        organisation.purge("CaseComment", comments[2])
+        organisation.purge("CaseComment", comments[-2])
+        clock.move(minutes=60)
+        assert all(r.is_whole for r in extract(database_url, source_of(server, **options)))
+        assert staged_rows(database_url) == expected_rows(organisation, tmp_path / "export")
+        assert server.rows_sent <= rows * 1.1 + 200
+        assert not server.jobs.open
+        with pool.connection() as conn:
+            assert not conn.execute(
+                "select key from recon.source_state where key like 'position:%'"
+            ).fetchall()
+
+
+def test_a_sweep_lets_go_of_an_increment_that_was_cut_short(database_url: str, tmp_path: Path) -> None:
+    """Its job shows a row that was purged since, without a word: what the sweep learned stays."""
+    clock = MovedClock()
+    organisation = Organisation(clock=clock)
+    fill(organisation, 3000)
+    pool = db.open_pool(database_url, size=4)
+    with SalesforceServer(organisation) as server, pool:
+        options: dict[str, Any] = {"state": StoredReadState(pool), "bulk_from": 1}
+        extract(database_url, source_of(server, **options))
+        clock.move(minutes=60)
+        for comment in ids(organisation, "CaseComment"):
+            organisation.change("CaseComment", comment, CommentBody="Edited.")
+        clock.move(minutes=60)
+        cut_short(database_url, source_of(server, **options), at=1000)
+        assert server.jobs.open
+        organisation.purge("CaseComment", ids(organisation, "CaseComment")[-1], is_logged=False)
+        sweep(database_url, source_of(server, **options))
+        assert not server.jobs.open
+        assert all(r.is_whole for r in extract(database_url, source_of(server, **options)))
+        assert staged_rows(database_url) == expected_rows(organisation, tmp_path / "export")
+
+
+def cut_short(dsn: str, source: SalesforceSource, *, at: int) -> None:
+    """An extraction that ends when so many rows of an object were read."""
+
+    def end(name: str, rows: int, expected: int | None) -> None:
+        if rows >= at:
+            raise RunInterrupted
+
+    with extraction(dsn, source) as found, pytest.raises(RunInterrupted):
+        replace(found, on_rows=end).run()
+    source.session.close()
 
 
 def test_a_session_that_expires_in_the_middle_is_renewed_once(

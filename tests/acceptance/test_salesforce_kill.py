@@ -1,4 +1,4 @@
-"""A first load that is killed goes on where it was."""
+"""A first load, or a large increment, that is killed goes on where it was."""
 
 from __future__ import annotations
 
@@ -15,7 +15,13 @@ import pytest
 from tests.support.salesforce.loading import fill
 from tests.support.salesforce.organisation import Organisation
 from tests.support.salesforce.server import SalesforceServer
-from tests.support.salesforce.world import expected_rows, sample_organisation, settings_of, staged_rows
+from tests.support.salesforce.world import (
+    MovedClock,
+    expected_rows,
+    sample_organisation,
+    settings_of,
+    staged_rows,
+)
 from tests.support.world import World
 
 CASES = int(os.environ.get("EVERYCASE_TEST_KILL_CASES", "700"))
@@ -59,6 +65,29 @@ def test_ten_kills_in_a_first_load_of_one_large_object(database_url: str) -> Non
             kill_when(load, dict(os.environ), server, ROWS * (kill + dice.random()) / KILLS)
         subprocess.run([sys.executable, *load], check=True)
         assert len(staged_rows(database_url)["CaseComment"]) == ROWS
+        assert not server.jobs.open
+        print(f"{server.rows_sent:,} rows were sent of {ROWS:,}: {server.rows_sent / ROWS:.3f}")
+        assert server.rows_sent <= ROWS * 1.1 + SMALL
+
+
+@pytest.mark.slow
+def test_ten_kills_in_an_increment_of_many_rows(database_url: str, tmp_path: Path) -> None:
+    """Every row was edited; rows that are fetched in all; nothing is lost, no job stays."""
+    clock, dice = MovedClock(), random.Random(3)
+    organisation = Organisation(clock=clock)
+    fill(organisation, ROWS)
+    with SalesforceServer(organisation) as server:
+        load = ["-m", "tests.support.salesforce.first_load", server.url, database_url]
+        subprocess.run([sys.executable, *load], check=True)
+        clock.move(hours=1)
+        for comment, _ in organisation.live("CaseComment"):
+            organisation.change("CaseComment", comment, CommentBody=f"Edited, {comment}.")
+        clock.move(hours=1)
+        server.rows_sent = 0
+        for kill in range(KILLS):
+            kill_when(load, dict(os.environ), server, ROWS * (kill + dice.random()) / KILLS)
+        subprocess.run([sys.executable, *load], check=True)
+        assert staged_rows(database_url) == expected_rows(organisation, tmp_path / "export")
         assert not server.jobs.open
         print(f"{server.rows_sent:,} rows were sent of {ROWS:,}: {server.rows_sent / ROWS:.3f}")
         assert server.rows_sent <= ROWS * 1.1 + SMALL

@@ -31,7 +31,7 @@ class JobKeeper:
             self._positions.begin_making(name, begun)
             try:
                 part.job = self._bulk.create(columns, soql.every(position.where, part_condition(part)))
-                self._positions.save(name, position)
+                self._positions.save(position)
             except QueryRefused:
                 if self._session.broken == failures:
                     self._positions.end_making(name)
@@ -45,15 +45,15 @@ class JobKeeper:
             self._bulk.remove(part.job)
         part.begin_again()
 
-    def settle(self, name: str, position: Position | None) -> None:
-        """Delete the jobs of a position that is over, and any that was made and never written down."""
+    def settle(self, key: str, position: Position | None) -> None:
+        """Delete the jobs of a position that is over, and any of its object that was never written down."""
         if position is not None:
             position.is_over = True
             for part in position.parts:
                 if part.job:
                     self._bulk.remove(part.job)
-            self._positions.forget(name)
-        self.find_lost(name)
+            self._positions.forget(key)
+        self.find_lost(key)
 
     def find_lost(self, name: str, known: Position | None = None) -> None:
         """Delete jobs of ours whose making was cut short."""

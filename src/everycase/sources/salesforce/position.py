@@ -8,6 +8,8 @@ from typing import Any
 
 from everycase.ports import ReadState
 
+_MOST_AGAIN = 2000
+
 
 class MemoryState:
     """Keeps what is told to it for this process alone: for commands that write nothing."""
@@ -62,6 +64,8 @@ class Part:
 class Position:
     """One read of everything that a condition holds."""
 
+    key: str
+    """The name under which it is kept."""
     where: str
     columns: str
     """What is read, so that a read of other columns does not go on from here."""
@@ -70,6 +74,11 @@ class Position:
     expected: int | None
     """Rows that a count found before the read began."""
     parts: list[Part] = field(default_factory=list)
+    again: list[str] = field(default_factory=list)
+    """Ids that were given out as deleted or unreadable. A run takes that to heart at its end only, so that a
+    read that goes on asks for them once more."""
+    is_held: bool = False
+    """More such rows came than are kept: a killed read goes on before them."""
     is_resumed: bool = False
     is_over: bool = False
     """Nothing goes on from it any more."""
@@ -84,30 +93,39 @@ class Position:
 
     def note_stored(self) -> None:
         """All that was given out is stored."""
-        for part in self.parts:
+        for part in () if self.is_held else self.parts:
             part.stored = part.given
+
+    def look_again(self, record_id: str | None) -> None:
+        """A row was given out that a read that goes on must ask for once more."""
+        if not record_id or len(self.again) >= _MOST_AGAIN:
+            self.is_held = True
+        else:
+            self.again.append(record_id)
 
 
 class Positions:
-    """The positions of the objects, by their names."""
+    """The positions of reads, by their keys."""
 
     def __init__(self, state: ReadState) -> None:
         self._state = state
 
-    def load(self, name: str) -> Position | None:
-        kept = self._state.get(f"position:{name}")
+    def load(self, key: str) -> Position | None:
+        kept = self._state.get(f"position:{key}")
         if kept is None:
             return None
         return Position(
+            key=key,
             where=kept["where"],
             columns=kept["columns"],
             until=kept["until"],
             expected=kept["expected"],
             parts=[_restored(p) for p in kept["parts"]],
+            again=list(kept.get("again") or ()),
             is_resumed=True,
         )
 
-    def save(self, name: str, position: Position) -> None:
+    def save(self, position: Position) -> None:
         """Keep what was stored, not what was only given out."""
         if position.is_over:
             return
@@ -115,18 +133,19 @@ class Positions:
             {"low": p.low, "high": p.high, "job": p.job, "stored": asdict(p.stored)} for p in position.parts
         ]
         self._state.put(
-            f"position:{name}",
+            f"position:{position.key}",
             {
                 "where": position.where,
                 "columns": position.columns,
                 "until": position.until,
                 "expected": position.expected,
                 "parts": parts,
+                "again": position.again,
             },
         )
 
-    def forget(self, name: str) -> None:
-        self._state.delete(f"position:{name}")
+    def forget(self, key: str) -> None:
+        self._state.delete(f"position:{key}")
 
     def begin_making(self, name: str, at: str) -> None:
         """A job is about to be made: should we die before its id is kept, it is looked for."""

@@ -2,57 +2,36 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from typing import TypeVar
 
 from everycase.domain.cases import Record
-from everycase.domain.catalogue import Catalogue, SourceObject
+from everycase.domain.catalogue import SourceObject
 from everycase.domain.rows import (
     BadRow,
     RowVersion,
     Tombstone,
     TombstoneReason,
-    iso,
     long_id,
     moment,
 )
 from everycase.sources.salesforce import soql
+from everycase.sources.salesforce.beginnings import Beginnings, Kit, part_key
 from everycase.sources.salesforce.cells import RowReader
 from everycase.sources.salesforce.columns import Columns
-from everycase.sources.salesforce.deleted import DeletedRows
 from everycase.sources.salesforce.errors import PageBroken, QueryRefused, ReadFailure
-from everycase.sources.salesforce.everything import Everything, Tools, Turn, page_rows
-from everycase.sources.salesforce.merges import Merges
-from everycase.sources.salesforce.position import Part, Position, Positions
-from everycase.sources.salesforce.ranges import split_range
+from everycase.sources.salesforce.everything import Everything, Turn, page_rows
+from everycase.sources.salesforce.position import Position
 from everycase.sources.salesforce.reading import OrganisationReading, Outcome
 from everycase.sources.salesforce.rest import Balance
-from everycase.sources.salesforce.session import Session
-from everycase.sources.salesforce.windows import Mark, Pace, Window
+from everycase.sources.salesforce.windows import Mark, Window
 
 Row = Record | Tombstone | BadRow
 T = TypeVar("T")
-_JOBS_LIVE = timedelta(days=6)
-_ROWS_OF_A_PART = 100_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kit:
-    """What every object is read with."""
-
-    session: Session
-    catalogue: Catalogue
-    tools: Tools
-    positions: Positions
-    pace: Pace
-    deleted: DeletedRows
-    merges: Merges
-    readers: int
-    """Jobs of one object that are read side by side."""
+_KEPT_FROM = 1000
+"""Rows from which an increment is kept: fewer are a page by REST, which is not worth rows of our own."""
 
 
 @dataclass(slots=True)
@@ -73,6 +52,10 @@ class ObjectReader:
         return self.columns.object.name
 
     @property
+    def _beginnings(self) -> Beginnings:
+        return Beginnings(self.kit, self.columns)
+
+    @property
     def _ours(self) -> str:
         return soql.ours(self.object, self.kit.catalogue)
 
@@ -91,7 +74,7 @@ class ObjectReader:
         def save() -> None:
             for everything in begun:
                 everything.position.note_stored()
-                self.kit.positions.save(self.name, everything.position)
+                self.kit.positions.save(everything.position)
 
         def close() -> None:
             for everything in begun:
@@ -108,7 +91,7 @@ class ObjectReader:
         return OrganisationReading(outcome, read, begin=begin, note_stored=save, close=close, stop=stop)
 
     def _whole(self, rows: RowReader) -> Everything[Row]:
-        position = self._begin()
+        position = self._beginnings.first_load()
         size = page_rows(position.expected)
         return Everything(self.kit.tools, self.columns, position, rows.read_page, rows=size)
 
@@ -133,89 +116,66 @@ class ObjectReader:
         for page in self.kit.tools.rest.by_id(self.columns, where, Balance()):
             yield from rows.read_page(page.rows)
 
-    def _begin(self) -> Position:
-        """The position of an earlier read that can go on, or a new one."""
-        positions, keeper = self.kit.positions, self.kit.tools.keeper
-        kept = positions.load(self.name)
-        if kept is not None and self._can_go_on(kept):
-            keeper.find_lost(self.name, kept)
-            return kept
-        keeper.settle(self.name, kept)
-        now = self.kit.session.now()
-        position = self._position(
-            soql.every(self._ours, f"CreatedDate < {soql.moment(now)}"), until=self.kit.pace.end(now)
-        )
-        positions.save(self.name, position)
-        return position
-
-    def _can_go_on(self, kept: Position) -> bool:
-        age = self.kit.session.now() - moment(kept.until)
-        return kept.columns == self._digest() and age < _JOBS_LIVE and "CreatedDate < " in kept.where
-
-    def _position(self, where: str, *, until: datetime) -> Position:
-        expected = self._count(where)
-        return Position(
-            where=where,
-            columns=self._digest(),
-            until=iso(until),
-            expected=expected,
-            parts=self._parts(expected),
-        )
-
-    def _parts(self, expected: int | None) -> list[Part]:
-        """One part, or several of a large object, so that as many jobs are read side by side."""
-        wanted = min((expected or 0) // _ROWS_OF_A_PART + 1, self.kit.readers)
-        if wanted < 2:
-            return [Part()]
-        lowest, highest = self._ends()
-        cuts = split_range(lowest, highest, wanted)
-        return [Part(low=low, high=high) for low, high in zip(["", *cuts], [*cuts, ""], strict=True)]
-
-    def _ends(self) -> tuple[str, str]:
-        found = [
-            self.kit.tools.rest.raw(
-                soql.select(["Id"], self.name, order=f"Id {way}", limit=1), f"the ends of {self.name}"
-            )
-            for way in ("ASC", "DESC")
-        ]
-        return str(found[0][0]["Id"]), str(found[1][0]["Id"])
-
-    def _digest(self) -> str:
-        parts = [
-            *self.columns.paths,
-            self._ours,
-            self.kit.session.version,
-            self.kit.session.log_in().organisation,
-        ]
-        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
-
     # ── what changed ─────────────────────────────────────────────────────────────────────────────
 
     def read_changes(self, mark: Mark) -> OrganisationReading[Row]:
-        """Rows with a younger stamp, deletions, and the children of merged cases."""
-        window = self.kit.pace.window(mark, self.kit.session.now())
-        outcome = Outcome(window=str(window))
-        return OrganisationReading(outcome, lambda: self._changes(mark, window, outcome))
+        """Rows with a younger stamp, deletions, and the children of merged cases.
 
-    def _changes(self, mark: Mark, window: Window, outcome: Outcome) -> Iterator[Row]:
-        self.kit.tools.keeper.settle(self.name, self.kit.positions.load(self.name))
+        A large one that was cut short goes on where it was, in the window that it had.
+        """
+        outcome = Outcome(window="changes")
+        kept: list[Position] = []
+
+        def save() -> None:
+            for position in kept:
+                position.note_stored()
+                self.kit.positions.save(position)
+
+        def close() -> None:
+            for position in kept:
+                self.kit.tools.keeper.settle(self.name, position)
+
+        def read() -> Iterator[Row]:
+            return self._changes(mark, kept, outcome)
+
+        return OrganisationReading(outcome, read, note_stored=save, close=close)
+
+    def _changes(self, mark: Mark, kept: list[Position], outcome: Outcome) -> Iterator[Row]:
+        now = self.kit.pace.window(mark, self.kit.session.now())
+        outcome.window = str(now)
         rows = RowReader(self.columns, self.kit.catalogue)
-        yield from self._window(rows, window, outcome)
-        covered = window.end
+        begun = self._beginnings.increment(now)
+        first = Window(start=now.start, end=moment(begun.until)) if begun else now
+        if begun:
+            yield from self._going_on(rows, begun, kept, outcome)
+        else:
+            yield from self._window(rows, first, outcome, kept)
+        if now.end > first.end:
+            # What changed since the read was cut short. The mark stays before it, so that the next window
+            # overlaps the one that was read first.
+            yield from self._window(rows, Window(start=first.end, end=now.end), outcome)
+        covered = first.end
         if self.columns.is_replicateable:
             found = self.kit.deleted.since(
                 self.name, mark.deleted - self.kit.pace.overlap, self.kit.session.now()
             )
             covered = found.covered
             yield from self._as_they_are(rows, found.ids - self._seen, TombstoneReason.DELETED)
-        yield from self._children_of_merged(rows, window)
-        outcome.mark = str(Mark(until=window.end, deleted=max(covered, mark.deleted)))
+        yield from self._children_of_merged(rows, now)
+        outcome.mark = str(Mark(until=first.end, deleted=max(covered, mark.deleted)))
         outcome.is_whole = True
 
-    def _window(self, rows: RowReader, window: Window, outcome: Outcome) -> Iterator[Row]:
-        """The rows of a window; of its halves where Salesforce takes too long over it."""
+    def _window(
+        self, rows: RowReader, window: Window, outcome: Outcome, kept: list[Position] | None = None
+    ) -> Iterator[Row]:
+        """The rows of a window; of its halves where Salesforce takes too long over it.
+
+        `kept`: takes the position of a large one, which can go on should it be cut short.
+        """
         try:
-            position = self._position(window.condition(), until=window.end)
+            position = self._beginnings.position(
+                window.condition(), until=window.end, key=part_key(self.name)
+            )
         except QueryRefused as e:
             if e.code != "QUERY_TIMEOUT":
                 raise
@@ -226,17 +186,40 @@ class ObjectReader:
             for half in halves:
                 yield from self._window(rows, half, outcome)
             return
+        if kept is not None and (position.expected or 0) >= _KEPT_FROM:
+            position.key = self.name
+            self.kit.positions.save(position)
+            yield from self._going_on(rows, position, kept, outcome)
+            return
         outcome.expected = (outcome.expected or 0) + (position.expected or 0)
         if position.expected:
-            yield from map(self._note, self._once(position, self.name, rows.read_page))
+            yield from map(self._note, self._once(position, rows.read_page))
         self._settle_balance(position, outcome)
 
-    def _once(self, position: Position, key: str, turn: Turn[T]) -> Iterator[T]:
+    def _going_on(
+        self, rows: RowReader, position: Position, kept: list[Position], outcome: Outcome
+    ) -> Iterator[Row]:
+        """The rows of a window that are not stored yet."""
+        kept.append(position)
+        outcome.expected = position.expected
+        size = page_rows(position.expected)
+        yield from map(self._note, self._as_they_are(rows, set(position.again), TombstoneReason.DELETED))
+        try:
+            for row in Everything(self.kit.tools, self.columns, position, rows.read_page, rows=size):
+                if not isinstance(row, Record):
+                    position.look_again(row.id if isinstance(row, Tombstone) else row.record_id)
+                yield self._note(row)
+            self._settle_balance(position, outcome)
+        except PageBroken:
+            self.kit.tools.keeper.settle(self.name, position)
+            raise
+
+    def _once(self, position: Position, turn: Turn[T]) -> Iterator[T]:
         """Rows of a read that is not resumed: its jobs are removed however it ends."""
         try:
             yield from Everything(self.kit.tools, self.columns, position, turn)
         finally:
-            self.kit.tools.keeper.settle(key, position)
+            self.kit.tools.keeper.settle(position.key, position)
 
     def _note(self, row: Row) -> Row:
         if isinstance(row, Tombstone):
@@ -255,12 +238,12 @@ class ObjectReader:
     def _as_they_are(self, rows: RowReader, ids: AbstractSet[str], reason: TombstoneReason) -> Iterator[Row]:
         """What is true now of these ids: one that was deleted may have come back."""
         for asked, found in self.kit.tools.rest.by_ids(self.columns, sorted(ids)):
-            missing = {long_id(i) for i in asked}
+            missing, at = {long_id(i) for i in asked}, self.kit.session.now()
             for row in rows.read_page(found):
                 missing.discard((row.record_id if isinstance(row, BadRow) else row.id) or "")
                 yield row
             for record_id in sorted(missing):
-                yield Tombstone(object=self.name, id=record_id, reason=reason)
+                yield Tombstone(object=self.name, id=record_id, reason=reason, at=at)
 
     # ── what is there ────────────────────────────────────────────────────────────────────────────
 
@@ -272,13 +255,16 @@ class ObjectReader:
     def _inventory(self, outcome: Outcome) -> Iterator[RowVersion | BadRow]:
         begun = soql.moment(self.kit.session.now())
         live = soql.every(self._ours, "IsDeleted = false")
-        position = self._position(soql.every(live, f"CreatedDate < {begun}"), until=self.kit.session.now())
+        name = f"{self.name}:inventory"
+        position = self._beginnings.position(
+            soql.every(live, f"CreatedDate < {begun}"), until=self.kit.session.now(), key=name
+        )
+        self._beginnings.end_increment()
         outcome.expected = position.expected
         stock = self._narrow()
-        name = f"{self.name}:inventory"
         self.kit.tools.keeper.settle(name, self.kit.positions.load(name))
         rows = RowReader(stock.columns, self.kit.catalogue)
-        yield from stock._once(position, name, lambda page: _versions(rows.read_page(page)))
+        yield from stock._once(position, lambda page: _versions(rows.read_page(page)))
         self._settle_balance(position, outcome)
         late = soql.every(live, f"CreatedDate >= {begun}")
         for page in self.kit.tools.rest.by_id(stock.columns, late, Balance()):
@@ -304,16 +290,13 @@ class ObjectReader:
 
     # ── balances ─────────────────────────────────────────────────────────────────────────────────
 
-    def _count(self, where: str) -> int:
-        return self.kit.tools.rest.count(self.name, where)
-
     def _settle_balance(self, position: Position, outcome: Outcome) -> None:
         outcome.balance(
             self.name,
             announced=position.announced,
             read=position.read,
             before=position.expected,
-            after=lambda: self._count(position.where),
+            after=lambda: self.kit.tools.rest.count(self.name, position.where),
         )
 
 

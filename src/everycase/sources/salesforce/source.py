@@ -13,6 +13,7 @@ from everycase.domain.errors import WrongUse
 from everycase.domain.rows import BadRow, RowVersion, Tombstone
 from everycase.ports import ObjectState, Reading, ReadState, VersionKind
 from everycase.sources.salesforce import soql
+from everycase.sources.salesforce.beginnings import Kit
 from everycase.sources.salesforce.bulk import BulkJobs
 from everycase.sources.salesforce.columns import Columns, choose_columns
 from everycase.sources.salesforce.deleted import DeletedRows
@@ -21,7 +22,7 @@ from everycase.sources.salesforce.everything import Tools
 from everycase.sources.salesforce.jobs import JobKeeper
 from everycase.sources.salesforce.merges import Merges
 from everycase.sources.salesforce.position import Positions
-from everycase.sources.salesforce.reader import Kit, ObjectReader
+from everycase.sources.salesforce.reader import ObjectReader
 from everycase.sources.salesforce.refusals import RefusedColumns
 from everycase.sources.salesforce.rest import RestQueries
 from everycase.sources.salesforce.session import Session
