@@ -132,8 +132,7 @@ class ObjectReader:
                 self.kit.positions.save(position)
 
         def close() -> None:
-            for position in kept:
-                self.kit.tools.keeper.settle(self.name, position)
+            self.kit.tools.keeper.settle(self.name, next(iter(kept), None))
 
         def read() -> Iterator[Row]:
             return self._changes(mark, kept, outcome)
