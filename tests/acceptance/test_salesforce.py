@@ -344,6 +344,23 @@ def test_at_our_share_of_the_quota_it_stops_and_goes_on_when_it_is_renewed(
     assert not server.jobs.open
 
 
+@pytest.mark.parametrize("told", [None, "api-usage=900/1000"])
+def test_our_share_holds_where_answers_do_not_tell_how_much_is_used(
+    world: World, organisation: Organisation, server: SalesforceServer, tmp_path: Path, told: str | None
+) -> None:
+    """No figure, or one that stands still: our own calls are counted, and the limits are asked for."""
+    server.daily, server.used, server.usage_told = 1000, 900, told
+    server.queries.page = server.jobs.page = 5
+    settings = settings_of(server, quota_share="0.95", bulk_from="1")
+    stopped = world.sync("salesforce", **settings)
+    assert "daily calls are used" in " ".join(stopped.problems)
+    assert 945 <= server.used <= 970
+    server.used = 0
+    assert world.sync("salesforce", **settings).is_clean
+    assert staged_rows(world.dsn) == expected_rows(organisation, tmp_path / "export")
+    assert not server.jobs.open
+
+
 def test_what_may_not_be_seen_is_named(
     world: World, organisation: Organisation, server: SalesforceServer
 ) -> None:

@@ -62,6 +62,8 @@ class SalesforceServer:
         self.queries, self.jobs = Queries(organisation), Jobs(organisation)
         self.descriptions = Descriptions(organisation)
         self.used, self.daily = 0, 100_000
+        self.usage_told: str | None = ""
+        """What answers say of the calls that were used: the truth, always this, or (None) nothing."""
         self.asked: Counter[Ask] = Counter()
         self.rows_sent = 0
         self.soql: set[str] = set()
@@ -207,8 +209,8 @@ class SalesforceServer:
         form = {k: v[0] for k, v in parse_qs(body.decode()).items()}
         return self.door.grant(form, headers.get("Authorization", ""), self.url)
 
-    def limit_info(self) -> str:
-        return f"api-usage={self.used}/{self.daily}"
+    def limit_info(self) -> str | None:
+        return f"api-usage={self.used}/{self.daily}" if self.usage_told == "" else self.usage_told
 
     def sent(self, answer: Answer) -> None:
         with self._lock:
@@ -279,8 +281,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Date", format_datetime(self.server.front.organisation.clock(), usegmt=True))
         for name, value in answer.headers.items():
             self.send_header(name, value)
-        if not self.path.rstrip("/").endswith("/services/data"):
-            self.send_header("Sforce-Limit-Info", self.server.front.limit_info())
+        usage = self.server.front.limit_info()
+        if usage is not None and not self.path.rstrip("/").endswith("/services/data"):
+            self.send_header("Sforce-Limit-Info", usage)
         body = answer.body
         if answer.status in (204, 304):
             self.end_headers()

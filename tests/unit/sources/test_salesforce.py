@@ -234,6 +234,37 @@ def test_the_quota_stops_at_our_share() -> None:
     quota.check()
 
 
+def test_our_own_calls_are_added_to_a_figure_that_is_missing_or_stands_still() -> None:
+    """And a new one is believed, be it lower."""
+    for header in (None, "api-usage=45/100"):
+        quota = Quota(0.5)
+        quota.note("api-usage=45/100")
+        for _ in range(5):
+            quota.check()
+            quota.note(header)
+        with pytest.raises(QuotaSpent, match="50 of 100"):
+            quota.check()
+        assert quota.shall_ask()
+        assert not quota.shall_ask()
+        quota.note_limits(most=100, left=90)
+        quota.check()
+
+
+def test_the_limits_are_asked_for_where_no_answer_tells_a_figure() -> None:
+    """With the first answer, and again after a hundred; never while answers tell it."""
+    quota = Quota(0.5)
+    asked = []
+    for n in range(250):
+        quota.note(None)
+        if quota.shall_ask():
+            asked.append(n)
+    assert asked == [0, 100, 200]
+    telling = Quota(0.9)
+    for n in range(250):
+        telling.note(f"api-usage={n}/1000")
+        assert not telling.shall_ask()
+
+
 def test_a_refusal_names_the_field_and_no_value() -> None:
     """Messages of Salesforce quote the query above them."""
     message = "\nFROM Case WHERE Subject = 'Mr Ferrucci'\n  ^\nNo such column 'Shoe__c' on entity 'Case'. If"

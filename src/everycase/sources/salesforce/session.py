@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 
+from everycase.domain.errors import EverycaseError
 from everycase.sources.salesforce.errors import (
     LogInRefused,
     ReadFailure,
@@ -165,9 +166,19 @@ class Session:
             if response.status_code != 401:
                 break
             self._renew(sent_by[0])
+        if self.quota.shall_ask():
+            self._ask_for_limits()
         if response.status_code >= 400:
             raise refused(response, what)
         return response
+
+    def _ask_for_limits(self) -> None:
+        """A figure of the quota, where answers tell none. Where it is not to be had, our own count holds."""
+        try:
+            daily = self.get_json(f"{self.path}/limits", "the limits", is_free=True)["DailyApiRequests"]
+            self.quota.note_limits(most=int(daily["Max"]), left=int(daily["Remaining"]))
+        except (EverycaseError, KeyError, TypeError, ValueError):
+            return
 
     def get_json(
         self,
