@@ -7,7 +7,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.support.exports import case, write_export
+from tests.support.exports import HEADERS, case, write_export, write_table
 from tests.support.receiver import receiving
 from tests.support.shell import Prompt
 from tests.support.weaviate_server import GivenServer, WeaviateServer
@@ -45,6 +45,32 @@ def test_a_mass_deletion_is_found(shell: Prompt, source: Path, is_marked: bool) 
     write_export(source, Case=rows if is_marked else rows[30:])
     assert list(bad(shell)) == ["deletions"]
     assert shell("doctor").returncode == 2
+
+
+def test_both_sides_of_the_columns_are_shown_with_a_block_to_paste(shell: Prompt, tmp_path: Path) -> None:
+    """The block, put into the settings file, maps the column (issue 18, 2)."""
+    source = write_export(tmp_path / "labels")
+    header = [h for h in HEADERS["Case"] if h != "Root_Cause__c"] + ["Root Cause (RCA)", "Colour"]
+    rows = [{h: str(case(n).get(h, "red")) for h in header} for n in range(40)]
+    write_table(source / "Case.csv", header, rows)
+    at = {"EVERYCASE_SOURCE": str(source)}
+    checks = {c["name"]: c for c in shell.json("doctor", **at)["checks"]}
+    said = checks["columns"]["detail"]
+    assert "Case has columns that nobody reads: Root Cause (RCA), Colour" in said
+    block = said.partition("settings file:")[2]
+    assert block.split() == ["[fields]", '"Case.Root_Cause__c"', "=", '"Root', "Cause", '(RCA)"']
+    mapped = shell.json("doctor", **at, EVERYCASE_FIELDS='{"Case.Root_Cause__c": "Root Cause (RCA)"}')[
+        "checks"
+    ]
+    assert {c["name"]: c for c in mapped}["columns"]["detail"] == "Case has columns that nobody reads: Colour"
+
+
+def test_a_mapping_to_a_column_that_is_not_there_is_an_error(shell: Prompt) -> None:
+    """For doctor and for a sync, which would leave the field blank otherwise (issue 18, 2)."""
+    wrong = {"EVERYCASE_FIELDS": '{"Case.Root_Cause__c": "RCA"}'}
+    assert "has no column 'RCA'" in bad(shell, **wrong)["source"]
+    done = shell("sync", **wrong)
+    assert (done.returncode, "has no column 'RCA'" in done.stderr) == (2, True)
 
 
 def test_another_source_is_found(shell: Prompt, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ blanks, dots and underscores do not count.
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterator, Sequence
 
@@ -57,6 +58,8 @@ class Header:
 
     def __init__(self, names: Sequence[str]) -> None:
         self.width = len(names)
+        self._names = tuple(names)
+        self._asked: set[int] = set()
         self._places: dict[str, list[int]] = {}
         for i, name in enumerate(names):
             self._places.setdefault(normal(name), []).append(i)
@@ -66,7 +69,29 @@ class Header:
         found: dict[int, None] = {}
         for name in names:
             found.update(dict.fromkeys(self._places.get(normal(name), ())))
+        self._asked.update(found)
         return tuple(found)
+
+    @property
+    def unread(self) -> tuple[str, ...]:
+        """The columns that nobody has asked for yet."""
+        return tuple(n for i, n in enumerate(self._names) if n.strip() and i not in self._asked)
 
     def has(self, name: str) -> bool:
         return normal(name) in self._places
+
+
+_ALIKE = 0.6
+"""How alike two names must be (`difflib.SequenceMatcher.ratio`) to be proposed as a pair."""
+
+
+def propose(missing: Sequence[str], unread: Sequence[str]) -> dict[str, str]:
+    """Fields that a file lacks, each with the unread column whose name is most like its own, if any is."""
+    by_name = {normal(column): column for column in unread}
+    pairs: dict[str, str] = {}
+    for field in missing:
+        wanted = normal(field.removesuffix("__c"))
+        alike = [n for n in by_name if n.startswith(wanted) or wanted.startswith(n)]
+        if close := alike[:1] or difflib.get_close_matches(wanted, by_name, n=1, cutoff=_ALIKE):
+            pairs[field] = by_name.pop(close[0])
+    return pairs

@@ -6,7 +6,7 @@ What is no id, date or flag where one should be is not let in; a row that belong
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -105,6 +105,9 @@ class RowParser:
         looked_up = {c for n, _ in self._ids for c in obj.lookups[n].columns}
         self.people = tuple(sorted(people & ({n for n, _ in (*self._identity, *self._names)} | looked_up)))
         """The identity columns of persons that this file has."""
+        self.unmapped = tuple(_unmapped(obj, catalogue, columns))
+        self.unread = columns.unread
+        """The columns that nobody reads."""
         if lacking := self._lacking_keys():
             raise MalformedRow(f"has no column {' and no column '.join(lacking)}")
 
@@ -259,6 +262,14 @@ class RowParser:
     def _stamps(self, cells: Sequence[str]) -> list[Moment | None]:
         read = partial(optional_moment, dates=self._how.dates)
         return [_read(name, read, _cell(cells, places)) for name, places in self._stamped]
+
+
+def _unmapped(obj: SourceObject, catalogue: Catalogue, columns: Header) -> Iterator[str]:
+    """Catalogue fields that the settings map to a column which is not in the file."""
+    for f in obj.fields:
+        mapped = catalogue.source_name(obj, f.name)
+        if mapped != f.name and not columns.has(mapped):
+            yield f.name
 
 
 def _cell(cells: Sequence[str], places: Sequence[int]) -> str:

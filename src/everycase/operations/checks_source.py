@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 from everycase.app import App
 from everycase.domain.errors import WrongUse
+from everycase.domain.headers import propose
 from everycase.domain.row_kinds import Passed
 from everycase.domain.runs import ObjectResult
 from everycase.domain.thresholds import DeletionGuard
@@ -30,6 +32,21 @@ def check_source(app: App) -> str:
     notes += [identity.REMARK] if app.catalogue.is_without_identity else []
     notes += [f"not in it, so never populated: {', '.join(missing)}"] if missing else []
     return "; ".join([f"{app.source.kind}, {len(states)} objects", *notes])
+
+
+def check_columns(app: App) -> str:
+    """Both sides of the columns: what nobody reads, and a block of settings for fields that may be meant."""
+    lines: list[str] = []
+    block: list[str] = []
+    for s in (app.source.state(obj) for obj in app.catalogue.present):
+        if s.unread_columns:
+            lines.append(f"{s.object} has columns that nobody reads: {', '.join(s.unread_columns)}")
+        pairs = propose(s.missing_fields, s.unread_columns)
+        block += [f"{json.dumps(f'{s.object}.{f}')} = {json.dumps(c)}" for f, c in pairs.items()]
+    if block:
+        said = "perhaps these are meant; if so, put them into the settings file:"
+        lines.append("\n    ".join([said, "[fields]", *block]))
+    return "; ".join(lines) or "every column is read"
 
 
 def check_identity(app: App) -> str:

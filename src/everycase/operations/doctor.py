@@ -151,6 +151,7 @@ CHECKS: tuple[tuple[str, Look, tuple[str, ...]], ...] = (
     ("home", checks_database.check_home, ()),
     ("database", checks_database.check_database, ()),
     ("source", checks_source.check_source, ("database",)),
+    ("columns", checks_source.check_columns, ("source",)),
     ("same source", checks_source.check_identity, ("database", "source")),
     ("deletions", checks_source.check_deletions, ("database", "source", "same source")),
     ("clocks", checks_database.check_clocks, ("database",)),

@@ -23,6 +23,8 @@ class ObjectState:
     problem: str = ""
     """What is wrong, and what to do, where the object cannot be read or lacks catalogue fields."""
     missing_fields: tuple[str, ...] = ()
+    unread_columns: tuple[str, ...] = ()
+    """Columns of a file that no field and no identity column is read from."""
     form: str = ""
     """How a file is written: `CSV, utf-8, delimited by ;`."""
     people: tuple[str, ...] | None = None

@@ -17,7 +17,7 @@ from everycase.domain import catalogue as catalogues
 from everycase.domain.cases import Record
 from everycase.domain.catalogue import Catalogue, SourceObject
 from everycase.domain.errors import SourceCutShort, WrongUse
-from everycase.domain.rows import BadRow, MalformedRow, RowParser, RowVersion, Tombstone
+from everycase.domain.rows import BadRow, MalformedRow, RowVersion, Tombstone
 from everycase.ports import ObjectState, Reading, VersionKind
 from everycase.sources.export import lookups
 from everycase.sources.export.archive import STREAM_ERRORS, ExportFile
@@ -83,10 +83,15 @@ class ExportSource:
             return self._absent(obj, str(e))
         except MalformedRow as e:
             return self._absent(obj, f"{names([f.name for f in files])} {e}")
+        known = [p for p, d in zip(parsers, documents, strict=True) if d.look.header]
+        if mapped := _in_all([p.unmapped for p in known]):
+            unread = _in_all([p.unread for p in known])
+            return self._absent(obj, self._mapped_to_nothing(obj, mapped[0], [f.name for f in files], unread))
         return ObjectState(
             object=obj.name,
             is_present=True,
-            missing_fields=_in_none(parsers, documents),
+            missing_fields=_in_all([p.missing for p in known]),
+            unread_columns=_in_all([p.unread for p in known]),
             form=documents[0].form,
             layout=assignment.layout,
             people=tuple(sorted({c for p in parsers for c in p.people})),
@@ -219,6 +224,16 @@ class ExportSource:
                 ) from None
         return people
 
+    def _mapped_to_nothing(
+        self, obj: SourceObject, field: str, files: Sequence[str], unread: Sequence[str]
+    ) -> str:
+        column = self._catalogue.source_name(obj, field)
+        others = f" (columns that nobody reads: {', '.join(unread)})" if unread else ""
+        return (
+            f"{names(files)} has no column {column!r}, which the settings map {obj.name}.{field} to: correct "
+            f"EVERYCASE_FIELDS or [fields] in the settings file{others}"
+        )
+
     def _absent(self, obj: SourceObject, problem: str) -> ObjectState:
         bare = problem.removesuffix(": nothing was deleted")
         sentence = f"{bare}: what is staged of {obj.name} was left as it is"
@@ -227,10 +242,9 @@ class ExportSource:
         return ObjectState(object=obj.name, is_present=False, problem=sentence)
 
 
-def _in_none(parsers: Sequence[RowParser], documents: Sequence[Document]) -> tuple[str, ...]:
-    """The catalogue fields that no file has; of JSON without a record nothing is known."""
-    known = [p.missing for p, d in zip(parsers, documents, strict=True) if d.look.header]
-    return tuple(f for f in known[0] if all(f in missing for missing in known)) if known else ()
+def _in_all(lists: Sequence[Sequence[str]]) -> tuple[str, ...]:
+    """What each of the lists has; of JSON without a record nothing is known, so it has no list."""
+    return tuple(n for n in lists[0] if all(n in other for other in lists)) if lists else ()
 
 
 def _trouble(error: Exception) -> str:
