@@ -362,3 +362,11 @@ def test_no_bytes_end_in_a_traceback(
     reading = source.changes(CATALOGUE.case)
     list(reading)
     assert reading.proof().is_whole or reading.proof().problem or reading.proof().read
+
+
+@pytest.mark.parametrize("blank", [b"", b" \n\n", b"\x1c", "\u2028\u3000\x85".encode()])
+def test_a_file_of_blanks_of_any_alphabet_is_empty(tmp_path: Path, blank: bytes) -> None:
+    """Also of blanks that only Unicode knows."""
+    put(tmp_path / "Case.csv", blank)
+    with pytest.raises(WrongUse, match="is empty"):
+        ExportSource(tmp_path, CATALOGUE).state(CATALOGUE.case)

@@ -67,11 +67,11 @@ def look_at(raw: Bytes, name: str, relation: Relation | None = None) -> Look:
     `relation`: where the rows of the object stand inside those of another.
     """
     head = _read(raw)
-    if not head.strip():
+    text = head.decode("utf-8", "replace").lstrip()
+    if not text:
         raise MalformedRow("is empty, without so much as a header")
     if b"\x00" in head[:8]:
         raise MalformedRow("is not text: is it packed, or a spreadsheet? Save it as CSV (UTF-8)")
-    text = head.decode("utf-8", "replace").lstrip()
     if text.startswith(("[", "{")):
         return _json(head, text, name, relation)
     if text.startswith("<"):
