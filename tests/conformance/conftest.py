@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from everycase.indexes.embedded.index import EmbeddedIndex
-from everycase.indexes.weaviate.client import Connection, connect
+from everycase.indexes.weaviate.client import WeaviateConnection, connect
 from everycase.indexes.weaviate.index import WeaviateIndex
 from everycase.ports import VectorIndex
 from everycase.store.db import Pool, open_pool
@@ -47,7 +47,7 @@ def weaviate_index(weaviate: GivenServer | WeaviateServer, pool: Pool) -> Iterat
 
 
 @contextmanager
-def connected(server: GivenServer | WeaviateServer, **given: object) -> Iterator[Connection]:
+def connected(server: GivenServer | WeaviateServer, **given: object) -> Iterator[WeaviateConnection]:
     connection = connect(server.url, grpc_port=server.grpc_port, **given)
     try:
         yield connection
@@ -55,7 +55,7 @@ def connected(server: GivenServer | WeaviateServer, **given: object) -> Iterator
         connection.close()
 
 
-def remove(connection: Connection, alias: str) -> None:
+def remove(connection: WeaviateConnection, alias: str) -> None:
     """The alias and every collection of its name."""
     connection.client.alias.delete(alias_name=alias)
     for name in connection.client.collections.list_all(simple=True):

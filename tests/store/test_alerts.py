@@ -12,7 +12,7 @@ from everycase.domain.alerts import Facts, Told
 from everycase.domain.runs import RunKind
 from everycase.domain.thresholds import Standing, Thresholds
 from everycase.notify import AppriseNotifier
-from everycase.reconcile.alerting import Teller
+from everycase.reconcile.alerting import AlertTeller
 from everycase.reconcile.rules import RULES
 from everycase.store import alerts, db
 from tests.support.receiver import Receiver, receiving
@@ -92,7 +92,9 @@ class Runs:
 
     def __init__(self, conn: db.Connection, *urls: str) -> None:
         self._conn = conn
-        self._teller = Teller(notifier=AppriseNotifier(urls), thresholds=Thresholds(), subject="everycase")
+        self._teller = AlertTeller(
+            notifier=AppriseNotifier(urls), thresholds=Thresholds(), subject="everycase"
+        )
 
     def tell(self, facts: Facts, *, hours: float = 0, is_clean: bool = False) -> Told:
         now = NOW + timedelta(hours=hours)

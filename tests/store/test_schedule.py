@@ -16,7 +16,7 @@ import pytest
 
 from everycase.domain.errors import DependencyUnreachable, EverycaseError
 from everycase.operations.jobs import poll_seconds
-from everycase.operations.scheduler import Job, JobOutcome, JobResult, run_due, serve
+from everycase.operations.scheduler import JobOutcome, JobResult, ScheduledJob, run_due, serve
 from everycase.store import db, schedule
 from everycase.store.schedule import seconds_to_next
 
@@ -53,7 +53,7 @@ def dsn(database_url: str) -> str:
 
 def test_a_start_that_has_not_come_yet_stops_no_job(dsn: str) -> None:
     """A clock was ahead when it was written."""
-    job = Job(name="j", every=HOUR, run=lambda: "done")
+    job = ScheduledJob(name="j", every=HOUR, run=lambda: "done")
     assert outcomes(dsn, job) == [JobOutcome.RAN]
     with db.connect(dsn) as conn:
         conn.execute("update recon.schedule set last_start = now() + interval '3 years'")
@@ -66,7 +66,7 @@ def daemon(dsn: str, *, every: float, takes: float, lasts: float) -> subprocess.
     return subprocess.Popen(words, stderr=subprocess.DEVNULL)
 
 
-def outcomes(dsn: str, *jobs: Job) -> list[JobOutcome]:
+def outcomes(dsn: str, *jobs: ScheduledJob) -> list[JobOutcome]:
     return [r.outcome for r in run_due(lambda: db.connect(dsn), jobs)]
 
 
@@ -80,7 +80,7 @@ def shift(dsn: str, seconds: float) -> None:
 def test_a_job_runs_when_it_is_due_and_once_after_a_long_time_off(dsn: str) -> None:
     """At first at once; then not before its time; after three days off once, not 72 times."""
     seen: list[int] = []
-    job = Job(name="sync", every=HOUR, run=lambda: str(seen.append(1)))
+    job = ScheduledJob(name="sync", every=HOUR, run=lambda: str(seen.append(1)))
     assert outcomes(dsn, job) == [JobOutcome.RAN]
     assert outcomes(dsn, job) == [JobOutcome.NOT_DUE]
     shift(dsn, 3599)
@@ -101,10 +101,10 @@ def test_a_job_that_fails_keeps_no_other_and_is_tried_again_soon(dsn: str) -> No
         raise ValueError("odalys@brightmoor.example")
 
     jobs = [
-        Job(name="a", every=HOUR, run=fail),
-        Job(name="b", every=HOUR, run=explode),
-        Job(name="c", every=HOUR, run=lambda: "fine"),
-        Job(name="d", every=timedelta(0), run=fail),
+        ScheduledJob(name="a", every=HOUR, run=fail),
+        ScheduledJob(name="b", every=HOUR, run=explode),
+        ScheduledJob(name="c", every=HOUR, run=lambda: "fine"),
+        ScheduledJob(name="d", every=timedelta(0), run=fail),
     ]
     assert outcomes(dsn, *jobs) == [JobOutcome.FAILED, JobOutcome.FAILED, JobOutcome.RAN, JobOutcome.OFF]
     with db.connect(dsn) as conn:
@@ -134,7 +134,7 @@ def test_three_daemons_never_run_a_job_twice(dsn: str) -> None:
 
 def test_a_job_with_a_lead_is_done_within_its_period(dsn: str) -> None:
     """It starts earlier by the lead and by as long as it took, but not before half of its period."""
-    hour = Job(name="j", every=HOUR, run=lambda: "", lead=timedelta(minutes=5))
+    hour = ScheduledJob(name="j", every=HOUR, run=lambda: "", lead=timedelta(minutes=5))
     assert outcomes(dsn, hour) == [JobOutcome.RAN]
     for ago, took, outcome in ((49, 5, "not_due"), (51, 5, "ran"), (29, 50, "not_due"), (31, 50, "ran")):
         began(dsn, ago=ago, took=took)
@@ -145,7 +145,7 @@ def test_a_job_with_a_lead_is_done_within_its_period(dsn: str) -> None:
 
 def test_the_next_look_is_when_a_job_is_due(dsn: str) -> None:
     """By period and lead; a job that is due already is no reason to look at once."""
-    assert outcomes(dsn, Job(name="j", every=HOUR, run=lambda: "")) == [JobOutcome.RAN]
+    assert outcomes(dsn, ScheduledJob(name="j", every=HOUR, run=lambda: "")) == [JobOutcome.RAN]
     began(dsn, ago=10, took=2)
     lead = timedelta(minutes=3)
     with db.connect(dsn) as conn:
@@ -168,13 +168,13 @@ def test_when_the_holder_is_killed_a_sibling_goes_on(dsn: str) -> None:
     """The lock ends with its connection; a job that died in mid-run is due after its pause."""
     first = daemon(dsn, every=0.4, takes=30, lasts=30)
     wait_for_row(dsn)
-    assert outcomes(dsn, Job(name="j", every=HOUR, run=lambda: "")) == [JobOutcome.BUSY]
+    assert outcomes(dsn, ScheduledJob(name="j", every=HOUR, run=lambda: "")) == [JobOutcome.BUSY]
     os.kill(first.pid, signal.SIGKILL)
     first.wait()
     deadline = time.monotonic() + PATIENCE_S
     found = [JobOutcome.BUSY]
     while found != [JobOutcome.RAN] and time.monotonic() < deadline:
-        found = outcomes(dsn, Job(name="j", every=timedelta(seconds=0.4), run=lambda: ""))
+        found = outcomes(dsn, ScheduledJob(name="j", every=timedelta(seconds=0.4), run=lambda: ""))
         time.sleep(0.05)
     assert found == [JobOutcome.RAN]
 
@@ -205,7 +205,7 @@ def test_serving_stops_at_once_and_outlives_its_database(dsn: str) -> None:
         if result.outcome is JobOutcome.RAN:
             stop.set()
 
-    jobs = [Job(name="j", every=HOUR, run=lambda: "worked")]
+    jobs = [ScheduledJob(name="j", every=HOUR, run=lambda: "worked")]
     thread = threading.Thread(
         target=serve, args=(connect, jobs, stop), kwargs={"poll_s": 0.01, "on_result": hear}
     )

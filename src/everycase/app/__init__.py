@@ -45,7 +45,7 @@ from everycase.pipeline.run import Shell
 from everycase.pipeline.sync import Sync
 from everycase.pipeline.work import BatchWorker, Crew, Progress
 from everycase.ports import Collections, Embedder, Notifier, Source, VectorIndex
-from everycase.reconcile.alerting import Teller
+from everycase.reconcile.alerting import AlertTeller
 from everycase.reconcile.loop import Reconciliation
 from everycase.reconcile.retention import Retention
 from everycase.redaction.redactor import TableRedactor
@@ -159,7 +159,7 @@ class App:
 
     @cached_property
     def salesforce(self) -> SalesforceSource:
-        options = salesforce.Options(**self.settings.salesforce.as_options())
+        options = salesforce.SalesforceOptions(**self.settings.salesforce.as_options())
         session = salesforce.open_session(options, now)
         self._open.callback(session.close)
         return salesforce.open_source(session, options, self.catalogue, StoredReadState(self.pool))
@@ -268,8 +268,8 @@ class App:
         )
 
     @cached_property
-    def teller(self) -> Teller:
-        return Teller(notifier=self.notifier, thresholds=self.thresholds, subject=self.subject)
+    def teller(self) -> AlertTeller:
+        return AlertTeller(notifier=self.notifier, thresholds=self.thresholds, subject=self.subject)
 
     def _shell(self, kind: RunKind, ending: Ending) -> Shell:
         return Shell(kind=kind, connect=self.connect, clock=self.now, ending=ending, teller=self.teller)

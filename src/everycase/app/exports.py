@@ -8,7 +8,7 @@ from pathlib import Path
 from everycase.domain.catalogue import Catalogue
 from everycase.domain.values import DateOrder
 from everycase.settings import Settings
-from everycase.sources.export.documents import Habits
+from everycase.sources.export.documents import CellHabits
 from everycase.sources.export.source import ExportSource
 
 
@@ -26,5 +26,5 @@ def read_catalogue(s: Settings) -> Catalogue:
 
 def open_export(s: Settings, catalogue: Catalogue) -> ExportSource:
     """Raises `WrongUse` where EVERYCASE_SOURCE is no export."""
-    habits = Habits(encoding=s.encoding, dates=DateOrder(s.dates))
+    habits = CellHabits(encoding=s.encoding, dates=DateOrder(s.dates))
     return ExportSource(Path(s.source).expanduser(), catalogue, habits)

@@ -73,7 +73,7 @@ Lookup = Callable[[SourceObject, Mapping[str, str]], Mapping[str, str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class CellReading:
     """How the cells of a file are meant, as far as the file as a whole says it."""
 
     dates: DateOrder = DateOrder.UNKNOWN

@@ -18,10 +18,10 @@ from everycase.domain.row_hash import recompute_hash
 from everycase.domain.row_hash import row_hash as compute_hash
 from everycase.domain.row_kinds import (
     BadRow,
+    CellReading,
     Layout,
     Lookup,
     Passed,
-    Reading,
     RowVersion,
     Tombstone,
     TombstoneReason,
@@ -40,11 +40,11 @@ from everycase.domain.values import (
 
 __all__ = [
     "BadRow",
+    "CellReading",
     "Layout",
     "Lookup",
     "MalformedRow",
     "Passed",
-    "Reading",
     "RowParser",
     "RowVersion",
     "Tombstone",
@@ -72,13 +72,13 @@ class RowParser:
     """Reads the rows of one file: built once for its header, called once for each row."""
 
     def __init__(
-        self, obj: SourceObject, catalogue: Catalogue, header: Sequence[str], how: Reading | None = None
+        self, obj: SourceObject, catalogue: Catalogue, header: Sequence[str], how: CellReading | None = None
     ) -> None:
         """`header`: the column names of the file, in order.
 
         Raises `MalformedRow` when a key column is missing (Id, the parent's id, CaseNumber of Case).
         """
-        self.object, self.width, self._how = obj, len(header), how or Reading()
+        self.object, self.width, self._how = obj, len(header), how or CellReading()
         columns = Header(header)
 
         def find(name: str, *aliases: str) -> tuple[int, ...]:

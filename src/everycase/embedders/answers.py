@@ -99,7 +99,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class AnswerVerdict:
     """`keep`: which share of what was too large the provider would take, where it says so."""
 
     meaning: Meaning
@@ -116,24 +116,24 @@ class Verdict:
     """Status and kind of body, for messages: `502 with a web page`. Never what the body says."""
 
 
-def judge(answer: Answer, *, now: datetime, parameters: Collection[str] = ()) -> Verdict:
+def judge(answer: Answer, *, now: datetime, parameters: Collection[str] = ()) -> AnswerVerdict:
     """What it means. Nothing that the answer says in words leaves this function: it may quote a text.
 
     `parameters`: those of `PARAMETERS` that the request had.
     """
     found, payload = _describe(answer), _json(answer) if answer.status == 200 else {}
     if payload and not payload.get("error"):
-        return Verdict(meaning=Meaning.ANSWERED, payload=payload, found=found)
+        return AnswerVerdict(meaning=Meaning.ANSWERED, payload=payload, found=found)
     status, said = _status(answer, payload), _said(answer)
     if status in (402, 429) and _NO_CREDIT.search(said):
-        return Verdict(meaning=Meaning.NO_CREDIT, found=found)
+        return AnswerVerdict(meaning=Meaning.NO_CREDIT, found=found)
     if status == 429 or (status == 503 and "retry-after" in answer.headers):
-        return Verdict(
+        return AnswerVerdict(
             meaning=Meaning.LIMITED, retry_after_s=retry_after(answer.headers, now=now), found=found
         )
     if status in (200, 400, 413, 422, 500) and (refusal := _refusal(said, found, parameters)):
         return refusal
-    return Verdict(meaning=_by_status(status), found=found)
+    return AnswerVerdict(meaning=_by_status(status), found=found)
 
 
 def _status(answer: Answer, payload: Mapping[str, Any]) -> int:
@@ -211,16 +211,16 @@ def _words(found: Any, name: str = "") -> Iterator[str]:
         yield f"{name}: {found}"
 
 
-def _refusal(said: str, found: str, parameters: Collection[str]) -> Verdict | None:
+def _refusal(said: str, found: str, parameters: Collection[str]) -> AnswerVerdict | None:
     """What is wrong with the request, where the words tell; 500 is what some servers say for it."""
     if _SURELY_TOO_LONG.search(said):
-        return Verdict(meaning=Meaning.TOO_LONG, keep=_share(said), found=found)
+        return AnswerVerdict(meaning=Meaning.TOO_LONG, keep=_share(said), found=found)
     if unknown := _unknown(said, parameters):
-        return Verdict(meaning=Meaning.REFUSED, unknown=unknown, found=found)
+        return AnswerVerdict(meaning=Meaning.REFUSED, unknown=unknown, found=found)
     if _TOO_MUCH.search(said):
         return _too_much(said, found)
     if _TOO_LONG.search(said):
-        return Verdict(meaning=Meaning.TOO_LONG, keep=_share(said), found=found)
+        return AnswerVerdict(meaning=Meaning.TOO_LONG, keep=_share(said), found=found)
     return None
 
 
@@ -231,11 +231,11 @@ def _unknown(said: str, parameters: Collection[str]) -> tuple[str, ...]:
     return tuple(p for p in parameters if re.search(rf"\b{p}\b", said))
 
 
-def _too_much(said: str, found: str) -> Verdict:
+def _too_much(said: str, found: str) -> AnswerVerdict:
     if _OF_TOKENS.search(said):
-        return Verdict(meaning=Meaning.TOO_MUCH, keep=_share(said), is_of_tokens=True, found=found)
+        return AnswerVerdict(meaning=Meaning.TOO_MUCH, keep=_share(said), is_of_tokens=True, found=found)
     most = _MOST_TEXTS.search(said)
-    return Verdict(meaning=Meaning.TOO_MUCH, most_texts=int(most[1]) if most else None, found=found)
+    return AnswerVerdict(meaning=Meaning.TOO_MUCH, most_texts=int(most[1]) if most else None, found=found)
 
 
 def _share(said: str) -> float | None:

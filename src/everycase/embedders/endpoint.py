@@ -21,7 +21,7 @@ import structlog
 from everycase.domain.providers import Admission, CallOutcome, Grant
 from everycase.domain.usage import Usage
 from everycase.embedders import trouble
-from everycase.embedders.answers import PARAMETERS, Answer, Meaning, Verdict, judge
+from everycase.embedders.answers import PARAMETERS, Answer, AnswerVerdict, Meaning, judge
 from everycase.embedders.trouble import NEEDS_PERSON, Name, Passing, PersonNeeded, Shut
 from everycase.embedders.urls import authorization
 from everycase.ports import ProviderGate
@@ -169,7 +169,7 @@ class Endpoint:
 
     def _call(
         self, client: httpx.Client, request: Request, usage: Usage, grant: Grant, how: Manners
-    ) -> Verdict:
+    ) -> AnswerVerdict:
         started = time.monotonic()
         usage.calls += 1
         try:
@@ -179,7 +179,7 @@ class Endpoint:
         except httpx.ProxyError as e:
             if not str(e).startswith(("403", "407")):
                 raise self._failed(Meaning.BROKEN, usage, grant, found=type(e).__name__) from None
-            return Verdict(meaning=Meaning.PROXY, found=f"{str(e)[:3]} by the proxy")
+            return AnswerVerdict(meaning=Meaning.PROXY, found=f"{str(e)[:3]} by the proxy")
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as e:
             raise self._failed(Meaning.BROKEN, usage, grant, found=type(e).__name__) from None
         except BaseException:
@@ -190,7 +190,7 @@ class Endpoint:
         sent = [p for p in PARAMETERS if p in request.body]
         return judge(answer, now=datetime.now(UTC), parameters=sent)
 
-    def _settle(self, verdict: Verdict, request: Request, usage: Usage, grant: Grant) -> Any:
+    def _settle(self, verdict: AnswerVerdict, request: Request, usage: Usage, grant: Grant) -> Any:
         match verdict.meaning:
             case Meaning.ANSWERED:
                 return self._read(verdict, request, usage, grant)
@@ -202,7 +202,7 @@ class Endpoint:
                 raise self._remember(trouble.person_needed(self._name, verdict))
         raise self._failed(verdict.meaning, usage, grant, found=f"answered {verdict.found}")
 
-    def _read(self, verdict: Verdict, request: Request, usage: Usage, grant: Grant) -> Any:
+    def _read(self, verdict: AnswerVerdict, request: Request, usage: Usage, grant: Grant) -> Any:
         usage.tokens += _tokens(verdict.payload, request.tokens)
         try:
             found = request.read(verdict.payload)

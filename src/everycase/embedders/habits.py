@@ -13,7 +13,7 @@ from contextlib import contextmanager
 import structlog
 
 from everycase.domain.usage import Usage, lessons
-from everycase.embedders.answers import Verdict
+from everycase.embedders.answers import AnswerVerdict
 
 log = structlog.get_logger()
 
@@ -70,7 +70,7 @@ class Habits:
         is_much = self._most_characters is not None and characters > self._most_characters
         return not (is_many or is_much)
 
-    def shrink(self, verdict: Verdict, texts: int, characters: int) -> None:
+    def shrink(self, verdict: AnswerVerdict, texts: int, characters: int) -> None:
         """A request of so many texts and characters is too large: the next ones are smaller."""
         with self._lock:
             before = self._most_texts, self._most_characters

@@ -8,12 +8,12 @@ from typing import Any
 
 from everycase.domain.cases import Vector
 from everycase.embedders.openai_compatible import as_vector
-from everycase.embedders.provider import Purpose
+from everycase.embedders.provider import TextPurpose
 
 PATH = "/embedding/text"
 NATIVE_WIDTH = 768
 
-PREFIXES: Mapping[Purpose, str] = MappingProxyType({p: f"{p.value}: " for p in Purpose})
+PREFIXES: Mapping[TextPurpose, str] = MappingProxyType({p: f"{p.value}: " for p in TextPurpose})
 """What Nomic's models were trained with, and what its own API adds by the `task_type`."""
 
 
@@ -25,7 +25,7 @@ class NomicDialect:
         if dimensions != NATIVE_WIDTH:
             self._fixed["dimensionality"] = dimensions
 
-    def body(self, texts: Sequence[str], purpose: Purpose) -> Mapping[str, Any]:
+    def body(self, texts: Sequence[str], purpose: TextPurpose) -> Mapping[str, Any]:
         return {**self._fixed, "texts": list(texts), "task_type": purpose.value}
 
     def vectors(self, payload: Mapping[str, Any], count: int) -> list[Vector]:

@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 
 from everycase.domain.cases import Vector
-from everycase.embedders.provider import Purpose
+from everycase.embedders.provider import TextPurpose
 
 PATH = "/embeddings"
 
 NATIVE_WIDTHS = MappingProxyType({"text-embedding-3-large": 3072, "text-embedding-3-small": 1536})
 """Models that can be asked for fewer dimensions than they have; others refuse to be asked."""
 
-NO_PREFIXES: Mapping[Purpose, str] = MappingProxyType({})
+NO_PREFIXES: Mapping[TextPurpose, str] = MappingProxyType({})
 _NOTHING: Vector = np.empty(0, dtype=np.float32)
 
 
@@ -31,7 +31,7 @@ class OpenAIDialect:
     """
 
     def __init__(
-        self, *, model: str, dimensions: int, encoding: str, prefixes: Mapping[Purpose, str] = NO_PREFIXES
+        self, *, model: str, dimensions: int, encoding: str, prefixes: Mapping[TextPurpose, str] = NO_PREFIXES
     ) -> None:
         self._prefixes = prefixes
         self._dimensions, self._native = dimensions, NATIVE_WIDTHS.get(model, dimensions)
@@ -41,7 +41,7 @@ class OpenAIDialect:
         if self._native != dimensions:
             self._fixed["dimensions"] = dimensions
 
-    def body(self, texts: Sequence[str], purpose: Purpose) -> Mapping[str, Any]:
+    def body(self, texts: Sequence[str], purpose: TextPurpose) -> Mapping[str, Any]:
         prefix = self._prefixes.get(purpose, "")
         return {**self._fixed, "input": [prefix + t for t in texts] if prefix else list(texts)}
 

@@ -32,7 +32,7 @@ A_PERSON_WAITS = Manners(attempts=1, timeout_s=10.0, queues=False)
 """A query, and the question whether the provider is there."""
 
 
-class Purpose(StrEnum):
+class TextPurpose(StrEnum):
     """Documents and queries are embedded as such."""
 
     DOCUMENT = "search_document"
@@ -42,7 +42,7 @@ class Purpose(StrEnum):
 class Dialect(Protocol):
     """How a server is spoken to."""
 
-    def body(self, texts: Sequence[str], purpose: Purpose) -> Mapping[str, Any]:
+    def body(self, texts: Sequence[str], purpose: TextPurpose) -> Mapping[str, Any]:
         """The request."""
 
     def vectors(self, payload: Mapping[str, Any], count: int) -> list[Vector]:
@@ -75,14 +75,14 @@ class ProviderEmbedder:
     def embed_query(self, text: str, space: str) -> Vector:
         if space != self.space:
             raise ValueError(f"{space} is not a space of {self._endpoint.provider}")
-        return self._small(text, Purpose.QUERY, A_PERSON_WAITS)
+        return self._small(text, TextPurpose.QUERY, A_PERSON_WAITS)
 
     def is_ready(self, space: str) -> bool:
         """Asks: a breaker that is closed says only that nobody has met an outage yet."""
         if space != self.space:
             return False
         try:
-            self._small("everycase", Purpose.DOCUMENT, replace(A_PERSON_WAITS, at_once=True))
+            self._small("everycase", TextPurpose.DOCUMENT, replace(A_PERSON_WAITS, at_once=True))
         except EmbeddingFailure:
             return False
         return True
@@ -117,7 +117,7 @@ class ProviderEmbedder:
         words = sorted((i for i, t in enumerate(texts) if t.strip()), key=lambda i: len(texts[i]))
 
         return sift(
-            lambda some: self._ask([texts[i] for i in some], Purpose.DOCUMENT, usage),
+            lambda some: self._ask([texts[i] for i in some], TextPurpose.DOCUMENT, usage),
             words,
             lambda some: self._habits.fitting(len(texts[i]) for i in some),
         )
@@ -128,7 +128,7 @@ class ProviderEmbedder:
             return EmbeddingError(error_type=ErrorType.EMBEDDING_REJECTED, message="the text has no words")
         try:
             if isinstance(error, Refused) and error.is_of_size:
-                vector = self._shortened(text, error, Purpose.DOCUMENT, usage, None)
+                vector = self._shortened(text, error, TextPurpose.DOCUMENT, usage, None)
                 return Embedding(vector=vector, space=self.space, was_cut=True)
         except EmbeddingFailure as e:
             error = e
@@ -136,7 +136,7 @@ class ProviderEmbedder:
         return EmbeddingError(error_type=error.error_type, message=str(error), is_setting=is_setting)
 
     def _shortened(
-        self, text: str, error: Refused, purpose: Purpose, usage: Usage, manners: Manners | None
+        self, text: str, error: Refused, purpose: TextPurpose, usage: Usage, manners: Manners | None
     ) -> Vector:
         """The vector of the beginning of a text: as much as the model takes, to a word."""
         keep = error.verdict.keep
@@ -156,7 +156,7 @@ class ProviderEmbedder:
     # ── requests ─────────────────────────────────────────────────────────────────────────────
 
     def _ask(
-        self, texts: Sequence[str], purpose: Purpose, usage: Usage, manners: Manners | None = None
+        self, texts: Sequence[str], purpose: TextPurpose, usage: Usage, manners: Manners | None = None
     ) -> list[Vector]:
         """The vectors of one request; what its refusal teaches is remembered."""
         left_out = self._habits.left_out
@@ -175,7 +175,7 @@ class ProviderEmbedder:
         unknown: set[str],
         refused: Refused,
         texts: Sequence[str],
-        purpose: Purpose,
+        purpose: TextPurpose,
         usage: Usage,
         manners: Manners | None,
     ) -> list[Vector]:
@@ -204,7 +204,7 @@ class ProviderEmbedder:
     def _post(
         self,
         texts: Sequence[str],
-        purpose: Purpose,
+        purpose: TextPurpose,
         usage: Usage,
         manners: Manners | None,
         left_out: Collection[str],
@@ -227,7 +227,7 @@ class ProviderEmbedder:
             )
         return vectors
 
-    def _small(self, text: str, purpose: Purpose, manners: Manners) -> Vector:
+    def _small(self, text: str, purpose: TextPurpose, manners: Manners) -> Vector:
         """One short text for a person who waits. Raises `EmbeddingFailure`, also for a wrong key."""
         usage = Usage()
         try:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from everycase.domain.failures import EmbeddingFailure, ErrorType
 from everycase.domain.providers import Trouble
-from everycase.embedders.answers import Meaning, Verdict
+from everycase.embedders.answers import AnswerVerdict, Meaning
 
 
 class Passing(EmbeddingFailure):
@@ -40,7 +40,7 @@ class PersonNeeded(EmbeddingFailure):
 class Refused(EmbeddingFailure):
     """The provider is well and does not take this request."""
 
-    def __init__(self, error_type: ErrorType, message: str, verdict: Verdict) -> None:
+    def __init__(self, error_type: ErrorType, message: str, verdict: AnswerVerdict) -> None:
         super().__init__(error_type, message)
         self.verdict = verdict
 
@@ -91,7 +91,7 @@ def breaker_open(name: Name, trouble: Trouble | None) -> Shut:
     )
 
 
-def refused(name: Name, verdict: Verdict) -> Refused:
+def refused(name: Name, verdict: AnswerVerdict) -> Refused:
     if verdict.meaning is Meaning.TOO_LONG:
         said = f"{name.provider} says that the text is too long (answered {verdict.found})"
         return Refused(ErrorType.EMBEDDING_TOO_LONG, said, verdict)
@@ -106,7 +106,7 @@ def too_long(provider: str) -> EmbeddingFailure:
     )
 
 
-def person_needed(name: Name, verdict: Verdict) -> PersonNeeded:
+def person_needed(name: Name, verdict: AnswerVerdict) -> PersonNeeded:
     """What stands in the way, what to do about it, and that nothing is lost."""
     sentence = _SENTENCES[verdict.meaning].format(
         name=name, provider=name.provider, setting=name.setting, host=name.host

@@ -41,7 +41,7 @@ class NewToken:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Session:
+class SignInSession:
     """A browser that has signed in: whose it is, and the secret of its cookie."""
 
     caller: Caller
@@ -93,7 +93,7 @@ def caller_of_session(app: App, secret: str) -> Caller | None:
         return access.session_caller(conn, secret)
 
 
-def sign_in(app: App, token: str, *, address: str) -> Session:
+def sign_in(app: App, token: str, *, address: str) -> SignInSession:
     """Begin a browser session with a token.
 
     Raises `SignInRefused` for a token that is not valid, and `TooManyAttempts` after ten of them from one
@@ -116,16 +116,16 @@ def sign_in(app: App, token: str, *, address: str) -> Session:
             valid_for=SESSION_LASTS,
         )
         access.audit(conn, holder.caller, "signed in", {})
-    return Session(caller=holder.caller, secret=secret)
+    return SignInSession(caller=holder.caller, secret=secret)
 
 
-def sign_in_subject(app: App, caller: Caller) -> Session:
+def sign_in_subject(app: App, caller: Caller) -> SignInSession:
     """Begin a browser session for somebody whom an identity provider vouches for."""
     secret = new_secret()
     with app.pool.connection() as conn:
         access.add_session(conn, secret=secret, caller=caller, token_id=None, valid_for=SESSION_LASTS)
         access.audit(conn, caller, "signed in", {"by": "oidc"})
-    return Session(caller=caller, secret=secret)
+    return SignInSession(caller=caller, secret=secret)
 
 
 def sign_out(app: App, secret: str) -> None:

@@ -41,7 +41,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
+class CaseComparison:
     """One stamp of the index object against the lineage."""
 
     name: str
@@ -77,10 +77,10 @@ class CasePage:
         return self.indexed.composite if self.indexed else None
 
     @property
-    def comparisons(self) -> list[Comparison]:
+    def comparisons(self) -> list[CaseComparison]:
         stamps = self.indexed.stamps if self.indexed else None
         return [
-            Comparison(
+            CaseComparison(
                 name=name,
                 value=self.row[key],
                 is_equal=stamps is not None and getattr(stamps, key) == self.row[key],

@@ -32,7 +32,7 @@ Judge = Callable[[VectorIndex, VectorIndex], list[str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class GoldenFound:
     """A golden query, and in which place the served index finds its case."""
 
     golden: GoldenQuery
@@ -64,13 +64,13 @@ def remove(app: App, query: str, case: str | None = None) -> int:
     return removed
 
 
-def list_queries(app: App) -> list[Found]:
+def list_queries(app: App) -> list[GoldenFound]:
     """All of them, with the places in which the served index finds their cases today."""
     kept = _kept(app)
     if not kept:
         return []
     app.index.prepare(app.embedder.spaces)
-    return [Found(golden=g, place=p) for g, p in zip(kept, _places(app, app.index, kept), strict=True)]
+    return [GoldenFound(golden=g, place=p) for g, p in zip(kept, _places(app, app.index, kept), strict=True)]
 
 
 def _kept(app: App) -> list[GoldenQuery]:

@@ -12,7 +12,7 @@ from everycase.domain.errors import RunInterrupted
 from everycase.domain.gaps import RunType
 from everycase.domain.runs import RunKind, RunStatus
 from everycase.operations import scheduler, work
-from everycase.operations.scheduler import Job, JobOutcome, JobResult
+from everycase.operations.scheduler import JobOutcome, JobResult, ScheduledJob
 from everycase.operations.work import Progress
 from everycase.settings import Settings
 from everycase.store.db import Connection
@@ -23,7 +23,7 @@ POLL_S = 15.0
 """How often `serve` checks whether a job is due, where no job has a period of less than a minute."""
 
 
-def list_jobs(app: App, new_progress: Callable[[], Progress]) -> list[Job]:
+def list_jobs(app: App, new_progress: Callable[[], Progress]) -> list[ScheduledJob]:
     """The jobs in the order in which they run when several are due.
 
     Each runs in an app of its own, so it sees the files and the database server that are there then.
@@ -40,9 +40,9 @@ def list_jobs(app: App, new_progress: Callable[[], Progress]) -> list[Job]:
             return say_reconciliation(work.reconcile(fresh, new_progress(), run_type))
 
     return [
-        Job(name="sync", every=s.sync_every, run=sync, lead=lag),
-        Job(name="reconcile", every=s.reconcile_every, run=partial(reconcile, RunType.HOURLY)),
-        Job(name="reconcile_daily", every=s.deep_every, run=partial(reconcile, RunType.DAILY)),
+        ScheduledJob(name="sync", every=s.sync_every, run=sync, lead=lag),
+        ScheduledJob(name="reconcile", every=s.reconcile_every, run=partial(reconcile, RunType.HOURLY)),
+        ScheduledJob(name="reconcile_daily", every=s.deep_every, run=partial(reconcile, RunType.DAILY)),
     ]
 
 

@@ -61,7 +61,7 @@ class StoredReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunReport:
+class RunView:
     """One run of any kind, at work or over, with its report as far as there is one."""
 
     run_id: UUID
@@ -90,13 +90,13 @@ def days(app: App, *, most: int = 30) -> list[dict[str, Any]]:
         return runs.trends(conn, days=most)
 
 
-def read_run(app: App, run_id: UUID) -> RunReport:
+def read_run(app: App, run_id: UUID) -> RunView:
     """A sync or reconciliation. Raises `WrongUse` where there is none of this id."""
     with app.pool.connection() as conn:
         row = census.run(conn, run_id)
     if row is None:
         raise NotFound(f"there is no run {run_id}: look with `everycase runs`")
-    return RunReport(
+    return RunView(
         run_id=run_id,
         kind=row["kind"],
         status=row["status"],

@@ -28,7 +28,7 @@ Connect = Callable[[], Connection]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class ScheduledJob:
     """Something that comes round. `every` of zero: switched off.
 
     `run` returns one sentence on what it did, and raises `EverycaseError` with one that says what to do.
@@ -66,7 +66,9 @@ class JobResult:
         return asdict(self)
 
 
-def run_due(connect: Connect, jobs: Sequence[Job], stop: threading.Event | None = None) -> list[JobResult]:
+def run_due(
+    connect: Connect, jobs: Sequence[ScheduledJob], stop: threading.Event | None = None
+) -> list[JobResult]:
     """Run what is due, one after the other, in the order given. One that fails keeps none of the others.
 
     None begins once `stop` is set or one of them was told to end. Raises `DependencyUnreachable` where
@@ -82,7 +84,7 @@ def run_due(connect: Connect, jobs: Sequence[Job], stop: threading.Event | None 
     return results
 
 
-def _run_if_due(connect: Connect, job: Job) -> JobResult:
+def _run_if_due(connect: Connect, job: ScheduledJob) -> JobResult:
     if not job.every:
         return JobResult(name=job.name, outcome=JobOutcome.OFF)
     with connect() as conn, schedule.claim(conn, job.name, every=job.every, lead=job.lead) as claimed:
@@ -103,7 +105,7 @@ def _run_if_due(connect: Connect, job: Job) -> JobResult:
 
 def serve(
     connect: Connect,
-    jobs: Sequence[Job],
+    jobs: Sequence[ScheduledJob],
     stop: threading.Event,
     *,
     poll_s: float,
@@ -131,7 +133,7 @@ def serve(
         stop.wait(wait_s)
 
 
-def _wait_s(connect: Connect, jobs: Sequence[Job], longest: float) -> float:
+def _wait_s(connect: Connect, jobs: Sequence[ScheduledJob], longest: float) -> float:
     """Until the next job is due."""
     periods = {j.name: (j.every, j.lead) for j in jobs if j.every}
     with connect() as conn:

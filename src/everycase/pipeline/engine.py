@@ -46,7 +46,7 @@ class WorkerLost(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome(Generic[B, R]):
+class BatchOutcome(Generic[B, R]):
     """One batch with the value that its function returned, or the error that it raised."""
 
     batch: B
@@ -108,7 +108,7 @@ def run(
     *,
     stall_s: float = STALL_S,
     should_end: Callable[[], bool] = lambda: False,
-) -> Generator[Outcome[B, R], None, None]:
+) -> Generator[BatchOutcome[B, R], None, None]:
     """Run every batch through `work`; yield outcomes as they finish, each batch exactly once.
 
     At most twice as many batches as workers are under way, so a slow consumer holds the source back.
@@ -140,7 +140,7 @@ class _Run(Generic[B, R]):
         self._is_broken = False
         self._is_stalled = False
 
-    def outcomes(self) -> Generator[Outcome[B, R], None, None]:
+    def outcomes(self) -> Generator[BatchOutcome[B, R], None, None]:
         try:
             while self._fill():
                 for future in self._finished():
@@ -226,10 +226,10 @@ class _Run(Generic[B, R]):
             self._is_stalled = True
             raise
 
-    def _settle(self, future: cf.Future[R], batch: B, attempt: int) -> Outcome[B, R] | None:
+    def _settle(self, future: cf.Future[R], batch: B, attempt: int) -> BatchOutcome[B, R] | None:
         """The outcome of a finished batch; None when it is to run again."""
         try:
-            return Outcome(batch=batch, value=future.result())
+            return BatchOutcome(batch=batch, value=future.result())
         except SchedulerLost:
             self._is_broken = True
             self._again.append((batch, attempt))
@@ -239,13 +239,13 @@ class _Run(Generic[B, R]):
             self._is_broken = True
             return self._suspect(batch, attempt)
         except Exception as e:
-            return Outcome(batch=batch, error=e)
+            return BatchOutcome(batch=batch, error=e)
         return None
 
-    def _suspect(self, batch: B, attempt: int) -> Outcome[B, R] | None:
+    def _suspect(self, batch: B, attempt: int) -> BatchOutcome[B, R] | None:
         """Run the batch again, alone; after the last attempt, its outcome."""
         if attempt == TRIES:
-            return Outcome(batch=batch, error=WorkerLost("the worker process died under this batch"))
+            return BatchOutcome(batch=batch, error=WorkerLost("the worker process died under this batch"))
         self._suspects.append((batch, attempt + 1))
         return None
 

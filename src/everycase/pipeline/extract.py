@@ -27,7 +27,7 @@ from everycase.ports import ObjectState, Reading, ReadProof, Source
 from everycase.store import failures, reads, staging
 from everycase.store.db import Connection
 from everycase.store.merging import Double, Merge, StagingTarget, Vanishing
-from everycase.store.reads import Purpose, Read
+from everycase.store.reads import Read, ReadPurpose
 
 CHUNK = 2000
 """Rows that are committed at once, at most."""
@@ -179,7 +179,7 @@ class Extraction:
             return ObjectResult(object=obj.name, was_read=False, problem=state.problem, remark=remark)
         mark = "" if begun else staging.read_mark(self.conn, obj, self.source.identity)
         rows = ChangedRows(begun or self.source.changes(obj, mark), obj.name, self.on_rows)
-        taken = self._take_in(obj, rows, Purpose.CHANGES)
+        taken = self._take_in(obj, rows, ReadPurpose.CHANGES)
         if taken.is_unchanged(mark):
             failures.resolve_unreadable(self.conn, obj.name, now=self.now)
             return ObjectResult(object=obj.name, was_read=False, problem=state.problem, remark=remark)
@@ -187,28 +187,28 @@ class Extraction:
 
     def _fetch(self, obj: SourceObject, ids: AbstractSet[str]) -> ObjectResult:
         rows = ChangedRows(Fetched(self.source, obj, ids), obj.name, self.on_rows)
-        taken = self._take_in(obj, rows, Purpose.FETCH)
+        taken = self._take_in(obj, rows, ReadPurpose.FETCH)
         return self._settle(obj, taken, self.source.state(obj), moves_mark=False)
 
-    def _take_in(self, obj: SourceObject, rows: ChangedRows, purpose: Purpose) -> Taken:
+    def _take_in(self, obj: SourceObject, rows: ChangedRows, purpose: ReadPurpose) -> Taken:
         follows = self.source.identity if self.source.is_incremental else ""
         if follows and not staging.is_marked(self.conn, obj, follows):
             follows = ""
         merge = Merge(self.conn, obj, StagingTarget(conn=self.conn, follows=follows))
         try:
-            taken = take_in(merge, rows, self.guard, is_by_id=purpose is Purpose.FETCH)
+            taken = take_in(merge, rows, self.guard, is_by_id=purpose is ReadPurpose.FETCH)
         except BaseException as e:
             self._note_cut_short(obj, purpose, rows, e)
             raise
         self._note_read(obj, purpose, taken.proof)
         return taken
 
-    def _note_read(self, obj: SourceObject, purpose: Purpose, proof: ReadProof) -> None:
+    def _note_read(self, obj: SourceObject, purpose: ReadPurpose, proof: ReadProof) -> None:
         read = Read(object=obj.name, purpose=purpose, proof=proof)
         reads.add(self.conn, [read], run_id=self.run_id)
 
     def _note_cut_short(
-        self, obj: SourceObject, purpose: Purpose, rows: ChangedRows, error: BaseException
+        self, obj: SourceObject, purpose: ReadPurpose, rows: ChangedRows, error: BaseException
     ) -> None:
         """The balance of a read that did not end says why. Where the database is away, nobody can be told."""
         why = str(error) if isinstance(error, EverycaseError) else type(error).__name__

@@ -20,7 +20,7 @@ from everycase.domain.thresholds import DeletionGuard, Thresholds, must_stop
 from everycase.domain.usage import Purse, cost
 from everycase.pipeline import engine, removal
 from everycase.pipeline.ending import Ending
-from everycase.pipeline.engine import EngineSpec, Outcome
+from everycase.pipeline.engine import BatchOutcome, EngineSpec
 from everycase.pipeline.process import Processor
 from everycase.pipeline.run import OpenRun
 from everycase.store import lineage, state
@@ -196,7 +196,7 @@ class _Shift:
         """Whether no further batch may begin."""
         return bool(self.error or not self.worked.is_whole or self.crew.ending.is_asked)
 
-    def take(self, outcome: Outcome[list[str], BatchResult]) -> None:
+    def take(self, outcome: BatchOutcome[list[str], BatchResult]) -> None:
         """Count a batch, and judge whether the run may go on."""
         try:
             result = outcome.value or self._rescue(outcome)
@@ -208,7 +208,7 @@ class _Shift:
         self.crew.progress.batch(result)
         self._judge(result)
 
-    def _rescue(self, outcome: Outcome[list[str], BatchResult]) -> BatchResult:
+    def _rescue(self, outcome: BatchOutcome[list[str], BatchResult]) -> BatchResult:
         """Give up a batch that no worker survived. Raises the error of one that could not be worked on."""
         ids, error = outcome.batch, outcome.error
         if isinstance(error, EverycaseError):

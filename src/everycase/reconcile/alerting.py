@@ -10,13 +10,13 @@ from everycase.domain.alerts import Facts, Told
 from everycase.domain.runs import RunKind
 from everycase.domain.thresholds import Severity, Standing, Thresholds
 from everycase.ports import Notifier
-from everycase.reconcile.alerts import Notice, NoticeKind, Reading, alerts, decide, evaluate, heartbeat
+from everycase.reconcile.alerts import Notice, NoticeKind, RuleReading, alerts, decide, evaluate, heartbeat
 from everycase.store import alerts as memory
 from everycase.store.db import Connection
 
 
 @dataclass(frozen=True, kw_only=True)
-class Teller:
+class AlertTeller:
     """Tells people what runs have found, and remembers what each channel took.
 
     What a channel did not take is not remembered as sent, so the next run sends it to that channel.
@@ -53,7 +53,7 @@ class Teller:
         self,
         conn: Connection,
         channel: str,
-        readings: Sequence[Reading],
+        readings: Sequence[RuleReading],
         standing: Mapping[str, Standing],
         *,
         is_clean: bool,
@@ -73,7 +73,7 @@ class Teller:
 
 
 def _remember(
-    conn: Connection, channel: str, readings: Sequence[Reading], sent: Sequence[Notice], *, now: datetime
+    conn: Connection, channel: str, readings: Sequence[RuleReading], sent: Sequence[Notice], *, now: datetime
 ) -> None:
     ended = [n.rule for n in sent if n.kind is NoticeKind.ENDED]
     told = {n.rule: n.value for n in sent if n.kind not in (NoticeKind.ENDED, NoticeKind.HEARTBEAT)}

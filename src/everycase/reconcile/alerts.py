@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from everycase.domain.alerts import Alert, AlertState, Facts
 from everycase.domain.thresholds import Severity, Standing, Thresholds
-from everycase.reconcile.rules import RULES, Rule
+from everycase.reconcile.rules import RULES, AlertRule
 
 WORSE_BY = 1.5
 REMIND_AFTER = timedelta(hours=24)
@@ -24,10 +24,10 @@ _ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class RuleReading:
     """A rule with its measured value and its limit."""
 
-    rule: Rule
+    rule: AlertRule
     value: float
     limit: float
     detail: str = ""
@@ -54,10 +54,10 @@ class Reading:
         return f"{said}, {than}" if self.is_over else f"{said}, no longer {than}"
 
 
-def evaluate(facts: Facts, thresholds: Thresholds) -> list[Reading]:
+def evaluate(facts: Facts, thresholds: Thresholds) -> list[RuleReading]:
     """A reading of every rule that there is evidence for, in the rules' order."""
     return [
-        Reading(rule=rule, value=value, limit=rule.limit(thresholds), detail=rule.detail(facts))
+        RuleReading(rule=rule, value=value, limit=rule.limit(thresholds), detail=rule.detail(facts))
         for rule in RULES
         if (value := rule.value(facts, thresholds)) is not None
     ]
@@ -104,7 +104,7 @@ class Notice:
         return "\n".join(lines)
 
 
-def decide(readings: Sequence[Reading], standing: Mapping[str, Standing], now: datetime) -> list[Notice]:
+def decide(readings: Sequence[RuleReading], standing: Mapping[str, Standing], now: datetime) -> list[Notice]:
     """What to send: an alert that starts, worsens by half or ends; a reminder after 24 h of standing.
 
     An alert that stands and has no reading now is left alone: no evidence ends nothing.
@@ -113,7 +113,7 @@ def decide(readings: Sequence[Reading], standing: Mapping[str, Standing], now: d
     return [_notice(kind, r, s) for r, s in found if (kind := _kind(r, s, now))]
 
 
-def _kind(reading: Reading, standing: Standing | None, now: datetime) -> NoticeKind | None:
+def _kind(reading: RuleReading, standing: Standing | None, now: datetime) -> NoticeKind | None:
     if standing is None:
         return NoticeKind.STARTED if reading.is_over else None
     if not reading.is_over:
@@ -123,7 +123,7 @@ def _kind(reading: Reading, standing: Standing | None, now: datetime) -> NoticeK
     return NoticeKind.REMINDER if now - standing.sent_at >= REMIND_AFTER else None
 
 
-def _notice(kind: NoticeKind, reading: Reading, standing: Standing | None) -> Notice:
+def _notice(kind: NoticeKind, reading: RuleReading, standing: Standing | None) -> Notice:
     has_ended = kind is NoticeKind.ENDED
     return Notice(
         kind=kind,
@@ -137,7 +137,7 @@ def _notice(kind: NoticeKind, reading: Reading, standing: Standing | None) -> No
 
 
 def heartbeat(
-    readings: Sequence[Reading],
+    readings: Sequence[RuleReading],
     standing: Mapping[str, Standing],
     notices: Sequence[Notice],
     *,
@@ -160,7 +160,7 @@ def heartbeat(
 
 
 def alerts(
-    readings: Sequence[Reading],
+    readings: Sequence[RuleReading],
     standing: Mapping[str, Standing],
     notices: Sequence[Notice],
     thresholds: Thresholds,
@@ -184,7 +184,7 @@ def say_standing(standing: Mapping[str, Standing], thresholds: Thresholds) -> li
     return [f"{a.sentence}: {a.action}" for a in found]
 
 
-def _alert(reading: Reading, kind: NoticeKind | None) -> Alert:
+def _alert(reading: RuleReading, kind: NoticeKind | None) -> Alert:
     return Alert(
         rule=reading.rule.name,
         severity=reading.rule.severity,
@@ -196,7 +196,7 @@ def _alert(reading: Reading, kind: NoticeKind | None) -> Alert:
     )
 
 
-def _unmeasured(rule: Rule, standing: Standing, thresholds: Thresholds) -> Alert:
+def _unmeasured(rule: AlertRule, standing: Standing, thresholds: Thresholds) -> Alert:
     """An alert without a measurement in this run: it stands by its last value, against the limit of today."""
     value, limit = round(rule.badness(standing.value), 9), rule.limit(thresholds)
     return Alert(

@@ -16,7 +16,7 @@ from everycase.ports import ReadProof, Source, VectorIndex, VersionKind
 from everycase.store import lineage, staging
 from everycase.store.db import Connection
 from everycase.store.gaps import GapTables
-from everycase.store.reads import Purpose, Read
+from everycase.store.reads import Read, ReadPurpose
 
 
 @dataclass(slots=True)
@@ -120,7 +120,9 @@ def _version(kind: VersionKind, row: Record | Tombstone) -> RowVersion:
 
 def balances(sweeps: Sequence[Sweep]) -> list[Read]:
     """What the sweeps read, for the books of the run."""
-    return [Read(object=s.object.name, purpose=Purpose.INVENTORY, proof=s.proof) for s in sweeps if s.proof]
+    return [
+        Read(object=s.object.name, purpose=ReadPurpose.INVENTORY, proof=s.proof) for s in sweeps if s.proof
+    ]
 
 
 def count(conn: Connection, index: VectorIndex, sweeps: list[Sweep]) -> Census:

@@ -30,7 +30,7 @@ from everycase.reconcile.retention import Retention, prune
 from everycase.store import budget, failures, gaps, lineage, locks, reads, runs
 from everycase.store import continuity as life
 from everycase.store.db import Connection
-from everycase.store.gaps import GapTables, Outcome
+from everycase.store.gaps import GapOutcome, GapTables
 
 _FOLLOW_UPS = 3
 """How often a run repairs objects that its own repairs have put out of the graph's reach."""
@@ -291,7 +291,7 @@ class _ReconcileJob:
             due_failures=self.due_failures,
         )
 
-    def _recovered(self, outcomes: Sequence[Outcome]) -> Mapping[str, int]:
+    def _recovered(self, outcomes: Sequence[GapOutcome]) -> Mapping[str, int]:
         if self.order.dry_run:
             return {}
         return count_recovered(outcomes, self.tables.recovered_failures(since=self.run.started_at))

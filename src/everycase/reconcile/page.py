@@ -53,7 +53,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Chart:
+class TrendChart:
     """A small line chart, computed; the template only draws it."""
 
     title: str
@@ -91,7 +91,7 @@ def as_html(
     )
 
 
-def charts(trends: Sequence[Mapping[str, Any]]) -> list[Chart]:
+def charts(trends: Sequence[Mapping[str, Any]]) -> list[TrendChart]:
     """Completion, failures by type, coverage, duration and cost over the days."""
     if not trends:
         return []
@@ -127,7 +127,7 @@ def _chart(
     *,
     whole: float | None = None,
     floor: float | None = None,
-) -> Chart:
+) -> TrendChart:
     """Days in their true distance; a value that is not known interrupts its line."""
     known = [v for values in series.values() for v in values if v is not None]
     top = max([*known, whole or 0.0]) or 1.0
@@ -149,7 +149,7 @@ def _chart(
         lines.append(
             Line(name=name, style=n, path=_path(days, values, point), last=say(points[-1][1]), x=x, y=y)
         )
-    return Chart(
+    return TrendChart(
         title=title,
         lines=lines,
         top=say(top),

@@ -19,7 +19,7 @@ from everycase.domain.gaps import GapKind, RunType
 from everycase.domain.runs import BatchResult, Deferral, RunFigures, RunStatus, deferred
 from everycase.domain.thresholds import Thresholds
 from everycase.reconcile.identify import Pattern
-from everycase.store.gaps import Outcome
+from everycase.store.gaps import GapOutcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,7 +200,7 @@ def coverage_thresholds(t: Thresholds) -> dict[str, float]:
     }
 
 
-def count_recovered(outcomes: Sequence[Outcome], failures: Mapping[str, int]) -> dict[str, int]:
+def count_recovered(outcomes: Sequence[GapOutcome], failures: Mapping[str, int]) -> dict[str, int]:
     """How gaps and failures were closed, by method, most first."""
     found = dict(failures)
     for o in outcomes:
@@ -209,7 +209,7 @@ def count_recovered(outcomes: Sequence[Outcome], failures: Mapping[str, int]) ->
     return dict(sorted(found.items(), key=lambda i: (-i[1], i[0])))
 
 
-def count_withheld(outcomes: Sequence[Outcome]) -> dict[str, int]:
+def count_withheld(outcomes: Sequence[GapOutcome]) -> dict[str, int]:
     found: dict[str, int] = {}
     for o in outcomes:
         if o.outcome == "withheld":

@@ -25,7 +25,7 @@ class Measure(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
+class AlertRule:
     """One condition worth an alert, and what to do about it (seed, "Alert Thresholds and Actions")."""
 
     name: str
@@ -68,8 +68,8 @@ class Rule:
 
 def _coverage(
     name: str, severity: Severity, obj: str, limit: Callable[[Thresholds], float], action: str
-) -> Rule:
-    return Rule(
+) -> AlertRule:
+    return AlertRule(
         name=name,
         severity=severity,
         measure=Measure.COVERAGE,
@@ -112,13 +112,13 @@ def _stopped(facts: Facts, _: Thresholds) -> float | None:
     return None if facts.stop_reason is None else float(bool(facts.stop_reason))
 
 
-def _error(kind: RunKind) -> Rule:
+def _error(kind: RunKind) -> AlertRule:
     """A run of this kind ended with an error."""
 
     def value(facts: Facts, _: Thresholds) -> float | None:
         return float(bool(facts.errors[kind])) if kind in facts.errors else None
 
-    return Rule(
+    return AlertRule(
         name=f"{kind}_error",
         severity=Severity.HIGH,
         measure=Measure.COUNT,
@@ -138,7 +138,7 @@ _COMMANDS = {
     RunKind.BUILD: "index build",
 }
 
-RULES: tuple[Rule, ...] = (
+RULES: tuple[AlertRule, ...] = (
     _coverage(
         "task_coverage",
         Severity.HIGH,
@@ -174,7 +174,7 @@ RULES: tuple[Rule, ...] = (
         lambda t: t.comment_coverage,
         "Normal (comments are optional)",
     ),
-    Rule(
+    AlertRule(
         name="few_fields",
         severity=Severity.MEDIUM,
         measure=Measure.COUNT,
@@ -184,7 +184,7 @@ RULES: tuple[Rule, ...] = (
         action="Flag for review, but continue processing; a reconciliation looks at the source again",
         end=f"Every case with fewer than {FEW_FIELDS} fields was looked at again: there is no more",
     ),
-    Rule(
+    AlertRule(
         name="failure_rate",
         severity=Severity.CRITICAL,
         measure=Measure.RATE,
@@ -193,7 +193,7 @@ RULES: tuple[Rule, ...] = (
         sentence="{value} of the cases failed",
         action="Stop pipeline, investigate root cause; everycase resume lets it go on",
     ),
-    Rule(
+    AlertRule(
         name="embedding_timeouts",
         severity=Severity.HIGH,
         measure=Measure.RATE,
@@ -202,7 +202,7 @@ RULES: tuple[Rule, ...] = (
         sentence="{value} of the embeddings timed out",
         action="Switch to Nomic fallback, alert ChatHPE team",
     ),
-    Rule(
+    AlertRule(
         name="load_failures",
         severity=Severity.CRITICAL,
         measure=Measure.RATE,
@@ -211,7 +211,7 @@ RULES: tuple[Rule, ...] = (
         sentence="{value} of the loads into the index failed",
         action="Check Weaviate cluster health",
     ),
-    Rule(
+    AlertRule(
         name="missing_cases",
         severity=Severity.HIGH,
         measure=Measure.COUNT,
@@ -220,7 +220,7 @@ RULES: tuple[Rule, ...] = (
         sentence="Cases missing from the index: {value}",
         action="Run manual recovery, investigate data loss",
     ),
-    Rule(
+    AlertRule(
         name="redaction_residues",
         severity=Severity.HIGH,
         measure=Measure.COUNT,
@@ -229,7 +229,7 @@ RULES: tuple[Rule, ...] = (
         sentence="Personal data that the redaction rules overlooked and the residual scan masked: {value}",
         action="See residues in the report of the run, and try such texts with everycase redact",
     ),
-    Rule(
+    AlertRule(
         name="manual_review",
         severity=Severity.HIGH,
         measure=Measure.COUNT,
@@ -238,7 +238,7 @@ RULES: tuple[Rule, ...] = (
         sentence="Failures that wait for a person: {value}",
         action="Look at everycase failures --disposition manual_review",
     ),
-    Rule(
+    AlertRule(
         name="outage",
         severity=Severity.CRITICAL,
         measure=Measure.RATE,
@@ -247,7 +247,7 @@ RULES: tuple[Rule, ...] = (
         sentence="{value} of the cases wait for a provider or an index that is down",
         action="Look at everycase doctor; the next run tries again",
     ),
-    Rule(
+    AlertRule(
         name="pipeline_stopped",
         severity=Severity.CRITICAL,
         measure=Measure.COUNT,

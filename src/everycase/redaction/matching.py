@@ -48,7 +48,7 @@ class Scanned:
         return self if (start, end) == (0, len(self.text)) else Scanned.of(self.text[start:end])
 
 
-class Match(NamedTuple):
+class TermMatch(NamedTuple):
     """A hit. `start` and `end` in characters of the text."""
 
     name: str
@@ -84,16 +84,16 @@ class Alternatives:
     def _names(self) -> list[str]:
         return list(self.patterns)
 
-    def find(self, scanned: Scanned) -> Iterator[Match]:
+    def find(self, scanned: Scanned) -> Iterator[TermMatch]:
         """Every hit with its name, in order."""
         for place, (start, end) in self.spans(scanned):
             yield self.named(scanned, place, start, end)
 
-    def named(self, scanned: Scanned, place: tuple[int, int], start: int, end: int) -> Match:
+    def named(self, scanned: Scanned, place: tuple[int, int], start: int, end: int) -> TermMatch:
         """The hit at `place`, in bytes, and `[start, end)`, in characters."""
         which = self._naming._set.Match(scanned.raw[place[0] : place[1]])
         name = self._names[min(which)] if which else self._named_alone(scanned.raw, *place)
-        return Match(name, start, end, scanned.text[start:end])
+        return TermMatch(name, start, end, scanned.text[start:end])
 
     @cached_property
     def _alone(self) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from everycase.redaction import checks, secrets
-from everycase.redaction.matching import Alternatives, Match, Scanned
+from everycase.redaction.matching import Alternatives, Scanned, TermMatch
 from everycase.redaction.spans import WEAK, Cover, Label, Span
 
 _LABEL = r"[\pL\pN](?:[\pL\pN-]*[\pL\pN])?"
@@ -76,7 +76,7 @@ class PatternFinder:
             if is_kept and not self._more and _ADDRESS.match(text, start, end):
                 continue
             if _QUAD.fullmatch(text, start, end):
-                m = Match("ipv4", start, end, text[start:end])
+                m = TermMatch("ipv4", start, end, text[start:end])
             else:
                 m = patterns.named(scanned, place, start, end)
             if is_kept and m.name in _WEAK:
@@ -88,7 +88,7 @@ class PatternFinder:
                 if span := self._confirm(text, m, strict):
                     yield span
 
-    def _confirm(self, text: str, m: Match, strict: bool) -> Span | None:
+    def _confirm(self, text: str, m: TermMatch, strict: bool) -> Span | None:
         if known := _CHECKS.get(m.name):
             return self._checked(text, m, strict, *known)
         if m.name in secrets.PATTERNS:
@@ -100,7 +100,7 @@ class PatternFinder:
     def _checked(
         self,
         text: str,
-        m: Match,
+        m: TermMatch,
         strict: bool,
         label: Label,
         rule: str,
@@ -117,12 +117,12 @@ class PatternFinder:
         return Span(start, end, label, text[start:end].lower(), rule)
 
 
-def _userinfo(_: str, m: Match) -> Span | None:
+def _userinfo(_: str, m: TermMatch) -> Span | None:
     start = m.start + m.text.index("://") + 3
     return Span(start, m.end - 1, Label.LOGIN, m.text[start - m.start : -1], "user in a URL")
 
 
-def _account(text: str, m: Match) -> Span | None:
+def _account(text: str, m: TermMatch) -> Span | None:
     start = m.start + max(m.text.rfind(c) for c in " \t:=") + 1
     if not checks.is_login(text, start, m.end):
         return None
@@ -133,7 +133,7 @@ def _always(*_: object) -> bool:
     return True
 
 
-_INNER: dict[str, Callable[[str, Match], Span | None]] = {"userinfo": _userinfo, "account": _account}
+_INNER: dict[str, Callable[[str, TermMatch], Span | None]] = {"userinfo": _userinfo, "account": _account}
 _CHECKS: dict[str, tuple[Label, str, Callable[[str, int, int], bool]]] = {
     "email": (Label.EMAIL, "mail address", checks.is_email),
     "quotedmail": (Label.EMAIL, "mail address, quoted", _always),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from everycase.redaction.matching import Alternatives, Match, Scanned
+from everycase.redaction.matching import Alternatives, Scanned, TermMatch
 from everycase.redaction.spans import Label, Span
 from everycase.redaction.words import words
 
@@ -50,7 +50,7 @@ def place_spans(scanned: Scanned) -> Iterator[Span]:
         yield Span(m.start, m.end, Label.ADDRESS, m.text.lower(), f"address: {m.name}")
 
 
-def _is_technical(m: Match, text: str) -> bool:
+def _is_technical(m: TermMatch, text: str) -> bool:
     """`1 Logical Drive`, `4 Physical Drive bays`, `10 Via gateway`: words of storage and networks before Drive and via."""
     named = [w.strip(".,()").lower() for w in m.text.split()]
     if any(w in words("storage_words") for w in named):

@@ -73,7 +73,7 @@ class _Work:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundSpans:
     """All texts of a case as one, and what is to go from it."""
 
     joined: str
@@ -142,7 +142,7 @@ class TableRedactor:
             raise RedactionFailure(ErrorType.ENCODING_ERROR, "a text of the case cannot be encoded as UTF-8")
         raise RedactionFailure(ErrorType.PII_REMOVAL_FAILURE, reason)
 
-    def find(self, case: JoinedCase) -> Found:
+    def find(self, case: JoinedCase) -> FoundSpans:
         """What would go from the texts of a case, and why; nothing is replaced."""
         records = case.records()
         work = self._work(case, records, strict=False)
@@ -193,7 +193,7 @@ class TableRedactor:
                 values[name] = text
         return RedactedRecord(object=record.object, id=record.id, when=record.when, values=values)
 
-    def _find(self, fields: Sequence[CaseText], work: _Work) -> Found:
+    def _find(self, fields: Sequence[CaseText], work: _Work) -> FoundSpans:
         joined = BETWEEN.join(f.text for f in fields)
         shadow = plain(joined)
         scanned = Scanned.of(shadow.text)
@@ -209,7 +209,7 @@ class TableRedactor:
             else spans
         )
         chosen = resolve(spans + work.numbers.fixed(scanned), kept)
-        return Found(
+        return FoundSpans(
             joined,
             [s._replace(start=shadow.start(s.start), end=shadow.end(s.end)) for s in chosen]
             if shadow.places

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from everycase.redaction.matching import Match
+from everycase.redaction.matching import TermMatch
 from everycase.redaction.spans import Label, Span
 from everycase.redaction.words import words
 
@@ -57,7 +57,7 @@ _LOOKING_SECRET = frozenset({"weakword", "slashpair", "header", "option"})
 """Words that stand before other things too: what follows must look like a secret."""
 
 
-def secret_span(m: Match) -> Span | None:
+def secret_span(m: TermMatch) -> Span | None:
     """The value alone; the word before it stays. None where a placeholder stands for the value already."""
     head = _HEADS[m.name].match(m.text)
     if head is None:
@@ -73,7 +73,7 @@ def secret_span(m: Match) -> Span | None:
     return Span(start, start + len(value), Label.PASSWORD, value, f"secret: {m.name}")
 
 
-def _is_secret(m: Match, head: re.Match[str], value: str) -> bool:
+def _is_secret(m: TermMatch, head: re.Match[str], value: str) -> bool:
     """After `is`, and words with other meanings, only what looks like one; never `required` and the like."""
     if value.lower().strip("<>*[](){}") in words("secret_words") or not any(map(str.isalnum, value)):
         return False

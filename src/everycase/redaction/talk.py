@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from everycase.redaction.matching import Alternatives, Match, Scanned
+from everycase.redaction.matching import Alternatives, Scanned, TermMatch
 from everycase.redaction.namewords import FULL, TITLE, is_name, leading_name, trailing_name
 from everycase.redaction.spans import Label, Span
 from everycase.redaction.words import phrases, words
@@ -100,7 +100,7 @@ def _person(text: str, start: int, end: int, rule: str) -> Iterator[Span]:
         yield Span(start, start + len(found), Label.PERSON, " ".join(found.lower().split()), rule)
 
 
-def _greeting(text: str, m: Match) -> Iterator[Span]:
+def _greeting(text: str, m: TermMatch) -> Iterator[Span]:
     """`Hi Petra, Jan and Tom,`; `Hi Team`, `Hi, Based on …` and `Dear Dell Community` name nobody."""
     found = _ADDRESSED.match(text, m.end, m.end + _REACH)
     if found is None:
@@ -138,7 +138,7 @@ def _others(text: str, end: int) -> Iterator[Span]:
         yield from _person(text, start, end, "greeting")
 
 
-def _closing(text: str, m: Match) -> Iterator[Span]:
+def _closing(text: str, m: TermMatch) -> Iterator[Span]:
     """`Best regards,` and a name under it, or behind it."""
     phrase = m.text.strip(" \t>*-–—.,!?;\n").lower()
     at = m.end - (len(m.text) - len(m.text.rstrip(" ,.!-")))
@@ -163,7 +163,7 @@ def _closing(text: str, m: Match) -> Iterator[Span]:
         yield from _person(text, *low.span("name"), "closing")
 
 
-def _label(text: str, m: Match) -> Iterator[Span]:
+def _label(text: str, m: TermMatch) -> Iterator[Span]:
     """Of a labelled line the name alone: `Engineer: replaced the fan` says what was done."""
     colon = re.search(r"[:：]", m.text)
     assert colon is not None
@@ -190,13 +190,13 @@ def _label(text: str, m: Match) -> Iterator[Span]:
 _LABELLED = re.compile(rf"[ \t*]{{0,4}}{TITLE}(?P<name>{FULL})")
 
 
-def _title(text: str, m: Match) -> Iterator[Span]:
+def _title(text: str, m: TermMatch) -> Iterator[Span]:
     start = m.start + m.text.index(" ") + 1
     end = leading_name(text, start, m.end)
     yield from _person(text, start, end, "title")
 
 
-def _post(text: str, m: Match) -> Iterator[Span]:
+def _post(text: str, m: TermMatch) -> Iterator[Span]:
     """Two capital words behind a post or `spoke to`: a full name."""
     parts = m.text.split(" ")
     start = m.end - len(parts[-1]) - 1 - len(parts[-2])
@@ -204,7 +204,7 @@ def _post(text: str, m: Match) -> Iterator[Span]:
         yield from _person(text, start, m.end, m.name)
 
 
-def _header(text: str, m: Match) -> Iterator[Span]:
+def _header(text: str, m: TermMatch) -> Iterator[Span]:
     """The people of a header line; a line with an address, or beside another header."""
     colon = min(i for i in (m.text.find(":"), m.text.find("：")) if i >= 0)
     value = m.text[colon + 1 :]
@@ -225,7 +225,7 @@ def _header(text: str, m: Match) -> Iterator[Span]:
             yield from _person(text, start, start + len(found), "mail header")
 
 
-def _wrote(text: str, m: Match) -> Iterator[Span]:
+def _wrote(text: str, m: TermMatch) -> Iterator[Span]:
     """`On 9 Jan, Petra Sommer wrote`: the last capital words before the verb and its address."""
     head = re.split(
         r"[<(\[\n]|(?:wrote|writes|schrieb|a écrit|escribió|ha scritto|escreveu|schreef|skrev|napisał|napsal|kirjoitti|пишет|написал)\b",
@@ -238,7 +238,7 @@ def _wrote(text: str, m: Match) -> Iterator[Span]:
         yield from _person(text, start, end, "attribution")
 
 
-def _display(text: str, m: Match) -> Iterator[Span]:
+def _display(text: str, m: TermMatch) -> Iterator[Span]:
     """The name before an address: `"Novak, Jan" <…>`, `Petra Sommer (…)`."""
     name = re.split(r"[ ]?[<\[(](?:mailto:)?[^<\[(]*\Z", m.text, maxsplit=1)[0].rstrip()
     bare = name.strip("\"'")
@@ -250,7 +250,7 @@ def _display(text: str, m: Match) -> Iterator[Span]:
         yield from _person(text, start, end, "display name")
 
 
-def _alone(text: str, m: Match) -> Iterator[Span]:
+def _alone(text: str, m: TermMatch) -> Iterator[Span]:
     """A line that is a name: with a comma at the start of a mail, with a dash, or the last one."""
     said = m.text.strip(" \t>*\n")
     bare = said.strip("-–—~*,:!. \t")
@@ -285,7 +285,7 @@ _BELOW_NAME = re.compile(
 """What stands under a name in a signature or a header: a post, a number, a date."""
 
 
-def _first(text: str, m: Match) -> Iterator[Span]:
+def _first(text: str, m: TermMatch) -> Iterator[Span]:
     """`Petra, please look` at the very start of a mail or a comment."""
     bare = m.text.strip("\x1e\n \t").rstrip(" ,-–")
     if is_name(bare) and bare.lower() not in words("name_words") and not bare.isupper():
@@ -293,7 +293,7 @@ def _first(text: str, m: Match) -> Iterator[Span]:
         yield from _person(text, start, start + len(bare), "first words")
 
 
-_MEANINGS: dict[str, Callable[[str, Match], Iterator[Span]]] = {
+_MEANINGS: dict[str, Callable[[str, TermMatch], Iterator[Span]]] = {
     "greeting": _greeting,
     "closing": _closing,
     "label": _label,

@@ -45,7 +45,7 @@ class Look(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class GapOutcome:
     """What became of some gaps: `recovered` by a method, still `open`, or `withheld`."""
 
     kind: GapKind
@@ -283,9 +283,9 @@ class GapTables:
         """Cases among what is gone at the source."""
         return self._number("gone_cases")
 
-    def outcomes(self) -> list[Outcome]:
+    def outcomes(self) -> list[GapOutcome]:
         rows = self._conn.execute(SQL["outcomes"]).fetchall()
-        return [Outcome(kind=GapKind(k), method=m, outcome=o, count=n) for k, m, o, n in rows]
+        return [GapOutcome(kind=GapKind(k), method=m, outcome=o, count=n) for k, m, o, n in rows]
 
     def recovered_failures(self, *, since: datetime) -> dict[str, int]:
         """How the failures closed since then were closed, by method; those of gaps not counted."""

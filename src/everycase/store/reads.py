@@ -17,7 +17,7 @@ from everycase.store.queries import queries
 SQL = queries("reads")
 
 
-class Purpose(StrEnum):
+class ReadPurpose(StrEnum):
     """What a read was for: the method of `ports.Source` that made it."""
 
     CHANGES = "changes"
@@ -30,7 +30,7 @@ class Read:
     """One read of one object, and what it came to."""
 
     object: str
-    purpose: Purpose
+    purpose: ReadPurpose
     proof: ReadProof
 
     def as_dict(self) -> dict[str, Any]:

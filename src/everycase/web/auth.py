@@ -12,7 +12,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from everycase.app import App
 from everycase.domain.access import LOCAL, Caller, Role
 from everycase.operations import access
-from everycase.web.problems import Refused
+from everycase.web.problems import RefusedRequest
 
 COOKIE = "everycase_session"
 
@@ -33,14 +33,14 @@ Everycase = Annotated[App, Depends(app_of)]
 def identify(request: Request, app: Everycase, credentials: Bearer) -> Caller | None:
     """Who is asking; None where nobody has said so.
 
-    Raises `Refused` (401) for a bearer token that is not valid: it never falls back to the cookie.
+    Raises `RefusedRequest` (401) for a bearer token that is not valid: it never falls back to the cookie.
     """
     if not request.app.state.needs_sign_in:
         return LOCAL
     if credentials is not None:
         caller = access.caller_of_token(app, credentials.credentials)
         if caller is None:
-            raise Refused(401, "this token is not valid: `everycase token create` makes one")
+            raise RefusedRequest(401, "this token is not valid: `everycase token create` makes one")
         return caller
     cookie = request.cookies.get(COOKIE)
     return access.caller_of_session(app, cookie) if cookie else None
@@ -54,9 +54,11 @@ def requires(role: Role) -> Callable[..., Caller]:
 
     def check(caller: Identified) -> Caller:
         if caller is None:
-            raise Refused(401, "a token is needed: `everycase token create` makes one")
+            raise RefusedRequest(401, "a token is needed: `everycase token create` makes one")
         if not caller.role.covers(role):
-            raise Refused(403, f"this needs the role {role}; the token of {caller.name!r} has {caller.role}")
+            raise RefusedRequest(
+                403, f"this needs the role {role}; the token of {caller.name!r} has {caller.role}"
+            )
         return caller
 
     return check

@@ -12,14 +12,14 @@ from everycase.domain.errors import WrongUse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class CursorPlace:
     """The last row of a page, in a list that is ordered by time and id, newest first."""
 
     at: datetime | None = None
     id: UUID | None = None
 
 
-START = Place()
+START = CursorPlace()
 
 
 def write(at: datetime, id: UUID) -> str:
@@ -27,7 +27,7 @@ def write(at: datetime, id: UUID) -> str:
     return base64.urlsafe_b64encode(json.dumps([at.isoformat(), str(id)]).encode()).decode().rstrip("=")
 
 
-def read(cursor: str | None) -> Place:
+def read(cursor: str | None) -> CursorPlace:
     """Raises `WrongUse` for a word that is no cursor of ours."""
     if not cursor:
         return START
@@ -36,6 +36,6 @@ def read(cursor: str | None) -> Place:
         moment = datetime.fromisoformat(at)
         if moment.tzinfo is None:
             raise ValueError
-        return Place(at=moment, id=UUID(id))
+        return CursorPlace(at=moment, id=UUID(id))
     except (ValueError, TypeError, AttributeError):
         raise WrongUse("this cursor is not one of ours: use `next` of the page before, as it is") from None

@@ -19,7 +19,7 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Description:
+class MetricDescription:
     """What a metric means; docs/metrics.md holds the same words."""
 
     help: str
@@ -27,52 +27,58 @@ class Description:
     is_counter: bool = False
 
 
-METRICS: Mapping[str, Description] = {
-    "everycase_cases": Description(
+METRICS: Mapping[str, MetricDescription] = {
+    "everycase_cases": MetricDescription(
         help="Cases at each step from source to index, as the last run left them.", labels=("step",)
     ),
-    "everycase_cases_completed": Description(help="Cases that are in the index as they are staged."),
-    "everycase_cases_lacking": Description(help="Staged cases that are not in the index as they are staged."),
-    "everycase_failures_open": Description(
+    "everycase_cases_completed": MetricDescription(help="Cases that are in the index as they are staged."),
+    "everycase_cases_lacking": MetricDescription(
+        help="Staged cases that are not in the index as they are staged."
+    ),
+    "everycase_failures_open": MetricDescription(
         help="Open failures by stage, type and what happens to them.",
         labels=("stage", "type", "disposition"),
     ),
-    "everycase_coverage_ratio": Description(
+    "everycase_coverage_ratio": MetricDescription(
         help="Share of cases that have rows of a child table.", labels=("table",)
     ),
-    "everycase_vectors": Description(help="Loaded cases by embedding space.", labels=("space",)),
-    "everycase_debt_cases": Description(help="Cases whose vector is of a fallback space."),
-    "everycase_freshness_seconds": Description(
+    "everycase_vectors": MetricDescription(help="Loaded cases by embedding space.", labels=("space",)),
+    "everycase_debt_cases": MetricDescription(help="Cases whose vector is of a fallback space."),
+    "everycase_freshness_seconds": MetricDescription(
         help="From a source change to a searchable case, over seven days.", labels=("quantile",)
     ),
-    "everycase_oldest_unserved_seconds": Description(
+    "everycase_oldest_unserved_seconds": MetricDescription(
         help="Age of the oldest source change that is not served; 0 where all are."
     ),
-    "everycase_alert_standing": Description(help="1 for each alert rule that stands.", labels=("rule",)),
-    "everycase_pipeline_stopped": Description(help="1 while the pipeline is stopped."),
-    "everycase_runs_live": Description(help="Runs that are at work.", labels=("kind",)),
-    "everycase_last_run_timestamp_seconds": Description(
+    "everycase_alert_standing": MetricDescription(
+        help="1 for each alert rule that stands.", labels=("rule",)
+    ),
+    "everycase_pipeline_stopped": MetricDescription(help="1 while the pipeline is stopped."),
+    "everycase_runs_live": MetricDescription(help="Runs that are at work.", labels=("kind",)),
+    "everycase_last_run_timestamp_seconds": MetricDescription(
         help="When the last run of a kind ended, by its status.", labels=("kind", "status")
     ),
-    "everycase_last_clean_reconcile_timestamp_seconds": Description(
+    "everycase_last_clean_reconcile_timestamp_seconds": MetricDescription(
         help="When a reconciliation last ended with no gap left; 0: never."
     ),
-    "everycase_embedding_calls_total": Description(
+    "everycase_embedding_calls_total": MetricDescription(
         help="Requests to embedding providers.", labels=("provider",), is_counter=True
     ),
-    "everycase_embedding_tokens_total": Description(
+    "everycase_embedding_tokens_total": MetricDescription(
         help="Tokens sent to embedding providers.", labels=("provider",), is_counter=True
     ),
-    "everycase_embedding_timeouts_total": Description(
+    "everycase_embedding_timeouts_total": MetricDescription(
         help="Requests to embedding providers that timed out.", labels=("provider",), is_counter=True
     ),
-    "everycase_embedding_cost_total": Description(
+    "everycase_embedding_cost_total": MetricDescription(
         help="Money spent on embedding, in the unit of the prices.", labels=("provider",), is_counter=True
     ),
-    "everycase_breaker_open": Description(
+    "everycase_breaker_open": MetricDescription(
         help="1 while the circuit breaker of a provider is open.", labels=("provider",)
     ),
-    "everycase_census_age_seconds": Description(help="Age of the counts that these metrics are made of."),
+    "everycase_census_age_seconds": MetricDescription(
+        help="Age of the counts that these metrics are made of."
+    ),
 }
 
 

@@ -15,7 +15,7 @@ from everycase.settings import OidcSettings, ServeSettings
 from everycase.web.auth import Everycase
 from everycase.web.pages.frame import to
 from everycase.web.pages.sign_in import set_cookie
-from everycase.web.problems import Refused
+from everycase.web.problems import RefusedRequest
 
 router = APIRouter()
 
@@ -83,7 +83,7 @@ async def finish(request: Request, app: Everycase) -> Response:
 async def _claims(request: Request) -> Mapping[str, Any]:
     """What the signed identity token says; its signature, issuer, audience, nonce and time are checked.
 
-    Raises `Refused` where it is not right, and `DependencyUnreachable` where the issuer does not answer.
+    Raises `RefusedRequest` where it is not right, and `DependencyUnreachable` where the issuer does not answer.
     """
     from authlib.common.errors import AuthlibBaseError
     from joserfc.errors import JoseError
@@ -93,12 +93,12 @@ async def _claims(request: Request) -> Mapping[str, Any]:
         token = await state.oidc.authorize_access_token(request, claims_options=state.oidc_claims)
     except (AuthlibBaseError, JoseError) as e:
         reason = str(getattr(e, "error", "")) or type(e).__name__
-        raise Refused(403, f"the identity provider did not vouch for you ({reason})") from None
+        raise RefusedRequest(403, f"the identity provider did not vouch for you ({reason})") from None
     except _network_errors() as e:
         raise _no_answer(e) from None
     claims: Mapping[str, Any] | None = token.get("userinfo")
     if not claims:
-        raise Refused(403, "the identity provider did not vouch for you (it sent no identity token)")
+        raise RefusedRequest(403, "the identity provider did not vouch for you (it sent no identity token)")
     return claims
 
 

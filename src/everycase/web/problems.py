@@ -32,7 +32,7 @@ class Problem(BaseModel):
     detail: str = Field(description="One sentence: what is wrong, and what to do.")
 
 
-class Refused(HTTPException):
+class RefusedRequest(HTTPException):
     """The caller may not do this. The detail says what is needed."""
 
 

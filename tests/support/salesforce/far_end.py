@@ -12,7 +12,7 @@ from everycase.sources.salesforce.grants import ClientCredentials
 from everycase.sources.salesforce.position import MemoryState
 from everycase.sources.salesforce.quota import Quota
 from everycase.sources.salesforce.session import Patience, Session
-from everycase.sources.salesforce.source import Manners, SalesforceSource
+from everycase.sources.salesforce.source import ReadManners, SalesforceSource
 from tests.support.exports import Row
 from tests.support.salesforce.faults import Ask, Fault
 from tests.support.salesforce.loading import Loader
@@ -44,13 +44,13 @@ def source_of(
     server: SalesforceServer,
     *,
     state: ReadState | None = None,
-    manners: Manners | None = None,
+    manners: ReadManners | None = None,
     bulk_from: int = 2000,
     quota_share: float = 0.8,
     catalogue: Catalogue | None = None,
 ) -> SalesforceSource:
     """A source as a new run would make it."""
-    manners = manners or Manners(bulk_from=bulk_from, wait=do_not_wait)
+    manners = manners or ReadManners(bulk_from=bulk_from, wait=do_not_wait)
     return source_of_url(
         server.url,
         state=state,
@@ -65,7 +65,7 @@ def source_of_url(
     url: str,
     *,
     state: ReadState | None = None,
-    manners: Manners | None = None,
+    manners: ReadManners | None = None,
     quota_share: float = 0.8,
     catalogue: Catalogue | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -81,7 +81,7 @@ def source_of_url(
         wait=do_not_wait,
         clock=clock,
     )
-    manners = manners or Manners(wait=do_not_wait)
+    manners = manners or ReadManners(wait=do_not_wait)
     return SalesforceSource(session, catalogue or Catalogue(), state or MemoryState(), manners)
 
 
@@ -93,7 +93,7 @@ class OrganisationEnd:
         self.organisation = Organisation(clock=self.clock)
         self.server = SalesforceServer(self.organisation)
         self._loader = Loader(self.organisation)
-        self._manners = Manners(bulk_from=bulk_from, wait=do_not_wait)
+        self._manners = ReadManners(bulk_from=bulk_from, wait=do_not_wait)
 
     def source(self) -> SalesforceSource:
         return source_of(self.server, manners=self._manners)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from everycase.domain.failures import EmbeddingFailure, ErrorType
-from everycase.embedders.answers import Meaning, Verdict
+from everycase.embedders.answers import AnswerVerdict, Meaning
 from everycase.embedders.bisection import MOST_REFUSED, sift
 from everycase.embedders.trouble import Refused
 
@@ -26,9 +26,9 @@ class Provider:
         if self.calls >= self.dies_at:
             raise EmbeddingFailure(ErrorType.EMBEDDING_UNAVAILABLE, "away")
         if len(places) > self.most:
-            raise Refused(ErrorType.EMBEDDING_REJECTED, "no", Verdict(meaning=Meaning.TOO_MUCH))
+            raise Refused(ErrorType.EMBEDDING_REJECTED, "no", AnswerVerdict(meaning=Meaning.TOO_MUCH))
         if self.poison & set(places):
-            raise Refused(ErrorType.EMBEDDING_REJECTED, "no", Verdict(meaning=Meaning.REFUSED))
+            raise Refused(ErrorType.EMBEDDING_REJECTED, "no", AnswerVerdict(meaning=Meaning.REFUSED))
         return [-p for p in places]
 
 

@@ -14,7 +14,7 @@ from everycase.domain.gaps import EXTRA, METHODS, Expected, GapKind, RunType, co
 from everycase.domain.thresholds import DeletionGuard
 from everycase.reconcile.identify import ACTIONS, Pattern, RecoveryPlan, identify
 from everycase.reconcile.report import count_left, count_recovered, count_withheld
-from everycase.store.gaps import Outcome
+from everycase.store.gaps import GapOutcome
 
 NOW = datetime(2024, 11, 4, 6, 0, tzinfo=UTC)
 EXPECTED = Expected(UUID(int=1), "r", "n", vector_hash="v", object_hash="o")
@@ -160,11 +160,11 @@ def test_a_child_that_waits_for_more_than_a_day_is_noted() -> None:
 def test_outcomes_are_counted_once() -> None:
     """Recovered by method, withheld by kind, and what is left less what is withheld."""
     outcomes = [
-        Outcome(kind=GapKind.MISSING, method="reloaded", outcome="recovered", count=4),
-        Outcome(kind=GapKind.STALE, method="delete_then_insert", outcome="recovered", count=2),
-        Outcome(kind=GapKind.CORRUPT, method="delete_then_insert", outcome="recovered", count=1),
-        Outcome(kind=GapKind.MISSING, method="reloaded", outcome="open", count=9),
-        Outcome(kind=GapKind.GONE_AT_SOURCE, method="deleted", outcome="withheld", count=7),
+        GapOutcome(kind=GapKind.MISSING, method="reloaded", outcome="recovered", count=4),
+        GapOutcome(kind=GapKind.STALE, method="delete_then_insert", outcome="recovered", count=2),
+        GapOutcome(kind=GapKind.CORRUPT, method="delete_then_insert", outcome="recovered", count=1),
+        GapOutcome(kind=GapKind.MISSING, method="reloaded", outcome="open", count=9),
+        GapOutcome(kind=GapKind.GONE_AT_SOURCE, method="deleted", outcome="withheld", count=7),
     ]
     assert count_recovered(outcomes, {"fallback": 5}) == {
         "fallback": 5,

@@ -18,7 +18,7 @@ from everycase.domain.cases import Record
 from everycase.domain.catalogue import Catalogue
 from everycase.domain.errors import WrongUse
 from everycase.domain.values import DateOrder
-from everycase.sources.export.documents import Habits
+from everycase.sources.export.documents import CellHabits
 from everycase.sources.export.source import ExportSource
 from tests.support.exports import HEADERS, Row, case, child, record_id, write_export, write_table
 
@@ -27,12 +27,12 @@ HEADER = HEADERS["Case"]
 CASES = [case(n) for n in range(1, 4)]
 
 
-def read(path: Path, name: str = "Case", habits: Habits | None = None) -> tuple[list[object], object]:
+def read(path: Path, name: str = "Case", habits: CellHabits | None = None) -> tuple[list[object], object]:
     reading = ExportSource(path, CATALOGUE, habits).changes(CATALOGUE.by_name[name])
     return list(reading), reading.proof()
 
 
-def hashes(path: Path, habits: Habits | None = None) -> dict[str, str]:
+def hashes(path: Path, habits: CellHabits | None = None) -> dict[str, str]:
     rows, proof = read(path, habits=habits)
     assert proof.proves_absence, proof
     return {r.id: r.row_hash for r in rows if isinstance(r, Record)}
@@ -151,7 +151,7 @@ def test_another_encoding_is_proposed_and_read_once_it_is_set(tmp_path: Path) ->
     put(tmp_path / "plain" / "Case.csv", as_csv(rows))
     with pytest.raises(WrongUse, match="it looks like cp1252: set EVERYCASE_ENCODING=cp1252"):
         ExportSource(tmp_path / "latin", CATALOGUE).state(CATALOGUE.case)
-    assert hashes(tmp_path / "latin", Habits(encoding="cp1252")) == hashes(tmp_path / "plain")
+    assert hashes(tmp_path / "latin", CellHabits(encoding="cp1252")) == hashes(tmp_path / "plain")
 
 
 def test_a_date_that_can_mean_two_days_is_refused_until_a_setting_says_which(tmp_path: Path) -> None:
@@ -159,7 +159,7 @@ def test_a_date_that_can_mean_two_days_is_refused_until_a_setting_says_which(tmp
     with pytest.raises(WrongUse, match="EVERYCASE_DATES"):
         ExportSource(tmp_path, CATALOGUE).state(CATALOGUE.case)
     for order, month in ((DateOrder.DAY_FIRST, 5), (DateOrder.MONTH_FIRST, 1)):
-        (record,), _ = read(tmp_path, habits=Habits(dates=order))
+        (record,), _ = read(tmp_path, habits=CellHabits(dates=order))
         assert record.created_date.month == month
 
 

@@ -54,7 +54,7 @@ class Deadlines:
         )
 
 
-class Connection:
+class WeaviateConnection:
     """One client for all threads of a process. Hand it to no other process."""
 
     def __init__(self, address: str, make: Callable[[], WeaviateClient]) -> None:
@@ -116,7 +116,7 @@ def connect(
     grpc_host: str = "",
     api_key: str | None = None,
     deadlines: Deadlines | None = None,
-) -> Connection:
+) -> WeaviateConnection:
     """A connection to the server at `http(s)://host[:port]`, not opened yet; TLS on both ports by the scheme.
 
     `grpc_host`: empty where it is the URL's. Raises `WrongUse` for an address that is none.
@@ -142,7 +142,7 @@ def connect(
             skip_init_checks=True,
         )
 
-    return Connection(address, make)
+    return WeaviateConnection(address, make)
 
 
 def _parts(url: str) -> tuple[str, int, bool]:

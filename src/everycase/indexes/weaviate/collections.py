@@ -10,7 +10,7 @@ from weaviate import WeaviateClient
 
 from everycase.domain.errors import WrongUse
 from everycase.indexes.weaviate import errors as errors
-from everycase.indexes.weaviate.client import Connection
+from everycase.indexes.weaviate.client import WeaviateConnection
 from everycase.indexes.weaviate.index import WeaviateIndex
 from everycase.ports import Collection
 
@@ -21,7 +21,9 @@ class WeaviateCollections:
     `at`: the index in a collection of that name.
     """
 
-    def __init__(self, connection: Connection, alias: str, at: Callable[[str], WeaviateIndex]) -> None:
+    def __init__(
+        self, connection: WeaviateConnection, alias: str, at: Callable[[str], WeaviateIndex]
+    ) -> None:
         self._connection, self._alias, self._at = connection, alias, at
 
     def listed(self) -> list[Collection]:

@@ -16,7 +16,7 @@ from everycase.domain.errors import WrongUse
 from everycase.indexes.admission import is_marked, marked, token_of
 from everycase.indexes.weaviate import errors as errors
 from everycase.indexes.weaviate import schema as schema
-from everycase.indexes.weaviate.client import Connection
+from everycase.indexes.weaviate.client import WeaviateConnection
 
 _LOOKS = 5
 """How often a creation that another process got in the way of is looked at again."""
@@ -43,7 +43,9 @@ class Shape:
 class CollectionHome:
     """One collection: found through its alias, created and extended as needed, written to only if ours."""
 
-    def __init__(self, connection: Connection, collection: str, *, is_alias: bool, shape: Shape) -> None:
+    def __init__(
+        self, connection: WeaviateConnection, collection: str, *, is_alias: bool, shape: Shape
+    ) -> None:
         self._connection, self._collection, self._is_alias = connection, collection, is_alias
         self.shape = shape
         self._names: frozenset[str] = frozenset()

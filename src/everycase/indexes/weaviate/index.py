@@ -29,7 +29,7 @@ from everycase.indexes.hybrid import SAMPLE, Question, as_matrix
 from everycase.indexes.weaviate import errors as errors
 from everycase.indexes.weaviate import schema as schema
 from everycase.indexes.weaviate import search as asked
-from everycase.indexes.weaviate.client import Connection
+from everycase.indexes.weaviate.client import WeaviateConnection
 from everycase.indexes.weaviate.home import CollectionHome, Consistency, Shape
 from everycase.indexes.weaviate.write import Fence, mark_unreached, read_stamps, write
 from everycase.ports import Condition, Findings, IndexHealth, UpsertOutcome
@@ -64,7 +64,7 @@ class WeaviateIndex:
 
     def __init__(
         self,
-        connection: Connection,
+        connection: WeaviateConnection,
         collection: str = ALIAS,
         *,
         is_alias: bool = True,

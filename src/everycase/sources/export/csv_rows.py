@@ -19,7 +19,7 @@ from everycase.domain.errors import SourceCutShort
 from everycase.domain.rows import BadRow, MalformedRow, Passed, RowParser, WrongWidth
 from everycase.sources.export.archive import STREAM_ERRORS, Bytes
 from everycase.sources.export.records import Row
-from everycase.sources.export.sniff import Look
+from everycase.sources.export.sniff import FileLook
 
 LONGEST_FIELD = 64 * 1024 * 1024
 """Characters; a field that is longer is a quote that was never closed."""
@@ -127,7 +127,7 @@ class CsvRows:
 
     announced: int | None = None
 
-    def __init__(self, raw: Bytes, look: Look, name: str, parser: RowParser) -> None:
+    def __init__(self, raw: Bytes, look: FileLook, name: str, parser: RowParser) -> None:
         """`raw`: the file as UTF-8, from its beginning; `name`: of the file, for messages."""
         self._name, self._delimiter, self._skip = name, look.delimiter, look.skip
         self.parser = parser

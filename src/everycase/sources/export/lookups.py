@@ -21,7 +21,7 @@ from everycase.domain.rows import MalformedRow
 from everycase.domain.values import is_null, optional_id
 from everycase.sources.export.archive import Bytes
 from everycase.sources.export.envelopes import flatten
-from everycase.sources.export.sniff import Form, Look
+from everycase.sources.export.sniff import FileForm, FileLook
 
 COLUMNS = ("Name", "FirstName", "LastName", "Email", "Phone", "MobilePhone")
 OBJECTS = ("Contact", "Account", "User")
@@ -66,9 +66,9 @@ class People:
         self._db.close()
 
 
-def rows(raw: Bytes, look: Look) -> Iterator[dict[str, str]]:
+def rows(raw: Bytes, look: FileLook) -> Iterator[dict[str, str]]:
     """The rows of a file of people by column. Raises `ValueError` where it is broken."""
-    if look.form is Form.CSV and look.raw_column is None:
+    if look.form is FileForm.CSV and look.raw_column is None:
         yield from _csv_rows(raw, look)
     else:
         for header, cells in _records(raw, look):
@@ -84,7 +84,7 @@ def by_column(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[
             yield {n: cells[i] for n, i in wanted.items()}
 
 
-def _csv_rows(raw: Bytes, look: Look) -> Iterator[dict[str, str]]:
+def _csv_rows(raw: Bytes, look: FileLook) -> Iterator[dict[str, str]]:
     text = io.TextIOWrapper(raw, encoding="utf-8", errors="replace", newline="")
     try:
         reader = csv.reader((line.replace("\x00", "") for line in text), delimiter=look.delimiter)
@@ -97,9 +97,9 @@ def _csv_rows(raw: Bytes, look: Look) -> Iterator[dict[str, str]]:
         text.detach()
 
 
-def _records(raw: Bytes, look: Look) -> Iterator[tuple[list[str], list[str]]]:
+def _records(raw: Bytes, look: FileLook) -> Iterator[tuple[list[str], list[str]]]:
     """Keys and cells of each JSON record."""
-    if look.form is Form.JSON:
+    if look.form is FileForm.JSON:
         found: Iterator[object] = ijson.items(raw, look.path, use_float=False)
     else:
         found = (json.loads(line) for line in raw if line.strip())

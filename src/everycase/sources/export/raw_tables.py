@@ -12,7 +12,7 @@ from everycase.domain.errors import SourceCutShort
 from everycase.domain.rows import BadRow, Passed
 from everycase.sources.export.archive import STREAM_ERRORS, Bytes
 from everycase.sources.export.records import RecordReader, Row
-from everycase.sources.export.sniff import Look
+from everycase.sources.export.sniff import FileLook
 
 
 class RawTableRows:
@@ -20,7 +20,7 @@ class RawTableRows:
 
     announced: int | None = None
 
-    def __init__(self, raw: Bytes, look: Look, obj_name: str, name: str, records: RecordReader) -> None:
+    def __init__(self, raw: Bytes, look: FileLook, obj_name: str, name: str, records: RecordReader) -> None:
         self._raw, self._look, self._object, self._name, self._records = raw, look, obj_name, name, records
 
     def read(self) -> Iterator[Row | Passed]:

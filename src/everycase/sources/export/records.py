@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from everycase.domain.cases import Record
 from everycase.domain.catalogue import Catalogue, SourceObject
-from everycase.domain.rows import BadRow, MalformedRow, Passed, Reading, RowParser, Tombstone
+from everycase.domain.rows import BadRow, CellReading, MalformedRow, Passed, RowParser, Tombstone
 from everycase.sources.export.envelopes import flatten, unwrap
 from everycase.sources.export.subqueries import Relation, children
 
@@ -38,7 +38,7 @@ class RecordReader:
         self,
         obj: SourceObject,
         catalogue: Catalogue,
-        how: Reading,
+        how: CellReading,
         file_name: str,
         relation: Relation | None = None,
     ) -> None:

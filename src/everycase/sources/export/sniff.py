@@ -33,7 +33,7 @@ _LISTS = frozenset({"records", "data", "rows", "results", "items", "value", "res
 """Keys under which a list of records stands."""
 
 
-class Form(StrEnum):
+class FileForm(StrEnum):
     """How the rows of a file are written."""
 
     CSV = "CSV"
@@ -42,10 +42,10 @@ class Form(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class FileLook:
     """What the beginning of a file shows."""
 
-    form: Form
+    form: FileForm
     delimiter: str = ","
     skip: int = 0
     """Lines before the header: the `sep=;` of a spreadsheet."""
@@ -61,7 +61,7 @@ class Look:
     """The first rows, by column."""
 
 
-def look_at(raw: Bytes, name: str, relation: Relation | None = None) -> Look:
+def look_at(raw: Bytes, name: str, relation: Relation | None = None) -> FileLook:
     """Look at the beginning of a file as UTF-8. Raises `MalformedRow` where it holds no rows.
 
     `relation`: where the rows of the object stand inside those of another.
@@ -94,7 +94,7 @@ def _read(raw: Bytes) -> bytes:
 # ── CSV ──────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _csv(text: str) -> Look:
+def _csv(text: str) -> FileLook:
     lines = text.splitlines(keepends=True)
     skip, delimiter = 0, ""
     if found := _SEPARATOR.match(lines[0].strip()):
@@ -114,12 +114,12 @@ def _csv(text: str) -> Look:
             "was written by Prodly, which has a Guid of its own in the place of the ids: export Id and "
             "CaseNumber with Data Loader, `sf data query` or the weekly Data Export instead"
         )
-    look = Look(form=Form.CSV, delimiter=delimiter, skip=skip, header=tuple(header), rows=sample)
+    look = FileLook(form=FileForm.CSV, delimiter=delimiter, skip=skip, header=tuple(header), rows=sample)
     raw = next((h for h in header if normal(h) == "airbytedata"), None)
     return look if raw is None else _raw_table(look, raw)
 
 
-def _raw_table(look: Look, column: str) -> Look:
+def _raw_table(look: FileLook, column: str) -> FileLook:
     """The keys and rows inside the column of records."""
     rows = tuple(
         dict(flatten(r)) for cells in look.rows if isinstance(r := _loaded(cells.get(column, "")), dict)
@@ -149,15 +149,15 @@ def _first(rows: Iterator[list[str]], header: Sequence[str]) -> tuple[dict[str, 
 # ── JSON ─────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _json(head: bytes, text: str, name: str, relation: Relation | None) -> Look:
+def _json(head: bytes, text: str, name: str, relation: Relation | None) -> FileLook:
     path = _records_path(head, relation.parent if relation else name)
     records = [r for r in (_documents(head, path) if path else _lines(text)) if isinstance(r, Mapping)]
     found = _inside(records, relation) if relation else records
     rows = tuple(dict(flatten(r)) for f in found if (r := _unwrapped(f, name)) is not None)
     keys = dict.fromkeys(k for r in rows for k in r)
-    form = Form.JSON if path else Form.LINES
+    form = FileForm.JSON if path else FileForm.LINES
     others = len(records) if relation else len(records) - len(rows)
-    look = Look(form=form, path=path, header=tuple(keys), others=others, rows=rows)
+    look = FileLook(form=form, path=path, header=tuple(keys), others=others, rows=rows)
     _refuse_tree(look, text)
     return look
 
@@ -217,7 +217,7 @@ def _lines(text: str) -> Iterator[object]:
             continue
 
 
-def _refuse_tree(look: Look, text: str) -> None:
+def _refuse_tree(look: FileLook, text: str) -> None:
     """`sf data export tree` writes no ids."""
     has_ids = any(normal(k) == "id" for k in look.header)
     if not has_ids and '"referenceId"' in text:
@@ -240,7 +240,7 @@ class Clues:
     blanks: frozenset[str]
 
 
-def clues(look: Look, obj: SourceObject, catalogue: Catalogue) -> Clues:
+def clues(look: FileLook, obj: SourceObject, catalogue: Catalogue) -> Clues:
     """Read the cells of columns that cannot hold words."""
     moments = _columns(obj, catalogue, [f.name for f in obj.fields if f.kind is Kind.MOMENT])
     moments |= _columns(obj, catalogue, ["CreatedDate", "LastModifiedDate", "SystemModstamp"])
@@ -269,7 +269,7 @@ def _columns(obj: SourceObject, catalogue: Catalogue, names: Iterable[str]) -> s
     return {normal(n) for name in names if name for n in names_of(obj, catalogue, name)}
 
 
-def _cells(look: Look, columns: set[str]) -> Iterator[str]:
+def _cells(look: FileLook, columns: set[str]) -> Iterator[str]:
     wanted = [h for h in look.header if normal(h) in columns]
     for row in look.rows:
         for h in wanted:

@@ -21,7 +21,7 @@ from everycase.domain.rows import BadRow, MalformedRow, RowVersion, Tombstone
 from everycase.ports import ObjectState, Reading, VersionKind
 from everycase.sources.export import lookups
 from everycase.sources.export.archive import STREAM_ERRORS, ExportFile
-from everycase.sources.export.documents import Document, Habits, WrongEncoding
+from everycase.sources.export.documents import CellHabits, Document, WrongEncoding
 from everycase.sources.export.layouts import Assignment, assign
 from everycase.sources.export.lookups import People
 from everycase.sources.export.reading import FileReading, as_it_is, as_version, names, pick
@@ -49,9 +49,9 @@ class ExportSource:
     versions = VersionKind.ROW_HASH
     is_incremental = False
 
-    def __init__(self, path: Path, catalogue: Catalogue, habits: Habits | None = None) -> None:
+    def __init__(self, path: Path, catalogue: Catalogue, habits: CellHabits | None = None) -> None:
         """Raises `WrongUse` where `path` is no export, in one sentence."""
-        self._path, self._catalogue, self._habits = path, catalogue, habits or Habits()
+        self._path, self._catalogue, self._habits = path, catalogue, habits or CellHabits()
         self._documents: dict[tuple[str, ExportFile], Document] = {}
         self._known: _Known | None = None
         self.assignment()

@@ -13,7 +13,7 @@ from everycase.sources.salesforce.columns import Columns
 from everycase.sources.salesforce.deleted import DeletedRows
 from everycase.sources.salesforce.everything import Tools
 from everycase.sources.salesforce.merges import Merges
-from everycase.sources.salesforce.position import Part, Position, Positions
+from everycase.sources.salesforce.position import KeyRange, Position, Positions
 from everycase.sources.salesforce.ranges import split_range
 from everycase.sources.salesforce.session import Session
 from everycase.sources.salesforce.windows import Pace, Window
@@ -115,14 +115,14 @@ class Beginnings:
             parts=self._parts(expected),
         )
 
-    def _parts(self, expected: int | None) -> list[Part]:
+    def _parts(self, expected: int | None) -> list[KeyRange]:
         """One part, or several of a large object, so that as many jobs are read side by side."""
         wanted = min((expected or 0) // _ROWS_OF_A_PART + 1, self.kit.readers)
         if wanted < 2:
-            return [Part()]
+            return [KeyRange()]
         lowest, highest = self._ends()
         cuts = split_range(lowest, highest, wanted)
-        return [Part(low=low, high=high) for low, high in zip(["", *cuts], [*cuts, ""], strict=True)]
+        return [KeyRange(low=low, high=high) for low, high in zip(["", *cuts], [*cuts, ""], strict=True)]
 
     def _ends(self) -> tuple[str, str]:
         found = [

@@ -18,7 +18,7 @@ from everycase.sources.salesforce.cells import Cells
 from everycase.sources.salesforce.columns import Columns
 from everycase.sources.salesforce.errors import QueryRefused
 from everycase.sources.salesforce.jobs import JobKeeper, part_condition
-from everycase.sources.salesforce.position import Part, Position, Progress
+from everycase.sources.salesforce.position import KeyRange, Position, ReadProgress
 from everycase.sources.salesforce.rest import Balance, RestQueries
 
 T = TypeVar("T")
@@ -48,9 +48,9 @@ class Tools:
 class _Arrived(Generic[T]):
     """A page on its way from a reader's thread, and how far its part is once the rows are taken."""
 
-    part: Part
+    part: KeyRange
     rows: Sequence[T] = field(repr=False)
-    progress: Progress
+    progress: ReadProgress
     taken: Event = field(repr=False, default_factory=Event)
     """Set when the reader may fetch the page after it."""
 
@@ -59,7 +59,7 @@ class _Arrived(Generic[T]):
 class _Ended:
     """A reader's last word."""
 
-    part: Part
+    part: KeyRange
     error: BaseException | None
 
 
@@ -75,7 +75,7 @@ class _Readers(Generic[T]):
         self._queue: Queue[_Arrived[T] | _Ended] = Queue()
         self._stop, self._wanted = Event(), Event()
 
-    def start(self, part: Part, read: Callable[[Part], Iterator[_Arrived[T]]]) -> None:
+    def start(self, part: KeyRange, read: Callable[[KeyRange], Iterator[_Arrived[T]]]) -> None:
         Thread(target=self._run, args=(part, read), daemon=True).start()
 
     def get(self) -> _Arrived[T] | _Ended:
@@ -103,7 +103,7 @@ class _Readers(Generic[T]):
                 return False
         return True
 
-    def _run(self, part: Part, read: Callable[[Part], Iterator[_Arrived[T]]]) -> None:
+    def _run(self, part: KeyRange, read: Callable[[KeyRange], Iterator[_Arrived[T]]]) -> None:
         """Runs in a thread of its own; whatever happens is handed over."""
         ending: BaseException | None = None
         try:
@@ -163,7 +163,7 @@ class Everything(Generic[T]):
 
     # ── taking ───────────────────────────────────────────────────────────────────────────────────
 
-    def _start(self, read: Callable[[Part], Iterator[_Arrived[T]]]) -> None:
+    def _start(self, read: Callable[[KeyRange], Iterator[_Arrived[T]]]) -> None:
         self._readers, self._read = _Readers(), read
         todo = [p for p in self.position.parts if not p.given.is_done]
         self._running = len(todo)
@@ -189,7 +189,7 @@ class Everything(Generic[T]):
         finally:
             readers.stop()
 
-    def _begin_again(self, part: Part, error: BaseException, lost: int) -> None:
+    def _begin_again(self, part: KeyRange, error: BaseException, lost: int) -> None:
         """A part whose job is lost is read anew. Raises whatever else ended its reader."""
         if not isinstance(error, JobLost):
             raise error
@@ -202,7 +202,7 @@ class Everything(Generic[T]):
 
     # ── reading, in threads ──────────────────────────────────────────────────────────────────────
 
-    def _read_by_rest(self, part: Part) -> Iterator[_Arrived[T]]:
+    def _read_by_rest(self, part: KeyRange) -> Iterator[_Arrived[T]]:
         if not self._are_wanted():
             return
         where = soql.every(self.position.where, part_condition(part))
@@ -211,13 +211,13 @@ class Everything(Generic[T]):
         rows = min(self._page_rows, _MOST_BY_REST)
         for page in self._tools.rest.by_id(self._columns, where, balance, after=after, rows=rows):
             read, after = read + len(page.rows), page.after or after
-            progress = Progress(after=after, read=read, announced=read)
+            progress = ReadProgress(after=after, read=read, announced=read)
             yield _Arrived(part=part, rows=self._turn(page.rows), progress=progress)
         announced = begun.announced + balance.announced
-        progress = Progress(after=after, read=read, announced=announced, is_done=True)
+        progress = ReadProgress(after=after, read=read, announced=announced, is_done=True)
         yield _Arrived(part=part, rows=(), progress=progress)
 
-    def _read_job(self, part: Part) -> Iterator[_Arrived[T]]:
+    def _read_job(self, part: KeyRange) -> Iterator[_Arrived[T]]:
         self._tools.keeper.ensure(self.position, part, self._columns)
         bulk, rows = self._tools.bulk, self._page_rows
         total = bulk.wait_for(part.job, self._columns.object.name)
@@ -226,7 +226,7 @@ class Everything(Generic[T]):
             page = bulk.page(part.job, self._columns, locator=locator, rows=rows)
             read, locator, is_done = read + len(page.rows), page.locator, not page.locator
             announced = total if is_done else read
-            progress = Progress(locator=locator, read=read, announced=announced, is_done=is_done)
+            progress = ReadProgress(locator=locator, read=read, announced=announced, is_done=is_done)
             yield _Arrived(part=part, rows=self._turn(page.rows), progress=progress)
 
 

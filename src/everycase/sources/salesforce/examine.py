@@ -17,7 +17,7 @@ _MOST_CLOCK_DIFFERENCE_S = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Observation:
     """One thing that was looked at."""
 
     name: str
@@ -32,7 +32,7 @@ class Examination:
         self._source, self._catalogue = source, catalogue
         self._session = source.session
 
-    def findings(self) -> Iterator[Finding]:
+    def findings(self) -> Iterator[Observation]:
         """Raises `WrongUse` or `DependencyUnreachable` where there is no way in."""
         self._session.log_in()
         looks: dict[str, Callable[[], tuple[bool, str]]] = {
@@ -48,7 +48,7 @@ class Examination:
                 is_ok, detail = look()
             except ReadFailure as e:
                 is_ok, detail = False, str(e)
-            yield Finding(name=f"salesforce {name}", is_ok=is_ok, detail=detail)
+            yield Observation(name=f"salesforce {name}", is_ok=is_ok, detail=detail)
 
     def _organisation(self) -> tuple[bool, str]:
         fields = ["Id", "Name", "OrganizationType", "IsSandbox", "InstanceName"]
@@ -106,9 +106,9 @@ class Examination:
         return self._source.rest.raw(query, what)
 
 
-def examine(source: SalesforceSource, catalogue: Catalogue) -> list[Finding]:
+def examine(source: SalesforceSource, catalogue: Catalogue) -> list[Observation]:
     """Everything that can be asked; a log-in that is refused is the one finding."""
     try:
         return list(Examination(source, catalogue).findings())
     except EverycaseError as e:
-        return [Finding(name="salesforce log-in", is_ok=False, detail=str(e))]
+        return [Observation(name="salesforce log-in", is_ok=False, detail=str(e))]

@@ -19,7 +19,7 @@ _JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _ASSERTION_LIVES = timedelta(minutes=3)
 
 
-class Grant(Protocol):
+class LoginGrant(Protocol):
     """What is posted to `/services/oauth2/token`."""
 
     def form(self, now: datetime) -> dict[str, str]: ...

@@ -10,7 +10,7 @@ from everycase.sources.salesforce import soql
 from everycase.sources.salesforce.bulk import BulkJobs
 from everycase.sources.salesforce.columns import Columns
 from everycase.sources.salesforce.errors import QueryRefused, ReadFailure
-from everycase.sources.salesforce.position import Part, Position, Positions
+from everycase.sources.salesforce.position import KeyRange, Position, Positions
 from everycase.sources.salesforce.session import Session
 
 
@@ -21,7 +21,7 @@ class JobKeeper:
         self._session, self._bulk, self._positions = session, bulk, positions
         self._lock = Lock()
 
-    def ensure(self, position: Position, part: Part, columns: Columns) -> None:
+    def ensure(self, position: Position, part: KeyRange, columns: Columns) -> None:
         """The part has a job when this returns, and the job is in the books. Raises `QueryRefused`."""
         if part.job:
             return
@@ -39,7 +39,7 @@ class JobKeeper:
             if self._session.broken == failures:
                 self._positions.end_making(name)
 
-    def drop_job(self, part: Part) -> None:
+    def drop_job(self, part: KeyRange) -> None:
         """The part is read anew, by another job or without one."""
         if part.job:
             self._bulk.remove(part.job)
@@ -69,7 +69,7 @@ class JobKeeper:
         self._positions.end_making(name)
 
 
-def part_condition(part: Part) -> str:
+def part_condition(part: KeyRange) -> str:
     """The ids of a part."""
     low = f"Id >= {soql.text(part.low)}" if part.low else ""
     high = f"Id < {soql.text(part.high)}" if part.high else ""

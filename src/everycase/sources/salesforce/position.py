@@ -28,7 +28,7 @@ class MemoryState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
+class ReadProgress:
     """How far a part has come."""
 
     locator: str = ""
@@ -41,7 +41,7 @@ class Progress:
 
 
 @dataclass(slots=True, kw_only=True)
-class Part:
+class KeyRange:
     """A range of ids that is read by one job, or by REST in the order of the ids."""
 
     low: str = ""
@@ -49,15 +49,15 @@ class Part:
     high: str = ""
     """The first id of the next part; empty: to the end."""
     job: str = ""
-    given: Progress = field(default_factory=Progress)
+    given: ReadProgress = field(default_factory=ReadProgress)
     """What was given out."""
-    stored: Progress = field(default_factory=Progress)
+    stored: ReadProgress = field(default_factory=ReadProgress)
     """What of it was stored, as far as we were told: a killed read goes on from here."""
 
     def begin_again(self) -> None:
         """Its job is lost."""
         self.job = ""
-        self.given = self.stored = Progress()
+        self.given = self.stored = ReadProgress()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -73,7 +73,7 @@ class Position:
     """The mark that the read will leave, when it is whole."""
     expected: int | None
     """Rows that a count found before the read began."""
-    parts: list[Part] = field(default_factory=list)
+    parts: list[KeyRange] = field(default_factory=list)
     again: list[str] = field(default_factory=list)
     """Ids that were given out as deleted or unreadable. A run takes that to heart at its end only, so that a
     read that goes on asks for them once more."""
@@ -160,6 +160,6 @@ class Positions:
         return str(kept["at"]) if kept else None
 
 
-def _restored(kept: Mapping[str, Any]) -> Part:
-    stored = Progress(**kept["stored"])
-    return Part(low=kept["low"], high=kept["high"], job=kept["job"], given=stored, stored=stored)
+def _restored(kept: Mapping[str, Any]) -> KeyRange:
+    stored = ReadProgress(**kept["stored"])
+    return KeyRange(low=kept["low"], high=kept["high"], job=kept["job"], given=stored, stored=stored)

@@ -15,7 +15,7 @@ _ASK_EVERY_WHEN_SPENT = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Usage:
+class QuotaUsage:
     """Calls of the last 24 hours, whoever made them."""
 
     used: int
@@ -37,7 +37,7 @@ class Quota:
         """`share`: of the organisation's daily calls; beyond it nothing is asked."""
         self._share = share
         self._lock = Lock()
-        self._told: Usage | None = None
+        self._told: QuotaUsage | None = None
         self._header = ""
         self._since = 0
         """Calls of ours since that figure."""
@@ -48,11 +48,11 @@ class Quota:
         """Requests that this process has made."""
 
     @property
-    def usage(self) -> Usage | None:
+    def usage(self) -> QuotaUsage | None:
         """None where no figure was ever told."""
         with self._lock:
             told = self._told
-            return told and Usage(used=told.used + self._since, limit=told.limit)
+            return told and QuotaUsage(used=told.used + self._since, limit=told.limit)
 
     def note(self, header: str | None) -> None:
         """Take in `Sforce-Limit-Info: api-usage=18/100000; api-bursts=1/750` of one answer."""
@@ -71,7 +71,7 @@ class Quota:
             self._tell(most - left, most)
 
     def _tell(self, used: int, limit: int) -> None:
-        self._told, self._since, self._unasked = Usage(used=used, limit=limit), 0, 0
+        self._told, self._since, self._unasked = QuotaUsage(used=used, limit=limit), 0, 0
 
     def shall_ask(self) -> bool:
         """Whether `/limits` is to be asked now: answers tell no figure. Whoever hears True asks."""

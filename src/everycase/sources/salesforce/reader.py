@@ -24,7 +24,7 @@ from everycase.sources.salesforce.columns import Columns
 from everycase.sources.salesforce.errors import PageBroken, QueryRefused, ReadFailure
 from everycase.sources.salesforce.everything import Everything, Turn, page_rows
 from everycase.sources.salesforce.position import Position
-from everycase.sources.salesforce.reading import OrganisationReading, Outcome
+from everycase.sources.salesforce.reading import OrganisationReading, ReadOutcome
 from everycase.sources.salesforce.rest import Balance
 from everycase.sources.salesforce.windows import Mark, Window
 
@@ -63,7 +63,7 @@ class ObjectReader:
 
     def read_everything(self) -> OrganisationReading[Row]:
         """Every row, resumed where an earlier read was cut short; then it does not name everything."""
-        outcome, rows = Outcome(window="everything"), RowReader(self.columns, self.kit.catalogue)
+        outcome, rows = ReadOutcome(window="everything"), RowReader(self.columns, self.kit.catalogue)
         begun: list[Everything[Row]] = []
 
         def begin() -> None:
@@ -95,7 +95,9 @@ class ObjectReader:
         size = page_rows(position.expected)
         return Everything(self.kit.tools, self.columns, position, rows.read_page, rows=size)
 
-    def _everything(self, everything: Everything[Row], rows: RowReader, outcome: Outcome) -> Iterator[Row]:
+    def _everything(
+        self, everything: Everything[Row], rows: RowReader, outcome: ReadOutcome
+    ) -> Iterator[Row]:
         position = everything.position
         until = moment(position.until)
         outcome.names_everything, outcome.expected = not position.is_resumed, position.expected
@@ -123,7 +125,7 @@ class ObjectReader:
 
         A large one that was cut short goes on where it was, in the window that it had.
         """
-        outcome = Outcome(window="changes")
+        outcome = ReadOutcome(window="changes")
         kept: list[Position] = []
 
         def save() -> None:
@@ -139,7 +141,7 @@ class ObjectReader:
 
         return OrganisationReading(outcome, read, note_stored=save, close=close)
 
-    def _changes(self, mark: Mark, kept: list[Position], outcome: Outcome) -> Iterator[Row]:
+    def _changes(self, mark: Mark, kept: list[Position], outcome: ReadOutcome) -> Iterator[Row]:
         now = self.kit.pace.window(mark, self.kit.session.now())
         outcome.window = str(now)
         rows = RowReader(self.columns, self.kit.catalogue)
@@ -165,7 +167,7 @@ class ObjectReader:
         outcome.is_whole = True
 
     def _window(
-        self, rows: RowReader, window: Window, outcome: Outcome, kept: list[Position] | None = None
+        self, rows: RowReader, window: Window, outcome: ReadOutcome, kept: list[Position] | None = None
     ) -> Iterator[Row]:
         """The rows of a window; of its halves where Salesforce takes too long over it.
 
@@ -196,7 +198,7 @@ class ObjectReader:
         self._settle_balance(position, outcome)
 
     def _going_on(
-        self, rows: RowReader, position: Position, kept: list[Position], outcome: Outcome
+        self, rows: RowReader, position: Position, kept: list[Position], outcome: ReadOutcome
     ) -> Iterator[Row]:
         """The rows of a window that are not stored yet."""
         kept.append(position)
@@ -248,10 +250,10 @@ class ObjectReader:
 
     def take_inventory(self) -> OrganisationReading[RowVersion | BadRow]:
         """Id and version of every row that belongs to a case and is not deleted."""
-        outcome = Outcome(window="inventory", names_everything=True)
+        outcome = ReadOutcome(window="inventory", names_everything=True)
         return OrganisationReading(outcome, lambda: self._inventory(outcome))
 
-    def _inventory(self, outcome: Outcome) -> Iterator[RowVersion | BadRow]:
+    def _inventory(self, outcome: ReadOutcome) -> Iterator[RowVersion | BadRow]:
         begun = soql.moment(self.kit.session.now())
         live = soql.every(self._ours, "IsDeleted = false")
         name = f"{self.name}:inventory"
@@ -289,7 +291,7 @@ class ObjectReader:
 
     # ── balances ─────────────────────────────────────────────────────────────────────────────────
 
-    def _settle_balance(self, position: Position, outcome: Outcome) -> None:
+    def _settle_balance(self, position: Position, outcome: ReadOutcome) -> None:
         outcome.balance(
             self.name,
             announced=position.announced,

@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 @dataclass(slots=True, kw_only=True)
-class Outcome:
+class ReadOutcome:
     """What a read has come to so far; filled in by whoever reads."""
 
     window: str
@@ -59,7 +59,7 @@ class OrganisationReading(Generic[T]):
 
     def __init__(
         self,
-        outcome: Outcome,
+        outcome: ReadOutcome,
         read: Callable[[], Iterator[T]],
         *,
         begin: Callable[[], None] = lambda: None,

@@ -21,7 +21,7 @@ from everycase.sources.salesforce.errors import (
     error_code,
     refused,
 )
-from everycase.sources.salesforce.grants import Grant
+from everycase.sources.salesforce.grants import LoginGrant
 from everycase.sources.salesforce.quota import Quota
 
 _LATER = frozenset({406, 408, 420, 429, 500, 502, 503, 504})
@@ -66,7 +66,7 @@ class Session:
         self,
         *,
         url: str,
-        grant: Grant,
+        grant: LoginGrant,
         version: str,
         quota: Quota,
         timeout_s: float = 60.0,

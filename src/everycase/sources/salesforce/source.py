@@ -31,7 +31,7 @@ from everycase.sources.salesforce.windows import Pace, read_mark
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Manners:
+class ReadManners:
     """How an organisation is read."""
 
     pace: Pace = field(default_factory=Pace)
@@ -51,10 +51,10 @@ class SalesforceSource:
     is_incremental = True
 
     def __init__(
-        self, session: Session, catalogue: Catalogue, state: ReadState, manners: Manners | None = None
+        self, session: Session, catalogue: Catalogue, state: ReadState, manners: ReadManners | None = None
     ) -> None:
         self.session, self._catalogue = session, catalogue
-        self._manners = manners or Manners()
+        self._manners = manners or ReadManners()
         self.descriptions = Descriptions(session, state)
         self.rest = RestQueries(session)
         self._refused = RefusedColumns(self.rest, self.descriptions, state)

@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 from everycase.domain.catalogue import Catalogue
 from everycase.domain.errors import WrongUse
 from everycase.ports import ReadState
-from everycase.sources.salesforce.grants import ClientCredentials, Grant, SignedAssertion, signer
+from everycase.sources.salesforce.grants import ClientCredentials, LoginGrant, SignedAssertion, signer
 from everycase.sources.salesforce.quota import Quota
 from everycase.sources.salesforce.session import Patience, Session
-from everycase.sources.salesforce.source import Manners, SalesforceSource
+from everycase.sources.salesforce.source import ReadManners, SalesforceSource
 from everycase.sources.salesforce.visibility import Expectations
 from everycase.sources.salesforce.windows import Pace
 
@@ -20,7 +20,7 @@ _SETTING = "EVERYCASE_SALESFORCE__"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class SalesforceOptions:
     """The settings of EVERYCASE_SALESFORCE, in the form in which they are used."""
 
     url: str
@@ -42,7 +42,7 @@ class Options:
     without: tuple[str, ...]
 
 
-def open_session(options: Options, clock: Callable[[], datetime]) -> Session:
+def open_session(options: SalesforceOptions, clock: Callable[[], datetime]) -> Session:
     """A session that has not logged in yet. Raises `WrongUse` where settings are missing."""
     if not options.url:
         raise WrongUse(
@@ -61,9 +61,9 @@ def open_session(options: Options, clock: Callable[[], datetime]) -> Session:
 
 
 def open_source(
-    session: Session, options: Options, catalogue: Catalogue, state: ReadState
+    session: Session, options: SalesforceOptions, catalogue: Catalogue, state: ReadState
 ) -> SalesforceSource:
-    manners = Manners(
+    manners = ReadManners(
         pace=Pace(overlap=options.overlap, lag=options.lag),
         bulk_from=options.bulk_from,
         readers=options.readers,
@@ -73,7 +73,7 @@ def open_source(
     return SalesforceSource(session, catalogue, state, manners)
 
 
-def _grant(options: Options) -> Grant:
+def _grant(options: SalesforceOptions) -> LoginGrant:
     """Client credentials where there is a secret, else a signed assertion. Raises `WrongUse`."""
     if not options.client_id:
         raise WrongUse(f"{_SETTING}CLIENT_ID is not set: it is the consumer key of the External Client App")

@@ -13,7 +13,7 @@ from fastapi.responses import HTMLResponse, Response
 
 from everycase.domain.orders import OrderKind, RunProgress
 from everycase.operations import access, orders, progress, runs
-from everycase.operations.runs import RunReport
+from everycase.operations.runs import RunView
 from everycase.web import cursors
 from everycase.web.auth import VIEWERS, Everycase, Operator, Viewer
 from everycase.web.pages import charts
@@ -90,7 +90,7 @@ def one_run(request: Request, app: Everycase, caller: Viewer, run_id: UUID) -> H
     return show(request, "run", caller, "/runs", r=_shown(found), live=live if is_live else None)
 
 
-def _shown(found: RunReport) -> _Shown:
+def _shown(found: RunView) -> _Shown:
     r = found.report
     return _Shown(
         run_id=found.run_id,
