@@ -83,7 +83,7 @@ async def finish(request: Request, app: Everycase) -> Response:
 async def _claims(request: Request) -> Mapping[str, Any]:
     """What the signed identity token says; its signature, issuer, audience, nonce and time are checked.
 
-    Raises `RefusedRequest` where it is not right, and `DependencyUnreachable` where the issuer does not answer.
+    Raises `RefusedRequest` where it is not right, `DependencyUnreachable` where the issuer does not answer.
     """
     from authlib.common.errors import AuthlibBaseError
     from joserfc.errors import JoseError
