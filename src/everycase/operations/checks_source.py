@@ -10,6 +10,7 @@ from everycase.domain.errors import WrongUse
 from everycase.domain.headers import propose
 from everycase.domain.row_kinds import Passed
 from everycase.domain.runs import ObjectResult
+from everycase.domain.sentences import together
 from everycase.domain.thresholds import DeletionGuard
 from everycase.pipeline import identity
 from everycase.pipeline.plan import compare_source
@@ -19,8 +20,7 @@ from everycase.store import db, reads
 def check_source(app: App) -> str:
     """Every object can be read and names people; layout and form of its files, and fields that it lacks."""
     states = [app.source.state(obj) for obj in app.catalogue.present]
-    problems = [s.problem for s in states if s.problem]
-    if problems:
+    if problems := together((s.object, s.problem) for s in states):
         raise WrongUse("; ".join(problems))
     identity.check(app.catalogue, states)
     missing = [f"{s.object}.{f}" for s in states for f in s.missing_fields]
@@ -66,7 +66,7 @@ def check_deletions(app: App) -> str:
     guard = DeletionGuard(allowed=0, most=app.thresholds.deletions)
     with db.connect(app.dsn) as conn:
         objects = compare_source(conn, app.source, app.catalogue, guard=guard, on_rows=lambda *_: None)
-    if problems := [o.problem for o in objects if o.problem]:
+    if problems := together((o.object, o.problem) for o in objects):
         raise WrongUse("; ".join(problems))
     rows, gone = sum(o.rows for o in objects), sum(o.vanished for o in objects)
     total = f"{rows:,} rows would be read, {gone:,} deleted"

@@ -16,6 +16,7 @@ from everycase.domain.catalogue import Catalogue, SourceObject
 from everycase.domain.fingerprint import text_hash
 from everycase.domain.lineage import Decision
 from everycase.domain.runs import ObjectResult
+from everycase.domain.sentences import together
 from everycase.domain.thresholds import DeletionGuard
 from everycase.pipeline.extract import take_in
 from everycase.pipeline.join import check, is_unchanged
@@ -140,7 +141,7 @@ def _count(conn: Connection, processor: Processor, objects: list[ObjectResult]) 
         is_sampled=due > len(wanted),
         objects=objects,
         served=served.found,
-        problems=[o.problem for o in objects if o.problem] + served.problems,
+        problems=together((o.object, o.problem) for o in objects) + served.problems,
     )
 
 

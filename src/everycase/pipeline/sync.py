@@ -12,6 +12,7 @@ from everycase.domain.alerts import Alert, Facts, Told, work_facts
 from everycase.domain.errors import ExitCode, interrupted_by
 from everycase.domain.failures import Disposition, LoadFailure
 from everycase.domain.runs import BatchResult, Deferral, ObjectResult, RunFigures, RunStatus
+from everycase.domain.sentences import together
 from everycase.domain.shards import Shard, ShardedWork
 from everycase.pipeline import continuity
 from everycase.pipeline.extract import Extraction
@@ -74,7 +75,7 @@ class SyncReport:
     def problems(self) -> list[str]:
         told = Told(undelivered=self.undelivered)
         doubts = [self.doubt] if self.doubt and not any(f in self.doubt for f in self.findings) else []
-        said = [s for o in self.objects for s in (o.problem, o.remark) if s]
+        said = together((o.object, s) for o in self.objects for s in (o.problem, o.remark))
         return [*self.findings, *doubts, *self.figures.problems, *said, *told.problems]
 
     @property

@@ -15,6 +15,7 @@ from everycase.domain.completeness import completeness, coverage
 from everycase.domain.failures import Disposition
 from everycase.domain.gaps import REPAIRABLE, GapKind, ReconcileOrder
 from everycase.domain.runs import ObjectResult, RunStatus
+from everycase.domain.sentences import together
 from everycase.domain.shards import ShardedWork
 from everycase.domain.thresholds import DeletionGuard, Thresholds
 from everycase.pipeline import continuity
@@ -313,10 +314,10 @@ class _ReconcileJob:
         }
 
     def _unread(self) -> list[str]:
-        found = [s.problem for s in self.sweeps if s.problem]
+        found = together((s.object.name, s.problem) for s in self.sweeps)
         if self.order.dry_run and locks.is_held(self.run.conn, locks.PIPELINE):
             found.append("a run is at work: the cases that it has under way are counted as stuck")
-        return found + [o.problem for o in self.objects if o.problem and o.problem not in found]
+        return list(dict.fromkeys(found + together((o.object, o.problem) for o in self.objects)))
 
     def _facts(self, report: Report, open_failures: Mapping[str, int]) -> Facts:
         """A run that did not compare the index object by object knows nothing of missing cases."""
