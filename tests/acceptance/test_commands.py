@@ -145,6 +145,7 @@ def test_doctor_finds_everything_well(shell: Shell) -> None:
         "home",
         "database",
         "source",
+        "columns",
         "same source",
         "deletions",
         "clocks",
