@@ -28,7 +28,7 @@ DAEMON = """
 import sys, threading, time
 from datetime import timedelta
 from itertools import pairwise
-from everycase.operations.scheduler import Job, serve
+from everycase.operations.scheduler import ScheduledJob, serve
 from everycase.store import db
 dsn, every, takes, lasts = sys.argv[1], float(sys.argv[2]), float(sys.argv[3]), float(sys.argv[4])
 def run():
@@ -39,7 +39,7 @@ def run():
     return "done"
 stop = threading.Event()
 threading.Timer(lasts, stop.set).start()
-serve(lambda: db.connect(dsn), [Job(name="j", every=timedelta(seconds=every), run=run)], stop,
+serve(lambda: db.connect(dsn), [ScheduledJob(name="j", every=timedelta(seconds=every), run=run)], stop,
       poll_s=0.05, on_result=lambda r: None)
 """
 
