@@ -29,7 +29,7 @@ run: setup ## Sync, then reconcile, on the embedded default
 
 ##@ Check
 test: setup check ## All of check, then all tests
-	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 test-fast: setup ## All tests but the slow ones
 	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile -m "not slow"
