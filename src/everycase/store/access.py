@@ -12,7 +12,7 @@ from psycopg.rows import class_row, dict_row
 from psycopg.types.json import Jsonb
 
 from everycase.domain.access import Caller, Role, secret_hash
-from everycase.store.db import Connection
+from everycase.store.db import Connection, scalar
 from everycase.store.queries import queries
 
 SQL = queries("access")
@@ -101,8 +101,7 @@ def refuse_sign_in(conn: Connection, source: str) -> None:
 
 
 def refused_sign_ins(conn: Connection, source: str, *, within: timedelta) -> int:
-    row = conn.execute(SQL["refused"], {"source": source, "within": within}).fetchone()
-    return int(row[0]) if row else 0
+    return int(scalar(conn, SQL["refused"], {"source": source, "within": within}))
 
 
 def audit(conn: Connection, caller: Caller, action: str, details: Mapping[str, Any]) -> None:

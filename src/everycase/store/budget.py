@@ -16,7 +16,7 @@ from psycopg.rows import dict_row
 
 from everycase.domain import providers
 from everycase.domain.providers import Admission, CallOutcome, Grant, Limits, ProviderState, Trouble
-from everycase.store.db import Connection, Pool
+from everycase.store.db import Connection, Pool, scalar
 from everycase.store.queries import queries
 
 SQL = queries("budget")
@@ -115,9 +115,7 @@ def following(conn: Connection) -> Callable[[], datetime]:
 
 def clock(conn: Connection) -> datetime:
     """The database's time, by which transitions are dated."""
-    row = conn.execute("select clock_timestamp()").fetchone()
-    assert row is not None
-    now: datetime = row[0]
+    now: datetime = scalar(conn, "select clock_timestamp()")
     return now
 
 

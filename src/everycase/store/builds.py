@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from everycase.domain.cases import Stamps
-from everycase.store.db import Connection
+from everycase.store.db import Connection, scalar
 from everycase.store.queries import queries
 
 SQL = queries("builds")
@@ -76,6 +76,4 @@ class Listing:
         return self._conn.execute(SQL["adopt"]).rowcount
 
     def _number(self, name: str, **given: Any) -> int:
-        row = self._conn.execute(SQL[name], given).fetchone()
-        assert row is not None
-        return int(row[0])
+        return int(scalar(self._conn, SQL[name], given))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from everycase.store.db import Connection
+from everycase.store.db import Connection, scalar
 from everycase.store.queries import queries
 
 SQL = queries("checkup")
@@ -20,15 +20,12 @@ def privileges(conn: Connection) -> Mapping[str, bool]:
 
 def database_bytes(conn: Connection) -> int:
     """What the database takes on its disk."""
-    row: Any = conn.execute("select pg_database_size(current_database())").fetchone()
-    return int(row[0])
+    return int(scalar(conn, "select pg_database_size(current_database())"))
 
 
 def clock(conn: Connection) -> datetime:
-    row = conn.execute("select clock_timestamp()").fetchone()
-    assert row is not None
-    found: datetime = row[0]
-    return found
+    now: datetime = scalar(conn, "select clock_timestamp()")
+    return now
 
 
 def generations(conn: Connection) -> tuple[int, int]:

@@ -126,6 +126,13 @@ def again(work: Callable[[], T]) -> T:
     return work()
 
 
+def scalar(conn: Connection, statement: Query, given: Params | None = None) -> Any:
+    """The one value that a statement gives. It must give a row."""
+    row = conn.execute(statement, given).fetchone()
+    assert row is not None
+    return row[0]
+
+
 def address(dsn: str) -> str:
     """`host:port/database` of a DSN, without user and password."""
     try:

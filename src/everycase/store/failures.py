@@ -13,7 +13,7 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from everycase.domain.failures import POLICIES, Disposition, ErrorType, Failure, FailureStage, verdict
-from everycase.store.db import Connection
+from everycase.store.db import Connection, scalar
 from everycase.store.queries import queries
 
 SQL = queries("failures")
@@ -257,15 +257,9 @@ def tally(conn: Connection) -> dict[str, int]:
 
 def tally_new(conn: Connection) -> int:
     """Of the open failures that wait, those that were opened since the last sync began."""
-    return _number(conn, "tally_new")
+    return int(scalar(conn, SQL["tally_new"]))
 
 
 def refused(conn: Connection) -> int:
     """Cases of the source that could not be read."""
-    return _number(conn, "refused")
-
-
-def _number(conn: Connection, name: str) -> int:
-    row = conn.execute(SQL[name]).fetchone()
-    assert row is not None
-    return int(row[0])
+    return int(scalar(conn, SQL["refused"]))

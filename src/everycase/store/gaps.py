@@ -27,7 +27,7 @@ from everycase.domain.rows import RowVersion
 from everycase.domain.shards import WHOLE, Shard
 from everycase.ports import VersionKind
 from everycase.store import staging
-from everycase.store.db import Connection, again
+from everycase.store.db import Connection, again, scalar
 from everycase.store.queries import queries
 from everycase.store.staging import StagingTable
 
@@ -319,9 +319,7 @@ class GapTables:
             after = ids[-1]
 
     def _number(self, name: str, **given: object) -> int:
-        row = self._conn.execute(SQL[name], given).fetchone()
-        assert row is not None
-        return int(row[0])
+        return int(scalar(self._conn, SQL[name], given))
 
 
 def keep(conn: Connection, run_id: UUID) -> None:

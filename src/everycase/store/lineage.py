@@ -14,7 +14,7 @@ from everycase.domain.cases import FieldCounts, Stamps
 from everycase.domain.catalogue import FEW_FIELDS
 from everycase.domain.lineage import EventKind, IndexState, Stage
 from everycase.domain.shards import WHOLE, Shard
-from everycase.store.db import Connection
+from everycase.store.db import Connection, scalar
 from everycase.store.queries import queries
 from everycase.store.staging import MANY
 
@@ -310,9 +310,7 @@ def census(conn: Connection) -> dict[str, Any]:
 
 def at_source(conn: Connection) -> int:
     """Cases that the source has, as far as it has been read: staged ones, and those that were refused."""
-    row = conn.execute(SQL["at_source"]).fetchone()
-    assert row is not None
-    return int(row[0])
+    return int(scalar(conn, SQL["at_source"]))
 
 
 def spaces(conn: Connection) -> dict[str, int]:

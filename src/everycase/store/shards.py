@@ -16,7 +16,7 @@ from uuid import UUID
 from everycase.domain.errors import AnotherRunAtWork
 from everycase.domain.shards import MOST, Shard, ShardedWork
 from everycase.store import locks
-from everycase.store.db import Connection
+from everycase.store.db import Connection, scalar
 from everycase.store.queries import queries
 
 SQL = queries("shards")
@@ -126,5 +126,4 @@ def _family(work: ShardedWork, count: int) -> str:
 
 def count_completed(conn: Connection, shard: Shard) -> int:
     """Completed cases of this part."""
-    row = conn.execute(SQL["completed"], shard.as_given()).fetchone()
-    return int(row[0]) if row else 0
+    return int(scalar(conn, SQL["completed"], shard.as_given()))
