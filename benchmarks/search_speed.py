@@ -58,15 +58,22 @@ def main(args: list[str]) -> None:
 
 
 def _embedded(stack: ExitStack, cases: int) -> tuple[EmbeddedIndex, list[IndexObject]]:
+    return embedded_index(stack, Invented(), cases, space=SPACE, width=WIDTH)
+
+
+def embedded_index(
+    stack: ExitStack, made: Invented, cases: int, *, space: str, width: int
+) -> tuple[EmbeddedIndex, list[IndexObject]]:
+    """An embedded index on a server of its own with `cases` made cases, and some of them to ask for."""
     home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ecs", dir="/tmp")))
     dsn = embedded.start(home)
     stack.callback(embedded.stop, home)
     pool = stack.enter_context(ConnectionPool(dsn, min_size=1, max_size=1, kwargs={"autocommit": True}))
     index = EmbeddedIndex(pool)
-    index.prepare({SPACE: WIDTH})
-    lean.drop_graph(dsn, SPACE)
-    some = lean.load(index, Invented(), cases)
-    lean.make_graph(dsn, SPACE)
+    index.prepare({space: width})
+    lean.drop_graph(dsn, space)
+    some = lean.load(index, made, cases)
+    lean.make_graph(dsn, space)
     return index, some
 
 

@@ -10,18 +10,12 @@ words. The true ten best are found by weighing every case that has any word of t
 from __future__ import annotations
 
 import argparse
-import tempfile
 from contextlib import ExitStack
-from pathlib import Path
 
-from psycopg_pool import ConnectionPool
-
-from benchmarks import lean
 from benchmarks.lean import Invented
-from benchmarks.search_speed import LENGTHS, cost, recall, server_of, shown
+from benchmarks.search_speed import LENGTHS, cost, embedded_index, recall, server_of, shown
 from benchmarks.tracker_text import DATA, Tracked
 from everycase.indexes.embedded.index import EmbeddedIndex
-from everycase.store import embedded
 
 WIDTH = 4
 """Nothing is asked by meaning."""
@@ -39,15 +33,7 @@ def main(args: list[str]) -> None:
         return
     made = (Tracked if given.text == "tracker" else Invented)(space=SPACE, width=WIDTH)
     with ExitStack() as stack:
-        home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ecs", dir="/tmp")))
-        dsn = embedded.start(home)
-        stack.callback(embedded.stop, home)
-        pool = stack.enter_context(ConnectionPool(dsn, min_size=1, max_size=1, kwargs={"autocommit": True}))
-        index = EmbeddedIndex(pool)
-        index.prepare({SPACE: WIDTH})
-        lean.drop_graph(dsn, SPACE)
-        some = lean.load(index, made, given.cases)
-        lean.make_graph(dsn, SPACE)
+        index, some = embedded_index(stack, made, given.cases, space=SPACE, width=WIDTH)
         _measure(
             index, made, [made.query(some[i % len(some)], n) for n in LENGTHS for i in range(given.queries)]
         )

@@ -10,15 +10,14 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
-from importlib import metadata
 from typing import Protocol
 from uuid import UUID
 
 from everycase import settings, telemetry
+from everycase.app.worker import WorkerApp
 from everycase.domain.errors import EverycaseError, WrongUse
 from everycase.domain.runs import BatchResult
-from everycase.pipeline.build import Builder
-from everycase.pipeline.process import Processor
+from everycase.pipeline.cluster import version
 from everycase.settings import Settings
 from everycase.store import db, locks
 from everycase.store.db import Pool
@@ -35,7 +34,7 @@ class Agreement:
     @staticmethod
     def of(given: Settings, recipe: str) -> Agreement:
         index = f"weaviate {given.weaviate.collection}" if given.index == "weaviate" else given.index
-        return Agreement(everycase=metadata.version("everycase"), recipe=recipe, index=index)
+        return Agreement(everycase=version(), recipe=recipe, index=index)
 
     def check(self, other: Agreement) -> None:
         """Raises `WrongUse` that names what a worker has otherwise."""
@@ -52,8 +51,8 @@ class RunEnded(EverycaseError):
     """The run that this batch belongs to is not at work on the worker's database."""
 
 
-class ClusterApp(Protocol):
-    """What a worker needs of an `App`."""
+class ClusterApp(WorkerApp, Protocol):
+    """The part of `App` that a worker of a Dask cluster uses."""
 
     @property
     def agreement(self) -> Agreement: ...
@@ -64,11 +63,6 @@ class ClusterApp(Protocol):
     @property
     def pool(self) -> Pool: ...
 
-    @property
-    def processor(self) -> Processor: ...
-
-    def builder(self, collection: str) -> Builder: ...
-
     def close(self) -> None: ...
 
 
@@ -78,20 +72,16 @@ Make = Callable[[Settings], ClusterApp]
 
 def process_batch(make: Make, agreed: Agreement, run_id: UUID, ids: Sequence[str]) -> BatchResult:
     """The worker function of a sync, a reconciliation or a retry. Raises `WrongUse` and `RunEnded`."""
-    with _own(make, run_id) as app:
-        agreed.check(app.agreement)
-        with _only_while_alive(app, locks.PIPELINE, run_id, ids):
-            return app.processor.process(run_id, ids)
+    with _at_work(make, agreed, locks.PIPELINE, run_id, ids) as app:
+        return app.processor.process(run_id, ids)
 
 
 def build_batch(
     make: Make, agreed: Agreement, collection: str, run_id: UUID, ids: Sequence[str]
 ) -> BatchResult:
     """The same for a build beside the served index."""
-    with _own(make, run_id) as app:
-        agreed.check(app.agreement)
-        with _only_while_alive(app, locks.BUILD, run_id, ids):
-            return app.builder(collection).build(run_id, ids)
+    with _at_work(make, agreed, locks.BUILD, run_id, ids) as app:
+        return app.builder(collection).build(run_id, ids)
 
 
 def look(make: Make) -> Agreement | str:
@@ -107,11 +97,22 @@ def look(make: Make) -> Agreement | str:
 
 
 @contextmanager
-def _only_while_alive(app: ClusterApp, lock: str, run_id: UUID, ids: Sequence[str]) -> Iterator[None]:
-    """Nobody else has this batch, and the next run waits for us, as long as the block lasts.
+def _at_work(
+    make: Make, agreed: Agreement, lock: str, run_id: UUID, ids: Sequence[str]
+) -> Iterator[ClusterApp]:
+    """Lend the run's app to one batch. Within the block no other worker has it, and no new run starts.
 
-    A batch may be on two workers when a scheduler was lost: the second waits, and finds it done.
+    Raises `WrongUse` where this worker does not agree with the run, `RunEnded` where the run is over. After
+    a lost scheduler a batch may be on two workers: the second one waits here and then finds it done.
     """
+    with _own(make, run_id) as app:
+        agreed.check(app.agreement)
+        with _only_while_alive(app, lock, run_id, ids):
+            yield app
+
+
+@contextmanager
+def _only_while_alive(app: ClusterApp, lock: str, run_id: UUID, ids: Sequence[str]) -> Iterator[None]:
     with (
         app.pool.connection() as conn,
         locks.at_work(conn, lock),

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from everycase.app import App
 from everycase.domain.errors import NotFound
 from everycase.domain.failures import Disposition
 from everycase.operations.trace import Journey, case_keys, trace_case
-from everycase.operations.wording import remedy, stage_words
+from everycase.operations.wording import minute, remedy, stage_words
 from everycase.store import failures, lineage
 from everycase.store.failures import FailureFilter
 
@@ -77,9 +77,9 @@ def _explain_untracked(app: App, key: str) -> Explanation:
     with app.pool.connection() as conn:
         found = failures.list_failures(conn, FailureFilter(cases=keys, include_resolved=True))
         staged = any(lineage.find_staged(conn, k) for k in keys)
-    is_open = [f for f in found if not f["resolved"]]
-    if is_open:
-        answer = f"not in the index: {_failed(is_open[0])}"
+    unresolved = [f for f in found if not f["resolved"]]
+    if unresolved:
+        answer = f"not in the index: {_failed(unresolved[0])}"
     elif staged:
         answer = "not in the index: staged, and not worked on yet: everycase sync"
     elif found:
@@ -94,19 +94,19 @@ def _explain_untracked(app: App, key: str) -> Explanation:
 
 def _answer(journey: Journey) -> str:
     row = journey.row
-    is_open = [f for f in journey.failures if not f["resolved"]]
-    blocking = [f for f in is_open if f["disposition"] != Disposition.SKIP]
+    unresolved = [f for f in journey.failures if not f["resolved"]]
+    blocking = [f for f in unresolved if f["disposition"] != Disposition.SKIP]
     has_object = row["index_state"] == "loaded"
     if row["status"] == "deleted":
         return f"not in the index: {_gone(journey.events)}"
     if blocking and has_object:
-        served = _when(row["weaviate_timestamp"])
+        served = minute(row["weaviate_timestamp"])
         return f"in the index as of {served}; its last change is not: {_failed(blocking[0])}"
     if blocking:
         return f"not in the index: {_failed(blocking[0])}"
     if row["status"] == "completed" and has_object:
-        noted = "".join(f"; {f['error_message']}" for f in is_open)
-        return f"in the index since {_when(row['weaviate_timestamp'])}{noted}"
+        noted = "".join(f"; {f['error_message']}" for f in unresolved)
+        return f"in the index since {minute(row['weaviate_timestamp'])}{noted}"
     if row["status"] == "in_progress":
         stage = stage_words(row["current_stage"])
         return f"under way, at stage {stage}; if no run is at work, the next one takes it up"
@@ -125,7 +125,7 @@ def _failed(failure: Mapping[str, Any]) -> str:
 def _gone(events: Sequence[Mapping[str, Any]]) -> str:
     """`deleted 2026-01-06 06:00 UTC, gone at the source: absent from a whole read`."""
     last = next((e for e in reversed(events) if e["event"] == "deleted"), None)
-    return f"deleted {_when(last['at'])}, {_gone_reason(events, last)}" if last else "gone at the source"
+    return f"deleted {minute(last['at'])}, {_gone_reason(events, last)}" if last else "gone at the source"
 
 
 def _loads(events: Sequence[Mapping[str, Any]]) -> list[Load]:
@@ -161,7 +161,3 @@ def _gone_reason(events: Sequence[Mapping[str, Any]], event: Mapping[str, Any]) 
     gaps = [str(e["detail"]) for e in events if e["event"] == "gap" and e["at"] <= event["at"]]
     why = [d.removeprefix("gone_at_source") for d in gaps if d.startswith("gone_at_source")]
     return "gone at the source" + (why[-1] if why else "")
-
-
-def _when(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any
 
 from everycase.domain.completeness import percent, whole_percent
@@ -14,6 +14,7 @@ from everycase.reconcile.text import as_text, few_fields, provider_lines
 __all__ = [
     "as_text",
     "few_fields",
+    "minute",
     "percent",
     "place_of",
     "provider_lines",
@@ -31,13 +32,22 @@ STAGES = {
 }
 """What people call the stages, everywhere; filters take these words and the names of the tables."""
 
-_LINEAGE = {"extracted": "extraction", "pii_removed": "redact", "embedding_generated": "embed"}
+_WORDS = {str(stage): word for word, stage in STAGES.items()} | {
+    "extracted": "extraction",
+    "pii_removed": "redact",
+    "embedding_generated": "embed",
+    "weaviate_loaded": "load",
+}
 
 
 def stage_words(stage: str) -> str:
-    """`load` for `weaviate_load` and `weaviate_loaded`, and so on: one word for each stage."""
-    by_name = {str(name): said for said, name in STAGES.items()}
-    return by_name.get(stage) or _LINEAGE.get(stage) or {"weaviate_loaded": "load"}.get(stage, stage)
+    """The word for a stage of a failure or of lineage: `load` for `weaviate_load` and `weaviate_loaded`."""
+    return _WORDS.get(stage, stage)
+
+
+def minute(moment: datetime) -> str:
+    """`2026-01-06 06:00 UTC`."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def remedy(failure: Mapping[str, Any]) -> str:
@@ -45,7 +55,7 @@ def remedy(failure: Mapping[str, Any]) -> str:
     if failure["disposition"] == Disposition.SKIP:
         return "nothing to do: it is indexed with what there is"
     if failure["next_retry_time"]:
-        return f"tried again by itself after {failure['next_retry_time'].astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+        return f"tried again by itself after {minute(failure['next_retry_time'])}"
     if failure["error_type"] == ErrorType.MISSING_CHILD_DATA:
         return "nothing to do: joined when its parent comes"
     if failure["error_type"] in (ErrorType.MALFORMED_RECORD, ErrorType.MISSING_REQUIRED_FIELD):

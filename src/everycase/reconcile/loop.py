@@ -215,14 +215,13 @@ class _ReconcileJob:
         rounds = 0
         while self.after.get(GapKind.UNSEARCHABLE) and not self.order.dry_run:
             is_last = rounds == _FOLLOW_UPS
-            left = list(self.tables.unreached(was_repaired=not is_last))
+            unreached = [i for page in self.tables.unreached(was_repaired=not is_last) for i in page]
             self.tables.carry_over(GapKind.UNSEARCHABLE)
             self.found.tally = self.tables.tally()
             if rounds > _FOLLOW_UPS or not self.run.worked.is_whole:
                 break
             rounds += 1
-            for ids in left:
-                self.crew.processor.index.make_reachable(ids)
+            self.crew.processor.index.make_reachable(unreached)
             if not is_last:
                 repair(self.run, self.tables, self.crew, self.source)
             self.crew.ending.check()

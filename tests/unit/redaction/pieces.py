@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from benchmarks.redaction_eval import identities, mails, technical
+from benchmarks.redaction_eval.cases import CASE_ID, MAIN_FIELDS
 from benchmarks.redaction_sample import joined_cases
 from hypothesis import strategies as st
 
@@ -18,15 +19,6 @@ from everycase.sources.sample.source import write_sample
 
 CATALOGUE = Catalogue()
 SHARED = Path(__file__).resolve().parents[4] / "shared" / "inputs" / "redaction_cases.jsonl"
-FIELDS = {
-    "Case": "Description",
-    "Task": "Description",
-    "CaseComment": "CommentBody",
-    "EmailMessage": "TextBody",
-    "WorkOrder": "Problem_Description__c",
-    "WorkOrderFeed": "Body",
-}
-CASE_ID = "5007T000002AbcDQAS"
 
 
 @functools.cache
@@ -70,7 +62,7 @@ def case_with(said: Mapping[str, str], identity: Mapping[str, str]) -> JoinedCas
     if "Case" in said:
         values["Description"] = said["Case"]
     children = {
-        o.name: (Record(object=o.name, id="00a7T000002AbcDQAS", values={FIELDS[o.name]: said[o.name]}),)
+        o.name: (Record(object=o.name, id="00a7T000002AbcDQAS", values={MAIN_FIELDS[o.name]: said[o.name]}),)
         if o.name in said
         else ()
         for o in CATALOGUE.children

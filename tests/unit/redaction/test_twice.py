@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 
 import pytest
+from benchmarks.redaction_eval.cases import MAIN_FIELDS
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from everycase.domain.catalogue import Catalogue
 from everycase.redaction.redactor import TableRedactor
-from tests.unit.redaction.pieces import FIELDS, again, any_text, case_with, people, sample, values_of
+from tests.unit.redaction.pieces import again, any_text, case_with, people, sample, values_of
 
 REDACTOR = TableRedactor(catalogue=Catalogue())
 PLACEHOLDER = re.compile(r"<([A-Z]+)_\d+>")
@@ -23,7 +24,7 @@ def cases(draw: st.DrawFn) -> tuple[dict[str, str], dict[str, str]]:
     identity, forms = draw(st.sampled_from(people()))
     piece = st.one_of(st.sampled_from(forms).map(lambda f: f.text), any_text())
     said = {}
-    for table in draw(st.lists(st.sampled_from(sorted(FIELDS)), min_size=1, max_size=3, unique=True)):
+    for table in draw(st.lists(st.sampled_from(sorted(MAIN_FIELDS)), min_size=1, max_size=3, unique=True)):
         pieces = draw(st.lists(piece, min_size=1, max_size=1 if table == "EmailMessage" else 4))
         said[table] = draw(st.sampled_from((" ", "\n", "\n\n"))).join(pieces)
     return said, identity
@@ -59,7 +60,7 @@ def test_sample_cases_redacted_twice_do_not_change() -> None:
 )
 def test_what_was_once_changed_by_a_second_pass(text: str) -> None:
     """A placeholder stands for a password; a mail that is only a quote loses its attributions at once."""
-    for table in FIELDS:
+    for table in MAIN_FIELDS:
         case = case_with({table: text}, {})
         once = REDACTOR.redact(case)
         assert values_of(REDACTOR.redact(again(case, once))) == values_of(once)
@@ -75,13 +76,13 @@ def test_a_value_has_one_placeholder_in_all_sections(data: st.DataObject) -> Non
         st.sampled_from([identity[c] for c in ("ContactName", "ContactEmail", "ContactPhone", "AccountName")])
     )
     other = st.sampled_from(forms).map(lambda f: f.text)
-    tables = sorted(FIELDS)
+    tables = sorted(MAIN_FIELDS)
     said = {t: f"{data.draw(other)}\n\nTold by: [{value}] at noon." for t in tables}
     found = values_of(REDACTOR.redact(case_with(said, identity)))
     told = {
         v.rpartition("Told by: [")[2].partition("]")[0]
         for table, values in found
-        for v in [values[FIELDS[table]]]
+        for v in [values[MAIN_FIELDS[table]]]
     }
     assert len(told) == 1
     assert PLACEHOLDER.search(told.pop())

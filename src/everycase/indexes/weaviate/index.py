@@ -229,12 +229,12 @@ class WeaviateIndex:
     def probe(self, object_ids: Sequence[UUID]) -> set[UUID]:
         """An approximate index overlooks a few; lost is what it does not find at its most thorough."""
         found: set[UUID] = set()
-        for limit in asked.NEAREST:
+        for effort in asked.EFFORTS:
             left = [i for i in object_ids if i not in found]
-            found |= self._probe(left, limit) if left else set()
+            found |= self._probe(left, effort) if left else set()
         return found
 
-    def _probe(self, object_ids: Sequence[UUID], limit: int) -> set[UUID]:
+    def _probe(self, object_ids: Sequence[UUID], effort: asked.Effort) -> set[UUID]:
         with self._home.asking():
             collection = self._home.use(consistent=False)
             held = (
@@ -244,7 +244,7 @@ class WeaviateIndex:
             )
 
             def is_found(of: tuple[UUID, str, Vector]) -> UUID | None:
-                return of[0] if asked.finds(collection, *of, limit) else None
+                return of[0] if asked.finds(collection, *of, effort) else None
 
             with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="probe") as pool:
                 return {i for p in pages(held, _WHOLE_PAGE) for i in pool.map(is_found, p) if i}

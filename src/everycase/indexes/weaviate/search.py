@@ -8,7 +8,7 @@ hold only one of the vectors, and the distances of two models say nothing about 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from weaviate.classes.query import Filter, MetadataQuery
@@ -23,9 +23,6 @@ from everycase.ports import Comparison, Condition
 
 LONGEST_QUERY = 20_000
 """Characters of a query that are looked for as words."""
-
-NEAREST = (20, 1000)
-"""A probe looks for an object among so many nearest, and among so many where that did not find it."""
 
 MOST_RESULTS = 10_000
 """`QUERY_MAXIMUM_RESULTS` of a server with no settings."""
@@ -72,6 +69,17 @@ def _in_period(c: Condition) -> Any:
 
 UNREACHED = Filter.by_property(schema.UNREACHED).equal(True)
 """Objects that the vector graph does not reach. They are few, and among few the server compares all."""
+
+
+class Effort(NamedTuple):
+    """How a probe looks for an object: among the `limit` nearest, and among those that match `chosen`."""
+
+    limit: int
+    chosen: Any = None
+
+
+EFFORTS = (Effort(20), Effort(1000), Effort(1000, UNREACHED))
+"""The efforts of a probe, each made only for what the one before did not find."""
 
 
 def _both(one: Any, other: Any) -> Any:
@@ -177,25 +185,17 @@ def sample(collection: Any, space: str, size: int) -> list[Vector]:
     return [v for v in held if v is not None and v.shape == (schema.width_of(space),)]
 
 
-def finds(collection: Any, object_id: UUID, name: str, vector: Vector, limit: int) -> bool:
-    """Whether a search finds an object by its own vector among the nearest `limit`: by the graph or exactly.
+def finds(collection: Any, object_id: UUID, name: str, vector: Vector, effort: Effort) -> bool:
+    """Whether a search with an object's own vector finds the object.
 
-    Where all of those are as near as the object itself, its place among its equals says nothing.
+    It counts as found where every hit is as near as the object itself: equal vectors have no order.
     """
-    return _finds(collection, object_id, name, vector, limit) or (
-        limit == NEAREST[-1] and _finds(collection, object_id, name, vector, limit, UNREACHED)
-    )
-
-
-def _finds(
-    collection: Any, object_id: UUID, name: str, vector: Vector, limit: int, chosen: Any = None
-) -> bool:
     try:
         answer = collection.query.near_vector(
             vector.tolist(),
             target_vector=name,
-            filters=chosen,
-            limit=limit,
+            filters=effort.chosen,
+            limit=effort.limit,
             return_properties=[],
             return_metadata=MetadataQuery(distance=True),
         )
@@ -206,4 +206,4 @@ def _finds(
     if any(o.uuid.int == object_id.int for o in answer.objects):
         return True
     distances = [o.metadata.distance or 0.0 for o in answer.objects]
-    return len(distances) == limit and max(distances) < _SAME
+    return len(distances) == effort.limit and max(distances) < _SAME
