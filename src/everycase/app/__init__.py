@@ -320,7 +320,7 @@ class App:
 
     @property
     def agreement(self) -> Agreement:
-        """In what workers of a cluster have to be equal."""
+        """What a worker of a cluster must have in common with this process."""
         return Agreement.of(self.settings, self.processor.recipe)
 
     def _work(self, run_id: UUID) -> BatchWorker:
@@ -345,5 +345,5 @@ class App:
 
 
 def open_for_worker(settings: Settings) -> App:
-    """The app of a worker of a cluster: it creates nothing."""
+    """Open an `App` for a worker of a cluster. It creates no home, database or index."""
     return App(settings, Access.READ)

@@ -1,7 +1,8 @@
-"""What a worker of a Dask cluster does with a batch. A task holds ids and names, never a setting or a secret.
+"""The functions that a Dask worker runs. A task carries ids and names, never a setting or a secret.
 
-A worker reads its settings from its own environment. It refuses a batch when they lead to another database or
-index, or make other texts, than those of whoever runs; and a batch of a run that is no longer at work.
+A worker reads its settings from its own environment. It refuses a batch when these name another database or
+index, or would redact or embed differently, than the settings of the process that started the run. It also
+refuses a batch of a run that has ended.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from everycase.store.db import Pool
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agreement:
-    """In what a worker has to be equal to whoever runs."""
+    """What a worker and the process that started the run must have in common."""
 
     everycase: str
     recipe: str
@@ -37,7 +38,7 @@ class Agreement:
         return Agreement(everycase=version(), recipe=recipe, index=index)
 
     def check(self, other: Agreement) -> None:
-        """Raises `WrongUse` that names what a worker has otherwise."""
+        """Raises `WrongUse`, which names the first value that differs."""
         for name in (f.name for f in fields(self)):
             ours, theirs = getattr(self, name), getattr(other, name)
             if ours != theirs:
@@ -48,7 +49,7 @@ class Agreement:
 
 
 class RunEnded(EverycaseError):
-    """The run that this batch belongs to is not at work on the worker's database."""
+    """The run of this batch has ended, or it runs on another database than the worker's."""
 
 
 class ClusterApp(WorkerApp, Protocol):
@@ -67,11 +68,11 @@ class ClusterApp(WorkerApp, Protocol):
 
 
 Make = Callable[[Settings], ClusterApp]
-"""Opens an `App` that creates nothing; a worker imports it by its name."""
+"""Opens an `App` without creating anything. It travels by name, so a worker must be able to import it."""
 
 
 def process_batch(make: Make, agreed: Agreement, run_id: UUID, ids: Sequence[str]) -> BatchResult:
-    """The worker function of a sync, a reconciliation or a retry. Raises `WrongUse` and `RunEnded`."""
+    """Take a batch of a sync, reconcile or retry through the stages. Raises `WrongUse` and `RunEnded`."""
     with _at_work(make, agreed, locks.PIPELINE, run_id, ids) as app:
         return app.processor.process(run_id, ids)
 
@@ -79,13 +80,13 @@ def process_batch(make: Make, agreed: Agreement, run_id: UUID, ids: Sequence[str
 def build_batch(
     make: Make, agreed: Agreement, collection: str, run_id: UUID, ids: Sequence[str]
 ) -> BatchResult:
-    """The same for a build beside the served index."""
+    """Take a batch into an index that is being built. Raises `WrongUse` and `RunEnded`."""
     with _at_work(make, agreed, locks.BUILD, run_id, ids) as app:
         return app.builder(collection).build(run_id, ids)
 
 
 def look(make: Make) -> Agreement | str:
-    """What a worker would work with, or the sentence that says why it cannot."""
+    """Say what this worker would work with, or in a sentence why it cannot work."""
     try:
         app = _make(make, threads=1)
     except EverycaseError as e:
@@ -140,7 +141,7 @@ _apps: dict[UUID, _Kept] = {}
 
 @contextmanager
 def _own(make: Make, run_id: UUID) -> Iterator[ClusterApp]:
-    """This process's app for the run, which its threads share; those of runs that have ended are closed."""
+    """Lend the `App` that this process keeps for a run. A new run closes the apps of earlier runs."""
     with _lock:
         if run_id not in _apps:
             _close_ended()
@@ -171,7 +172,7 @@ def _make(make: Make, *, threads: int) -> ClusterApp:
 
 
 def _threads() -> int:
-    """How many batches this worker runs at a time."""
+    """The number of batches that this worker runs at once."""
     from distributed import get_worker  # an extra
 
     return int(get_worker().state.nthreads)

@@ -1,4 +1,4 @@
-"""What a home was last loaded with: a person in another folder learns which settings it belongs to."""
+"""Which settings file and source a home was last used with, so that a run with other settings can say so."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _FILE = "last-run.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LastUse:
-    """Source and settings file of the last command that wrote here; `settings` is empty for none."""
+    """Source and settings file of the last command that wrote to a home. `settings` is empty for no file."""
 
     source: str
     settings: str
 
 
 def remember(settings: Settings) -> None:
-    """Keep it in the home, where there is one. That it cannot be written keeps no run from its work."""
+    """Write source and settings file into the home, if the home exists. A failed write is ignored."""
     file = settings.file
     used = LastUse(source=settings.source, settings=str(file.resolve()) if file else "")
     if settings.home.is_dir() and used != recall(settings.home):
@@ -30,7 +30,7 @@ def remember(settings: Settings) -> None:
 
 
 def recall(home: Path) -> LastUse | None:
-    """None where nothing is kept, or nothing that can be read."""
+    """Read what `remember` wrote; None if there is nothing, or nothing readable."""
     try:
         return LastUse(**json.loads((home / _FILE).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
@@ -38,7 +38,7 @@ def recall(home: Path) -> LastUse | None:
 
 
 def hint(settings: Settings) -> str:
-    """`this home was last loaded with …`, where these settings come from another file; else empty."""
+    """`this home was last loaded with …` if it was used with another settings file; otherwise empty."""
     last = recall(settings.home)
     now = str(settings.file.resolve()) if settings.file else ""
     if last is None or last.settings == now:

@@ -1,4 +1,4 @@
-"""What travels to a worker process of this machine, and what it does there."""
+"""The functions that a worker process of `processes:N` runs, and what is sent to it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from everycase.settings import Settings
 
 
 class WorkerApp(Protocol):
-    """What a worker needs of an `App`."""
+    """The part of `App` that a worker process uses."""
 
     @property
     def processor(self) -> Processor: ...
@@ -25,7 +25,7 @@ class WorkerApp(Protocol):
 
 
 Make = Callable[[Settings], WorkerApp]
-"""`App` itself: a worker process imports it by its name."""
+"""`App`. It travels by name, so a worker process imports it."""
 
 
 @dataclass(frozen=True)
@@ -40,12 +40,12 @@ class Worker:
 
 
 def process_batch(make: Make, worker: Worker, run_id: UUID, ids: Sequence[str]) -> BatchResult:
-    """The worker function of `processes:N`: importable, so that another process can find it."""
+    """Take a batch of a sync, reconciliation or retry through the stages, in a worker process."""
     return _own(make, worker).processor.process(run_id, ids)
 
 
 def build_batch(make: Make, worker: Worker, collection: str, run_id: UUID, ids: Sequence[str]) -> BatchResult:
-    """The same for a build beside the served index."""
+    """Take a batch into an index that is being built, in a worker process."""
     return _own(make, worker).builder(collection).build(run_id, ids)
 
 

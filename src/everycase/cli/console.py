@@ -88,11 +88,11 @@ _COLOURS = {
     "BAD": "bold red",
     "❌": "red",
 }
-"""By the sign that a line begins with. The sign says it all: without colours nothing is lost."""
+"""The colour of a line by the sign that it begins with. The sign has the same meaning without colours."""
 
 
 def say(text: str = "") -> None:
-    """A line on stdout; on a terminal in the colour of the sign that it begins with."""
+    """Print a text to stdout. On a terminal each line has the colour of the sign that it begins with."""
     lines = (Text(line, style=_colour(line)) for line in text.split("\n"))
     OUT.print(Text("\n").join(lines))
 
@@ -110,7 +110,7 @@ def marked(text: str, marks: Iterable[tuple[int, int]], *, indent: int = 0) -> N
 
 
 def wrapped(text: str, *, first: int = 0, indent: int = 0) -> None:
-    """A text on lines of at most 80 columns, broken between words; the lines after the first are indented."""
+    """Print a text in lines of at most 80 columns; `first`, `indent`: blanks before them."""
     lines = textwrap.wrap(
         text,
         width=80,

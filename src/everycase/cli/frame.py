@@ -106,7 +106,7 @@ ShardOption = Annotated[
 
 
 def read_shard(text: str | None) -> Shard | None:
-    """Raises `WrongUse` for what is no part."""
+    """Parse `--shard`: `2/4` is the second of four parts. Raises `WrongUse`."""
     return Shard.parse(text) if text else None
 
 
@@ -128,7 +128,7 @@ ExitZero = Annotated[
 
 
 class Judged(Protocol):
-    """What a command found, as its exit code goes by it."""
+    """A result with an exit code, and whether only old failures are left."""
 
     @property
     def exit_code(self) -> ExitCode: ...
@@ -138,7 +138,7 @@ class Judged(Protocol):
 
 
 def judge(found: Judged, fail_on: FailOn, *, exit_zero: bool) -> ExitCode:
-    """The exit code of a command that may be told which failures count."""
+    """The exit code of a result under `--fail-on` and `--exit-zero`."""
     which = FailOn.NONE if exit_zero else fail_on
     return which.judge(found.exit_code, is_old_news=found.is_old_news)
 

@@ -35,7 +35,7 @@ def overview(o: Overview) -> None:
 
 
 def _open(o: Overview) -> None:
-    """What waits, what ran last, and what keeps the pipeline."""
+    """Print open failures, the last runs, runs at work, and why the pipeline is stopped."""
     console.say(f"Vector cache: {o.cache.vectors:,} vectors, {o.cache.bytes / 1e6:,.1f} MB")
     for disposition, n in o.open_failures.items():
         console.say(f"Open failures ({disposition}): {n:,}")
@@ -64,7 +64,7 @@ def _open(o: Overview) -> None:
 
 
 def _progress(run: RunProgress) -> str:
-    """`sync, cases: 120 of 400 (30%), 2 failed`: the row that the pages show."""
+    """`sync, cases: 120 of 400 (30%), 2 failed`, from the same row that the pages show."""
     done = f"{run.done:,}" if run.total is None else f"{run.done:,} of {run.total:,} ({run.share:.0%})"
     ending = ", is to end at its next batch" if run.is_cancelling else ""
     return f"{run.kind}, {run.phase}: {done}, {run.failed:,} failed{ending}"
@@ -82,7 +82,7 @@ def _provider(p: ProviderOverview) -> str:
 
 
 def explanation(found: Explanation, *, verbose: bool) -> None:
-    """The answer, what is known of the case, one line for each load; with `verbose` every stage."""
+    """Print the answer, the case's figures and one line for each load; with `verbose` every stage as well."""
     seen = found.as_dict()
     console.say(f"Case {seen['case_number'] or '(no number)'} · record {seen['record_id']}: {found.answer}")
     if found.journey:
@@ -130,7 +130,7 @@ def inbox(found: Inbox, *, grouped: bool) -> None:
 
 
 def failures(rows: Sequence[dict[str, Any]]) -> None:
-    """Two lines each, within 80 columns where the words allow: what and what to do, then why and its id."""
+    """Print each failure in 80 columns: place, type, remedy, message, stage and command to retry it."""
     for r in rows:
         subject = r["case_number"] or r["record_id"]
         done = f"resolved ({r['recovery_method']})" if r["resolved"] else remedy(r)

@@ -74,7 +74,7 @@ class Timeouts:
 
 
 def work_facts(totals: BatchResult, *, refused: int = 0) -> Facts:
-    """The facts that the batches of a run give. `refused`: cases that it was the first to find unreadable."""
+    """Facts from the batches of a run. `refused`: unreadable cases that this run was the first to find."""
     load, timeouts = totals.stages.get("load"), Timeouts.of(totals)
     return Facts(
         tried=totals.cases - totals.retries + refused,

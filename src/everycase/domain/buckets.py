@@ -1,4 +1,4 @@
-"""Buckets of object ids: where two digests of a bucket agree, nothing in it has to be compared."""
+"""Buckets of object ids. If both sides have the same digest of a bucket, its objects need no comparison."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import NamedTuple
 from uuid import UUID
 
 COUNT = 4096
-"""Buckets, by the first twelve bits of the id. Ten differences among a million then cost 2,500 rows."""
+"""The number of buckets, one for each value of an id's first twelve bits: 244 objects each of a million."""
 
 _WIDTH = 1 << (128 - 12)
 
 
 class Digest(NamedTuple):
-    """Of one bucket: how many objects, the sum of the hashes of their stamps, the newest generation."""
+    """The digest of one bucket: number of objects, sum of the hashes of their stamps, newest generation."""
 
     objects: int
     hashes: int
@@ -21,11 +21,11 @@ class Digest(NamedTuple):
 
 
 Digests = Mapping[int, Digest]
-"""By bucket; one that is empty is absent."""
+"""Digests by bucket number. Empty buckets are absent."""
 
 
 class Range(NamedTuple):
-    """Ids after `after`, up to and with `until`; None: from the beginning, to the end."""
+    """The ids in `(after, until]`. None means without that limit."""
 
     after: UUID | None
     until: UUID | None
@@ -35,14 +35,14 @@ EVERYTHING = Range(None, None)
 
 
 def agreeing(index: Digests, expected: Digests) -> dict[int, Digest]:
-    """The buckets in which the index has exactly what is expected, and nothing newer."""
+    """The buckets in which the index has exactly the expected objects, none of a newer generation."""
     return {
         b: d for b, d in index.items() if (e := expected.get(b)) and d[:2] == e[:2] and d.newest <= e.newest
     }
 
 
 def ranges(buckets: Iterable[int]) -> Iterator[Range]:
-    """The ids of these buckets; neighbours together."""
+    """The id ranges of these buckets. Neighbouring buckets share one range."""
     first = last = None
     for b in sorted(buckets):
         if last is not None and b == last + 1:

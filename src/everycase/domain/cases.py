@@ -23,7 +23,7 @@ Vector: TypeAlias = "NDArray[np.float32]"
 """Shape (dimensions,), unit length."""
 
 MOST_DIMENSIONS: Mapping[str, int] = MappingProxyType({"embedded": 4_000, "weaviate": 65_535})
-"""The widest vectors that an index searches, by its name. `embedded`: pgvector's HNSW graph of `halfvec`."""
+"""The most dimensions that each index can search. `embedded`: the limit of pgvector's HNSW on `halfvec`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

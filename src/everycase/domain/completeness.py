@@ -12,7 +12,7 @@ from everycase.domain.failures import Disposition
 def completeness(
     census: Mapping[str, Any], *, index: int | None, at_source: int | None = None, lacking: int = 0
 ) -> float:
-    """The share of the source's cases that are in the index as they should be; 1 where there are no cases.
+    """The share of the source's cases that the index holds correctly; 1 if there are no cases.
 
     `census`: the counts of `store.lineage`; `index`: objects in the index, None where it does not answer;
     `at_source`: cases that a look at the source has counted, where one has; `lacking`: of the completed cases
@@ -34,7 +34,7 @@ COVERED = ("Task", "WorkOrder", "CaseComment", "EmailMessage", "WorkOrderFeed")
 
 
 def coverage(census: Mapping[str, Any], without: Collection[str] = ()) -> dict[str, float]:
-    """The share of cases that have rows of each child table; nothing where there are no cases.
+    """The share of cases that have rows of each child table; empty if there are no cases.
 
     `without`: tables that the organisation does not have, as the settings say. They have no coverage.
     """
@@ -43,7 +43,7 @@ def coverage(census: Mapping[str, Any], without: Collection[str] = ()) -> dict[s
 
 
 def percent(share: float) -> str:
-    """A completeness or a limit for people, the same everywhere: rounded down to two decimals.
+    """Format a completeness or limit in per cent, rounded down to two decimals.
 
     So 99.999 % is not 100%, and what is below a threshold does not read as if it had reached it.
     """
@@ -51,10 +51,10 @@ def percent(share: float) -> str:
 
 
 def whole_percent(share: float) -> str:
-    """A coverage for people, the same everywhere: rounded down to a whole per cent."""
+    """Format a coverage in per cent, rounded down to a whole number."""
     return f"{math.floor(share * 100 + 1e-9)}%"
 
 
 def percent_up(share: float) -> str:
-    """The same, rounded up: for bad news, so that what is over a limit does not read like it."""
+    """Format a failure rate in per cent, rounded up, so that one above its limit never looks equal to it."""
     return f"{math.ceil(share * 10_000 - 1e-9) / 100:.2f}".rstrip("0").rstrip(".") + "%"

@@ -25,15 +25,15 @@ class ExitCode(IntEnum):
 
 
 class FailOn(StrEnum):
-    """Which failures and gaps make a command end with exit code 1."""
+    """Which open failures and gaps make a command exit with 1."""
 
     ANY = "any"
     NEW = "new"
-    """Not those that were open before the last sync began."""
+    """Only failures that were opened since the last sync began."""
     NONE = "none"
 
     def judge(self, code: ExitCode, *, is_old_news: bool) -> ExitCode:
-        """The code to end with. `is_old_news`: all that is left are failures from before the last sync."""
+        """The exit code to use for `code`. `is_old_news`: all open failures are from before the last sync."""
         if code is not ExitCode.UNRESOLVED or self is FailOn.ANY:
             return code
         return ExitCode.CLEAN if self is FailOn.NONE or is_old_news else code

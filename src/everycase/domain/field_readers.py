@@ -1,4 +1,4 @@
-"""What makes the text of a field canonical, by the kind of the field."""
+"""Functions that bring a cell into its canonical form, one for each kind of field."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ID_FIELDS = frozenset({"Id", "ParentId", "CreatedById"})
 
 
 def field_reader(field: Field, *, catalogue: Catalogue, dates: DateOrder) -> Callable[[str], str]:
-    """What makes the text of a field canonical; it gives a blank for nothing."""
+    """The function that brings a cell of this field into canonical form. It returns "" for a blank cell."""
     if field.name in _ID_FIELDS:
         return _read_id
     if field.name == "CaseNumber":
@@ -34,7 +34,7 @@ def field_reader(field: Field, *, catalogue: Catalogue, dates: DateOrder) -> Cal
 
 
 def read_text(text: str) -> str:
-    """A long text: only its line ends change."""
+    """A text with Unix line ends, otherwise unchanged."""
     return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
 
 
@@ -43,7 +43,7 @@ def _read_id(text: str) -> str:
 
 
 def _read_number(text: str, *, pattern: re.Pattern[str]) -> str:
-    """A case number is indexed as it is: nothing else may stand there."""
+    """A case number. It is indexed unredacted, so anything else raises `MalformedRow`."""
     number = text.strip()
     if is_null(number):
         return ""
@@ -53,11 +53,11 @@ def _read_number(text: str, *, pattern: re.Pattern[str]) -> str:
 
 
 LONGEST_NUMBER = 80
-"""Characters of a case number."""
+"""The most characters of a case number."""
 
 
 def optional_moment(text: str, *, dates: DateOrder) -> Moment | None:
-    """The moment of a cell; None where it is blank. Raises `MalformedRow`."""
+    """The moment in a cell; None if the cell is blank. Raises `MalformedRow`."""
     plain = text.strip()
     return None if is_null(plain) else read_moment(plain, dates)
 

@@ -126,13 +126,13 @@ class Scope:
     """Read back and probe all of them; read the source whatever its version says."""
     retention: bool
     skips: bool = False
-    """List only the parts of the index whose digest is not as it should be, where the index has digests."""
+    """List only the buckets of the index whose digest is not the expected one, if the index has digests."""
     source: bool = True
-    """Hold source, staging and lineage against each other as well."""
+    """Compare source, staging and lineage with each other as well."""
 
 
 def scope_of(run_type: RunType, *, deep: bool, is_part: bool = False) -> Scope:
-    """`deep` makes any type look at everything; `is_part`: at a part of the index alone."""
+    """The scope of a run. `deep`: everything is compared; `is_part`: index and lineage of one shard."""
     if is_part:
         return Scope(sets=True, contents=True, everything=True, retention=False, source=False)
     thorough = deep or run_type is not RunType.HOURLY
@@ -154,7 +154,7 @@ class ReconcileOrder:
     dry_run: bool = False
     allow_deletes: int = 0
     shard: Shard | None = None
-    """Only this part of the cases, side by side with the others; of a deep one."""
+    """Reconcile only this part of the cases. Needs `deep`."""
 
     def __post_init__(self) -> None:
         if self.shard and (self.dry_run or not self.deep):

@@ -74,7 +74,7 @@ class Header:
 
     @property
     def unread(self) -> tuple[str, ...]:
-        """The columns that nobody has asked for yet."""
+        """The columns that no `find` has returned."""
         return tuple(n for i, n in enumerate(self._names) if n.strip() and i not in self._asked)
 
     def has(self, name: str) -> bool:
@@ -86,7 +86,7 @@ _ALIKE = 0.6
 
 
 def propose(missing: Sequence[str], unread: Sequence[str]) -> dict[str, str]:
-    """Fields that a file lacks, each with the unread column whose name is most like its own, if any is."""
+    """Pair missing fields with unread columns of a similar name, each column at most once."""
     by_name = {normal(column): column for column in unread}
     pairs: dict[str, str] = {}
     for field in missing:

@@ -1,4 +1,4 @@
-"""Many rows at once, column by column: the same records as `RowParser` gives one by one, and quicker.
+"""Parse many rows at once, column by column. The records equal those of `RowParser`, at less cost.
 
 Only plain rows go this way: alive, of a case, and well formed. All others are read one by one.
 """
@@ -177,7 +177,7 @@ def _identity(text: str) -> str:
 
 
 def _dicts(columns: Mapping[str, Sequence[str]], rows: int) -> list[dict[str, str]]:
-    """A dict a row, of the cells that are not blank."""
+    """One dict for each row, with its cells that are not blank."""
     used = {n: column for n, column in columns.items() if any(column)}
     if not used:
         return [{} for _ in range(rows)]

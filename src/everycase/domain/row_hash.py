@@ -31,7 +31,7 @@ def recompute_hash(obj: SourceObject, record: Record) -> str:
 
 
 def version_hash(parts: Iterable[str]) -> str:
-    """The version of a row by stamp, parent and whatever can change without a stamp."""
+    """The version of a row: a hash of its stamp, parent and the fields that change without a new stamp."""
     return hashlib.sha256(_NUL.join(parts).encode()).hexdigest()[:32]
 
 

@@ -86,7 +86,7 @@ class CellReading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """Where everything stands in rows of which each column is known by one name alone."""
+    """The places of the columns in a file that has exactly one column for each field."""
 
     object: str
     order_by: str

@@ -107,12 +107,12 @@ class RowParser:
         """The identity columns of persons that this file has."""
         self.unmapped = tuple(_unmapped(obj, catalogue, columns))
         self.unread = columns.unread
-        """The columns that nobody reads."""
+        """The columns that no field and no identity column is read from."""
         if lacking := self._lacking_keys():
             raise MalformedRow(f"has no column {' and no column '.join(lacking)}")
 
     def layout(self) -> Layout | None:
-        """Where everything stands; None where columns of several names or files are put together."""
+        """The places of the columns for `ColumnParser`; None if a field has several columns or files."""
         places = [self._id, *(p for _, p, _ in self._fields), *(p for _, p in self._identity)]
         how = self._how
         is_mixed = how.blanks or how.is_sparse or how.lookup or self._html or self._names or self._deleted_at

@@ -1,15 +1,15 @@
-"""Sentences of several objects about one cause, said once."""
+"""Join sentences that say the same of several objects."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 _PLACES = (" no {} file", "WITHOUT={}", " staged of {}")
-"""Where a sentence names its object."""
+"""The phrases in which a sentence names its object."""
 
 
 def together(said: Iterable[tuple[str, str]]) -> list[str]:
-    """Pairs of an object's name and its sentence, each different sentence once, in their order.
+    """The different sentences of `(object name, sentence)` pairs, in order.
 
     Sentences that differ in nothing but the object's name become one that names all the objects; empty ones
     are left out.

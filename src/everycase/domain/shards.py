@@ -1,4 +1,4 @@
-"""A part of the cases: those whose id's hash leaves a remainder. All parts together are the whole."""
+"""Shards: N parts of the cases, chosen by the remainder of a hash of the case id."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MOST = 1000
 
 
 class ShardedWork(StrEnum):
-    """What may be divided."""
+    """The kinds of work that can be divided into shards."""
 
     SYNC = "sync"
     DEEP = "deep"
@@ -43,4 +43,4 @@ class Shard:
 
 
 WHOLE = {"shards": None, "shard": None}
-"""The same for all cases."""
+"""The parameters of a statement that is about all cases."""

@@ -25,13 +25,13 @@ class Usage:
     seconds: float = 0.0
     """Spent waiting for its answers, of all workers together."""
     most_texts: int = 0
-    """How many texts a request it turned out to take; 0: as many as it was sent."""
+    """The most texts that the provider took in one request; 0 if it never refused a number."""
     most_characters: int = 0
-    """The same of their characters."""
+    """The most characters that it took in one request; 0 if it never refused a size."""
     left_out: tuple[str, ...] = ()
-    """Parameters that it refused and did without."""
+    """Request parameters that the provider refused and that were left out."""
     obstacle: str = ""
-    """Why it is not asked until a person has acted: a wrong setting, or no credit."""
+    """Why the provider is not asked until a person acts: a wrong setting, or no credit left."""
 
     def add(self, other: Usage) -> None:
         self.texts += other.texts
@@ -49,12 +49,12 @@ class Usage:
 
 
 def _least(one: int, other: int) -> int:
-    """The smaller of two limits, of which 0 is none."""
+    """The smaller of two limits. 0 means no limit."""
     return min(one, other) if one and other else one or other
 
 
 def lessons(provider: str, usage: Usage) -> list[str]:
-    """What a run found out about a provider, a sentence each, with the setting that spares the tries."""
+    """What a run learnt about a provider, one sentence each, with the setting that saves the attempt."""
     setting = f"EVERYCASE_{provider.upper()}"
     found = [usage.obstacle] if usage.obstacle else []
     if n := usage.most_texts:

@@ -14,7 +14,7 @@ from typing import Any
 LONGEST_RETRY_AFTER_S = 3600.0
 
 PARAMETERS = ("encoding_format", "dimensions")
-"""What a request can do without, and what some gateways refuse it for."""
+"""Request parameters that some gateways refuse and that can be left out."""
 
 _SURELY_TOO_LONG = re.compile(
     r"too large to process|exceed_context_size|available context size|n_ctx\b|must have less than \d+ tokens",
@@ -57,7 +57,7 @@ _NO_CREDIT = re.compile(
     r"|no credits? left|credit balance is too low",
     re.IGNORECASE,
 )
-"""No rate limit, whatever the status says: waiting does not help."""
+"""Words for an account without credit. Waiting does not help, even if the status is that of a rate limit."""
 
 _UNKNOWN_PARAMETER = re.compile(
     r"support|param|unexpected|unknown|unrecogni[sz]ed|not permitted|not allowed|extra|invalid", re.IGNORECASE
@@ -77,7 +77,7 @@ class Meaning(StrEnum):
     """A text is longer than the model takes."""
     LIMITED = "limited"
     NO_CREDIT = "no credit"
-    """Nothing is left of what was paid for: a person must act, and until then nobody needs to ask."""
+    """No credit is left. The provider is not asked again until a person has acted."""
     TIMED_OUT = "timed out"
     BROKEN = "broken"
     """The provider is not well: another time."""
@@ -107,7 +107,7 @@ class AnswerVerdict:
     retry_after_s: float | None = None
     keep: float | None = None
     most_texts: int | None = None
-    """So many texts a request are taken, where the provider says so."""
+    """The most texts in a request, if the provider names a number."""
     is_of_tokens: bool = False
     """A request that is too large is so by its tokens or bytes, not by the number of its texts."""
     unknown: tuple[str, ...] = ()
@@ -137,7 +137,7 @@ def judge(answer: Answer, *, now: datetime, parameters: Collection[str] = ()) ->
 
 
 def _status(answer: Answer, payload: Mapping[str, Any]) -> int:
-    """Also of gateways that answer 200, and what it should have been within the error."""
+    """The status of an answer, or the one inside its error if a gateway answers 200 with an error."""
     error = payload.get("error")
     code = error.get("code") if isinstance(error, dict) else None
     return code if isinstance(code, int) and 400 <= code < 600 else answer.status

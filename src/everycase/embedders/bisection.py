@@ -20,7 +20,7 @@ MOST_REFUSED = 8
 """So many texts of one batch are refused one by one; then the fault is not in the texts."""
 
 MOST_SEARCHED = 3
-"""So many texts of one batch that are too long are searched for; then the rest are asked for one by one."""
+"""After this many texts of a batch were too long, the rest are sent one by one."""
 
 _SHORTEST = 100
 _KEEP = 0.75
@@ -80,7 +80,7 @@ class _Sifting(Generic[T]):
         return None
 
     def _smaller(self, places: list[int]) -> int:
-        """How many texts to ask for next where so many were too large together."""
+        """The number of texts for the next request, after these were too large together."""
         fitting = self._fitting(places)
         return fitting if fitting < len(places) else len(places) // 2
 

@@ -1,4 +1,4 @@
-"""What a server turned out to take, learnt from its refusals and remembered for the rest of the run.
+"""Limits of a server, learnt from its refusals and kept for the rest of the run.
 
 Kept by this process: each worker process of `processes:N` learns for itself, at the cost of a request
 or two.
@@ -18,7 +18,7 @@ from everycase.embedders.answers import AnswerVerdict
 log = structlog.get_logger()
 
 FIRST_ANSWER_S = 5.0
-"""So long others wait for what the first request of a process finds out."""
+"""How long other threads wait for the first request of a process, which may reveal the limits."""
 
 _MARGIN = 0.95
 """Of what a server says that it takes: tokens are not spread evenly."""
@@ -44,7 +44,7 @@ class Habits:
 
     @contextmanager
     def first_alone(self) -> Iterator[None]:
-        """Let the first request go alone, so that others begin with what it finds out."""
+        """Let the first request run alone, so that the others start with what it learns."""
         if self._is_known.is_set() or not self._first.acquire(blocking=False):
             self._is_known.wait(FIRST_ANSWER_S)
             yield

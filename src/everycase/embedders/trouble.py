@@ -1,4 +1,4 @@
-"""Why a request got no vectors, as errors, each with its sentence.
+"""The errors of a request that brought no vectors, and their messages.
 
 No sentence holds a text, a key or what a server said in words: providers are named, and hosts, statuses
 and kinds of answers given.
@@ -46,7 +46,7 @@ class Refused(EmbeddingFailure):
 
     @property
     def is_of_size(self) -> bool:
-        """A shorter request may go through."""
+        """True if a smaller request may succeed."""
         return self.verdict.meaning in (Meaning.TOO_LONG, Meaning.TOO_MUCH)
 
 
@@ -128,4 +128,4 @@ _SENTENCES = {
     "{setting}__MODEL",
 }
 NEEDS_PERSON = frozenset(_SENTENCES)
-"""Answers that no waiting helps against."""
+"""Meanings for which waiting does not help."""

@@ -1,4 +1,4 @@
-"""What doctor checks of the engine, and of the cluster that it may be."""
+"""doctor's checks of the engine and of a Dask cluster."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
 def check_engine(app: App) -> str:
-    """A cluster answers and has workers; other engines need nothing."""
+    """The scheduler of a Dask cluster answers and has workers. Other engines need no check."""
     spec = app.engine
     if spec.kind != "dask":
         return f"{spec.kind}, {spec.workers} workers"
@@ -24,7 +24,7 @@ def check_engine(app: App) -> str:
 
 
 def check_workers(app: App) -> str:
-    """The workers of a cluster reach the database and would make the same of a case as we."""
+    """The workers of a cluster reach the database and have this machine's version, recipe and index."""
     if app.engine.kind != "dask" or app.place.is_scratch:
         return "nothing to compare"
     with app.engine.open_cluster() as cluster:

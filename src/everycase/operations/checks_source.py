@@ -35,7 +35,7 @@ def check_source(app: App) -> str:
 
 
 def check_columns(app: App) -> str:
-    """Both sides of the columns: what nobody reads, and a block of settings for fields that may be meant."""
+    """Columns that are not read, and a block of settings for missing fields that they may hold."""
     if app.source.is_incremental:
         return "not read here: fields of an organisation are checked with the source"
     lines: list[str] = []

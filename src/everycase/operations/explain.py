@@ -1,4 +1,4 @@
-"""Why is this case in the index, or not? The answer first, then one line for each load of it."""
+"""Explain why a case is in the index or not: the answer, then one line for each load."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Explanation:
     loads: Sequence[Load]
     failures: Sequence[dict[str, Any]]
     journey: Journey | None
-    """None for what was refused at the door, or waits for its first run."""
+    """None for a row that was refused, or that no run has worked on yet."""
 
     def as_dict(self) -> dict[str, Any]:
         told = {"answer": self.answer, "loads": [asdict(load) for load in self.loads]}
@@ -129,7 +129,7 @@ def _gone(events: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _loads(events: Sequence[Mapping[str, Any]]) -> list[Load]:
-    """One for each time the case entered the pipeline, was found amiss, or left."""
+    """One entry for each time the case was loaded, repaired, failed or removed."""
     loads: list[Load] = []
     found = ""
     for e in events:

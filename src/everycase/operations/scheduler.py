@@ -134,7 +134,7 @@ def serve(
 
 
 def _wait_s(connect: Connect, jobs: Sequence[ScheduledJob], longest: float) -> float:
-    """Until the next job is due."""
+    """Seconds until the next job is due, at most `longest`."""
     periods = {j.name: (j.every, j.lead) for j in jobs if j.every}
     with connect() as conn:
         found = schedule.seconds_to_next(conn, periods)

@@ -30,7 +30,7 @@ STAGES = {
     "embed": FailureStage.EMBEDDING_GENERATION,
     "load": FailureStage.WEAVIATE_LOAD,
 }
-"""What people call the stages, everywhere; filters take these words and the names of the tables."""
+"""The words for stages in every output. Filters take these words and the names in the tables."""
 
 _WORDS = {str(stage): word for word, stage in STAGES.items()} | {
     "extracted": "extraction",
@@ -51,7 +51,7 @@ def minute(moment: datetime) -> str:
 
 
 def remedy(failure: Mapping[str, Any]) -> str:
-    """What is to be done about an open failure, in a few words."""
+    """What to do about an open failure, in a few words."""
     if failure["disposition"] == Disposition.SKIP:
         return "nothing to do: it is indexed with what there is"
     if failure["next_retry_time"]:

@@ -80,7 +80,7 @@ class Cluster(cf.Executor):
             raise self._without_workers() from None
 
     def _check_versions(self) -> None:
-        """A task would end a worker that cannot read it, without a word of why."""
+        """Raises `WrongUse` for workers of another version, which Dask would end without a reason."""
         if others := set(self.ask_workers(version)) - {version()}:
             raise WrongUse(
                 f"a Dask worker has everycase {sorted(others)[0]}, this machine {version()}: install "
@@ -131,7 +131,7 @@ class Cluster(cf.Executor):
             self._collector.submit(self._hand_over, future, task)
 
     def _hand_over(self, future: cf.Future[Any], task: Any) -> None:
-        """In a thread: a result may have been lost with its worker, and is then made again first."""
+        """Pass a result on, in a thread: a result that was lost with its worker is computed again first."""
         self._tasks.pop(future, None)
         if future.done():
             return

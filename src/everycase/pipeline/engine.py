@@ -132,7 +132,7 @@ class _Run(Generic[B, R]):
         self._spec, self._work, self._stall_s, self._should_end = spec, work, stall_s, should_end
         self._fresh = iter(batches)
         self._again: deque[tuple[B, int]] = deque()
-        """Batches of which nothing came back, through no fault of theirs."""
+        """Batches to run again, because the connection to their scheduler was lost."""
         self._suspects: deque[tuple[B, int]] = deque()
         self._live: dict[cf.Future[R], tuple[B, int]] = {}
         self._executor: cf.Executor | None = None
@@ -172,7 +172,7 @@ class _Run(Generic[B, R]):
                 self._is_broken = True
 
     def _window(self, is_alone: bool) -> int:
-        """Nothing is opened before there is a batch."""
+        """How many batches may be live. The executor is opened with the first one."""
         if is_alone or not self._executor:
             return 1
         return self._spec.window(self._executor)

@@ -35,7 +35,7 @@ CHUNK = 2000
 Changes = Reading[Record | Tombstone | BadRow]
 
 _FEWEST, _PARTS = 100, 250
-"""Of a small read fewer rows are committed at once: a kill costs those that are not."""
+"""A small read commits fewer rows at once, because a kill loses the rows that are not committed."""
 
 MOST_FETCHED = 20_000
 """Rows of an object that are asked for by their ids; more than that is cheaper to read anew."""

@@ -97,7 +97,7 @@ class Fetched:
         """A fetch is short: it is made when its rows are asked for."""
 
     def stop(self) -> None:
-        """Nothing was begun."""
+        """Does nothing: `begin` has started nothing."""
 
     def note_stored(self) -> None:
         """A fetch is short: it begins anew."""

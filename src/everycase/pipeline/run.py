@@ -92,7 +92,7 @@ class OpenRun:
         return self.round is None or self.round.leads
 
     def let_others_in(self) -> None:
-        """What is for all shards is done; the others may begin."""
+        """Let the other shards begin: what one shard does for all is done."""
         if self.round:
             self.round.open()
 

@@ -151,7 +151,7 @@ class VectorIndex(Protocol):
         """The stamps of everything that is there, in the order of the ids, streamed; `(after, until]`."""
 
     def digests(self) -> Digests | None:
-        """What the manifest would say, summed up by bucket, without listing it; None: it cannot do that."""
+        """A digest of the manifest for each bucket, without listing it; None if the index cannot sum up."""
 
     def stamps(self, object_ids: Sequence[UUID]) -> Iterator[Stamps]:
         """The stamps of those of these that are there: the second look before anything is believed."""

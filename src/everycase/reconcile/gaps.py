@@ -142,14 +142,14 @@ class Finder:
     # ── sets ─────────────────────────────────────────────────────────────────────────────────
 
     def _gather_manifest(self) -> None:
-        """All of it, or what does not agree; again where more has changed than what was looked at again."""
+        """List the index, or only its differing buckets. Listed again if other objects changed meanwhile."""
         self.tables.clear_manifest()
         for after, until in self._unlike():
             self.tables.add_manifest(self._told(self.index.manifest(after=after, until=until)))
         self.tables.index_manifest()
 
     def _unlike(self) -> Iterable[Range]:
-        """What has to be listed: buckets whose digest agrees hold no gap of a set."""
+        """The id ranges to list. Buckets with the expected digest have no gaps."""
         there = self.index.digests() if self.scope.skips else None
         if there is None:
             return [EVERYTHING]

@@ -208,9 +208,9 @@ class _ReconcileJob:
             self.after = finder.find_again(self.sweeps, self.run.run_id, sets=self.found.has_sets)
 
     def _follow_up(self, finder: Finder) -> None:
-        """Repair what repairs of a damaged graph have put out of its reach (decision 9).
+        """Repair objects that earlier repairs have put out of the vector graph's reach (decision 9).
 
-        What an insertion has not helped, and what is left at the end, the index has other means for.
+        Objects that stay out of reach after an insertion, and those left at the end, go to `make_reachable`.
         """
         rounds = 0
         while self.after.get(GapKind.UNSEARCHABLE) and not self.order.dry_run:

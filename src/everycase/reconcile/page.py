@@ -34,7 +34,7 @@ CHART_SIZE = ChartSize(width=WIDTH, height=HEIGHT, left=LEFT, bottom=BOTTOM)
 
 _TABLES = ("Task", "WorkOrder", "CaseComment", "EmailMessage", "WorkOrderFeed")
 _FEWEST_DAYS = 3
-"""A line through fewer days says nothing."""
+"""The fewest days for which a chart is drawn."""
 
 _MOST_TYPES = 5
 """So many error types have a line of their own."""

@@ -56,7 +56,7 @@ class Strictness(Enum):
 
 
 WAITS_S = {Strictness.NORMAL: 1.0, Strictness.RESANITISED: 2.0}
-"""After a time limit, before the next attempt (contract §11): 1, 2 and 4 s, of which three attempts need two."""
+"""Seconds to wait before another attempt after a time limit (contract §11). Three attempts use the first two."""
 
 
 @dataclass

@@ -256,10 +256,10 @@ def tally(conn: Connection) -> dict[str, int]:
 
 
 def tally_new(conn: Connection) -> int:
-    """Of the open failures that wait, those that were opened since the last sync began."""
+    """The number of waiting failures that were opened since the last sync began."""
     return int(scalar(conn, SQL["tally_new"]))
 
 
 def refused(conn: Connection) -> int:
-    """Cases of the source that could not be read."""
+    """The number of the source's cases that could not be read."""
     return int(scalar(conn, SQL["refused"]))

@@ -55,7 +55,7 @@ class GapOutcome:
 
 
 class GapTables:
-    """The tables of one look at things, on one connection. Of a `shard`, the gaps of its cases alone."""
+    """The temporary tables of one comparison, on one connection. With a `shard`: of its cases alone."""
 
     def __init__(self, conn: Connection, shard: Shard | None = None) -> None:
         self._conn, self._shard = conn, shard
@@ -73,11 +73,11 @@ class GapTables:
         self._conn.execute(SQL["clear_manifest"])
 
     def expected_digests(self) -> Digests:
-        """What the index should hold, summed up by bucket."""
+        """A digest for each bucket of what the index should hold."""
         return {r[0]: Digest(*r[1:]) for r in self._conn.execute(SQL["expected_digests"])}
 
     def agree(self, buckets: Digests) -> None:
-        """These buckets hold what they should: nothing in them is a gap, but what is looked at again."""
+        """Note that these buckets agree, so that their objects are not reported as gaps."""
         given = {"buckets": list(buckets), "objects": [d.objects for d in buckets.values()]}
         self._conn.execute(SQL["agree"], given)
 
@@ -118,7 +118,7 @@ class GapTables:
         self.add([Gap(kind=GapKind.ALTERED, object=obj.name, record_id=i) for i in list(ids)], look)
 
     def disbelieve_altered(self, obj: SourceObject) -> None:
-        """Let the source's rows replace those that were altered, and load their cases anew."""
+        """Mark altered rows to be replaced by the source's, and their cases to be loaded again."""
         if ids := self.altered_at(obj):
             self._conn.execute(self._statement("doubt_altered", Look.BEFORE, obj), {"ids": ids})
             staging.disbelieve(self._conn, obj, ids)
@@ -185,7 +185,7 @@ class GapTables:
         return self._pages(statement, kinds=list(kinds))
 
     def unreached(self, *, was_repaired: bool) -> Iterator[list[UUID]]:
-        """Objects that the last look found by no vector search; or those that a repair has not helped."""
+        """Ids of objects that no vector search finds. `was_repaired`: only those repaired in this run."""
         return self._pages(SQL["unreached"], kind=GapKind.UNSEARCHABLE, was_repaired=was_repaired)
 
     def owned_objects(self, kinds: Collection[GapKind]) -> Iterator[list[Owned]]:
@@ -244,7 +244,7 @@ class GapTables:
         self._conn.execute(SQL["adopt_failed"])
 
     def carry_over(self, kind: GapKind) -> None:
-        """What only the last look found of this kind is to be mended now, and nothing else."""
+        """Limit the next repair to the gaps of this kind that the last comparison was the first to find."""
         self._conn.execute(SQL["carry_over"], {"kind": kind})
 
     def open_debt(self) -> None:
@@ -276,7 +276,7 @@ class GapTables:
         return {GapKind(k): n for k, n in self._conn.execute(self._statement("tally", look))}
 
     def open_besides(self) -> int:
-        """Failures that wait for a retry or a person, of cases that are no gap as well."""
+        """The number of waiting failures of cases that have no gap."""
         return self._number("open_besides")
 
     def gone_cases(self) -> int:
@@ -328,7 +328,7 @@ def keep(conn: Connection, run_id: UUID) -> None:
 
 
 def left(conn: Connection, run_id: UUID) -> list[dict[str, Any]]:
-    """The gaps that a run found and could not close."""
+    """The gaps of a run that it did not close."""
     with conn.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(SQL["left"], {"run_id": run_id}).fetchall()
 

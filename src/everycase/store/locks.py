@@ -69,13 +69,13 @@ def at_work(conn: Connection, name: str) -> Iterator[None]:
 
 @contextmanager
 def alive(conn: Connection, run_id: UUID) -> Iterator[None]:
-    """Show for as long as the block lasts that this run is at work; `is_alive` sees it from anywhere."""
+    """Hold a lock that shows that this run is at work. `is_alive` tests it from any connection."""
     with try_for(conn, of_run(run_id)):
         yield
 
 
 def is_alive(conn: Connection, run_id: UUID) -> bool:
-    """Whether this run is at work, on this database."""
+    """Whether this run is at work on this database."""
     return is_held(conn, of_run(run_id))
 
 
@@ -107,7 +107,7 @@ def is_held(conn: Connection, name: str) -> bool:
 
 
 def is_held_by_others(conn: Connection, name: str) -> bool:
-    """The same, of connections other than `conn`."""
+    """Whether a connection other than `conn` holds the lock `name`."""
     row = conn.execute(_IS_HELD, {"name": name, "but": conn.info.backend_pid}).fetchone()
     return bool(row and row[0])
 

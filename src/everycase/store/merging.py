@@ -119,7 +119,7 @@ class Merge:
                 copy.write_row((*self.table.row(record), record.line))
 
     def _run(self, *names: str) -> int:
-        """Rows that the last of these statements touched; they are one message to the server."""
+        """Execute these statements in one message to the server; how many rows the last one changed."""
         cursor = self._conn.execute(self.table.statements(*names))
         while cursor.nextset():
             pass
@@ -127,7 +127,7 @@ class Merge:
 
 
 def _newest(records: Sequence[Record]) -> tuple[Sequence[Record], list[Double]]:
-    """One row an id: the newest, of equally new ones the last; and the ids whose rows differ."""
+    """The newest row of each id (of equally new ones the last), and the ids with several different rows."""
     found: dict[str, Record] = {r.id: r for r in records}
     if len(found) == len(records):
         return records, []

@@ -107,7 +107,7 @@ def reconciliations(conn: Connection, *, limit: int) -> list[dict[str, Any]]:
 
 
 def _with_true_status(conn: Connection, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """A run that the books call running was interrupted where its own lock is not held."""
+    """Show a run that is recorded as running, but holds no lock, as interrupted."""
     for run in found:
         if run["status"] == RunStatus.RUNNING and not locks.is_alive(conn, run["run_id"]):
             run["status"] = RunStatus.INTERRUPTED.value

@@ -87,7 +87,7 @@ def claim(
 def seconds_to_next(
     conn: Connection, periods: Mapping[str, tuple[timedelta, timedelta | None]]
 ) -> float | None:
-    """Until the next of these jobs is due, by period and lead; None where none is to come, or all are due."""
+    """Seconds until the next of these jobs is due; None if there is none to wait for."""
     given = {
         "names": list(periods),
         "every": [every for every, _ in periods.values()],

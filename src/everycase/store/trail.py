@@ -1,4 +1,4 @@
-"""The audit trail of all cases, thinned to what an audit needs."""
+"""Thin the audit trail of cases to what an audit needs."""
 
 from __future__ import annotations
 

@@ -237,7 +237,7 @@ class EmbeddedIndex:
         return found
 
     def make_reachable(self, object_ids: Sequence[UUID]) -> None:
-        """The graphs are built anew from their tables, which reaches what row by row was left out."""
+        """Rebuild the graphs from their tables, which reaches objects that single inserts left out."""
         if object_ids:
             self._schema.rebuild_graphs()
 

@@ -97,7 +97,7 @@ def rarity(word: Word, size: int) -> float:
 
 
 def worth(word: Word, size: int) -> float:
-    """What a word adds to the score of a case that has it once, as far as the query decides it."""
+    """A word's part in the score of a case that has it: times in the query × inverse document frequency."""
     return word.times * rarity(word, size)
 
 

@@ -170,7 +170,7 @@ class WeaviateIndex:
         return errors.WeaviateUnreachable("Weaviate could not delete every object: try again")
 
     def make_reachable(self, object_ids: Sequence[UUID]) -> None:
-        """They get a property by which every search compares them exactly, until they are written anew."""
+        """Mark the objects, so that every search compares them exactly. Writing one anew removes the mark."""
         with self._home.asking():
             collection = self._home.own()
             for page in pages(dict.fromkeys(object_ids), _PAGE):

@@ -45,7 +45,7 @@ CODES, IDENTIFIERS = "codes", "identifiers"
 """Made for searching: codes as words, and every identifier as one token. They are not read back."""
 
 UNREACHED = "out_of_reach_of_graph"
-"""True for an object that the vector graph does not reach: each search compares it exactly as well."""
+"""True for an object that the vector graph does not reach. Every search also compares these exactly."""
 
 _CODES = ("error_codes", "product_number", "case_number")
 

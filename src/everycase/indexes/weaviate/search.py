@@ -68,7 +68,7 @@ def _in_period(c: Condition) -> Any:
 
 
 UNREACHED = Filter.by_property(schema.UNREACHED).equal(True)
-"""Objects that the vector graph does not reach. They are few, and among few the server compares all."""
+"""Matches the objects that the vector graph does not reach. They are few, so the server compares all."""
 
 
 class Effort(NamedTuple):
@@ -87,7 +87,7 @@ def _both(one: Any, other: Any) -> Any:
 
 
 def has_unreached(collection: Any) -> bool:
-    """Whether any object is out of the graph's reach; not in a collection older than that property."""
+    """Whether any object is out of the graph's reach. A collection without that property has none."""
     try:
         return bool(collection.query.fetch_objects(filters=UNREACHED, limit=1, return_properties=[]).objects)
     except WeaviateQueryError as e:

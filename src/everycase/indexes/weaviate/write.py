@@ -82,7 +82,7 @@ def read_stamps(collection: Any, ids: Sequence[UUID]) -> dict[UUID, Stamps]:
 
 
 def mark_unreached(collection: Any, ids: Sequence[UUID]) -> None:
-    """Let searches compare these exactly; what is not there is passed over. Vectors and texts stay."""
+    """Mark objects as out of the graph's reach, passing over ids that are not there. Nothing else changes."""
     there = collection.query.fetch_objects_by_ids(ids, limit=len(ids), return_properties=[]).objects
     for o in there:
         collection.data.update(o.uuid, properties={schema.UNREACHED: True})

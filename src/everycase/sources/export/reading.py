@@ -63,10 +63,10 @@ class FileReading(Generic[T]):
     expected = None
 
     def begin(self) -> None:
-        """A file is read when its rows are asked for."""
+        """Does nothing: a file is read when its rows are asked for."""
 
     def stop(self) -> None:
-        """Nothing was begun."""
+        """Does nothing: `begin` has started nothing."""
 
     def note_stored(self) -> None:
         """A file is read from its beginning, whatever was stored of it."""

@@ -1,4 +1,4 @@
-"""Where a read begins: anew, or where an earlier one was cut short."""
+"""The position at which a read starts: at the beginning, or where an earlier one was cut short."""
 
 from __future__ import annotations
 

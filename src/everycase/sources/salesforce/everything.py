@@ -94,7 +94,7 @@ class _Readers(Generic[T]):
         return self._is_set(self._wanted)
 
     def stop(self) -> None:
-        """Nobody takes anything any more."""
+        """Tell the readers that no more rows will be taken."""
         self._stop.set()
 
     def _is_set(self, event: Event) -> bool:
