@@ -114,8 +114,8 @@ FailOnOption = Annotated[
     FailOn,
     typer.Option(
         "--fail-on",
-        help="Which failures give exit code 1. new: those opened since the last sync began, so that an old "
-        "bad row is told once.",
+        help="Which failures give exit code 1. new: only those opened since the last sync began, so that a "
+        "known failure does not fail every later run.",
     ),
 ]
 ExitZero = Annotated[
