@@ -259,7 +259,7 @@ class _SyncJob:
                 report=report.as_dict(),
                 now=now,
             )
-            runs.roll_up_sync(
+            runs.roll_up_spending(
                 conn,
                 cases=report.staged,
                 completeness=report.completeness,

@@ -18,6 +18,10 @@ from everycase.store.db import Connection
 from everycase.store.gaps import GapTables
 from everycase.store.reads import Read, ReadPurpose
 
+_STAGES = ("staging", "lineage", "pii_removed", "embedding_generated", "weaviate_loaded")
+COUNTED = ("source", *_STAGES, "index")
+"""Where cases are counted, in the order in which they get there."""
+
 
 @dataclass(slots=True)
 class Sweep:
@@ -128,9 +132,8 @@ def balances(sweeps: Sequence[Sweep]) -> list[Read]:
 def count(conn: Connection, index: VectorIndex, sweeps: list[Sweep]) -> Census:
     """Raises `LoadFailure` when the index does not answer."""
     row = lineage.census(conn)
-    stages = ("staging", "lineage", "pii_removed", "embedding_generated", "weaviate_loaded")
     source = next((s.count for s in sweeps if s.object.name == "Case"), None)
     if source is not None:
         source = max(source, row["source"])  # a row without a readable id is in no sweep
-    counts = {"source": source, **{name: row[name] for name in stages}, "index": index.count()}
+    counts = {"source": source, **{name: row[name] for name in _STAGES}, "index": index.count()}
     return Census(counts=counts, row=row)

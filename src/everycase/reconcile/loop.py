@@ -14,7 +14,7 @@ from everycase.domain.alerts import Facts, work_facts
 from everycase.domain.completeness import completeness, coverage
 from everycase.domain.failures import Disposition
 from everycase.domain.gaps import REPAIRABLE, GapKind, ReconcileOrder
-from everycase.domain.runs import ObjectResult, RunStatus
+from everycase.domain.runs import ObjectResult
 from everycase.domain.sentences import together
 from everycase.domain.shards import ShardedWork
 from everycase.domain.thresholds import DeletionGuard, Thresholds
@@ -22,13 +22,14 @@ from everycase.pipeline import continuity
 from everycase.pipeline.run import OpenRun, RunEnd, Shell
 from everycase.pipeline.work import Crew
 from everycase.ports import Source
-from everycase.reconcile.count import Census, Sweep, Sweeper, balances, count
+from everycase.reconcile import books
+from everycase.reconcile.count import COUNTED, Census, Sweep, Sweeper, balances, count
 from everycase.reconcile.gaps import Finder, Found
 from everycase.reconcile.identify import RecoveryPlan, identify
 from everycase.reconcile.recover import recover, repair
 from everycase.reconcile.report import Report, count_left, count_recovered, count_withheld, pattern_of
 from everycase.reconcile.retention import Retention, prune
-from everycase.store import budget, failures, gaps, lineage, locks, reads, runs
+from everycase.store import budget, failures, lineage, locks, reads, runs
 from everycase.store import continuity as life
 from everycase.store.db import Connection
 from everycase.store.gaps import GapOutcome, GapTables
@@ -82,7 +83,11 @@ class _ReconcileJob:
     sample: int
     tables: GapTables
     sweeps: Sequence[Sweep] = ()
+    counts: Mapping[str, int | None] = field(default_factory=lambda: dict.fromkeys(COUNTED))
+    """What step 1 counted, before anything was repaired."""
     found: Found = field(default_factory=Found)
+    is_compared: bool = False
+    """Step 2 has come to its end: all gaps are in `found`."""
     plan: RecoveryPlan | None = None
     objects: Sequence[ObjectResult] = ()
     after: Mapping[GapKind, int] = field(default_factory=dict)
@@ -133,7 +138,9 @@ class _ReconcileJob:
         if not self.order.dry_run:
             reads.add(conn, balances(self.sweeps), run_id=self.run.run_id)
         self.crew.ending.check()
-        return count(conn, self.crew.processor.index, list(self.sweeps))
+        census = count(conn, self.crew.processor.index, list(self.sweeps))
+        self.counts = census.counts
+        return census
 
     @property
     def _is_doubted(self) -> bool:
@@ -167,6 +174,7 @@ class _ReconcileJob:
     def _find_gaps(self, finder: Finder, census: Census) -> None:
         sets = self.order.scope.sets or not census.index_agrees or self._is_doubted
         self.found = finder.find(self.sweeps, sets=sets)
+        self.is_compared = True
         self.crew.ending.check()
 
     def _identify(self, census: Census) -> None:
@@ -249,7 +257,6 @@ class _ReconcileJob:
         report = replace(
             report,
             counts=census.counts,
-            gaps=self.found.by_name,
             gaps_left=left,
             withheld=withheld,
             recovered=self._recovered(outcomes),
@@ -262,15 +269,11 @@ class _ReconcileJob:
             limited_data=census.row["limited_data"],
             spaces=lineage.spaces(conn),
             completeness=self._completeness(census, left),
-            checked=self._checked(),
-            unread=self._unread(),
-            remarks=[s.remark for s in self.sweeps if s.remark],
-            reads=[r.as_dict() for r in balances(self.sweeps)],
         )
         return replace(report, facts=self._facts(report, failures.tally(conn)))
 
     def _begun(self, conn: Connection, end: RunEnd) -> Report:
-        """The part of the report that is known however the run ended."""
+        """The part of the report that is known however the run ended: what it has found and done so far."""
         run, processor = self.run, self.crew.processor
         breakers = budget.transitions(conn, since=run.database_time)
         return Report(
@@ -286,9 +289,15 @@ class _ReconcileJob:
             error=end.error,
             thresholds=self.thresholds,
             figures=run.figures(processor.prices, processor.embedder.space, breakers),
+            counts=self.counts,
+            gaps=self.found.by_name if self.is_compared else None,
             open_before=self.open_before,
-            findings=tuple(run.findings),
             due_failures=self.due_failures,
+            checked=self._checked(),
+            findings=tuple(run.findings),
+            unread=self._unread(conn),
+            remarks=[s.remark for s in self.sweeps if s.remark],
+            reads=[r.as_dict() for r in balances(self.sweeps)],
         )
 
     def _recovered(self, outcomes: Sequence[GapOutcome]) -> Mapping[str, int]:
@@ -312,9 +321,9 @@ class _ReconcileJob:
             "swept": sum(s.rows for s in self.sweeps),
         }
 
-    def _unread(self) -> list[str]:
+    def _unread(self, conn: Connection) -> list[str]:
         found = together((s.object.name, s.problem) for s in self.sweeps)
-        if self.order.dry_run and locks.is_held(self.run.conn, locks.PIPELINE):
+        if self.order.dry_run and locks.is_held(conn, locks.PIPELINE):
             found.append("a run is at work: the cases that it has under way are counted as stuck")
         return list(dict.fromkeys(found + together((o.object, o.problem) for o in self.objects)))
 
@@ -328,22 +337,9 @@ class _ReconcileJob:
             manual_review=open_failures.get(Disposition.MANUAL_REVIEW, 0),
         )
 
-    # ── the books ────────────────────────────────────────────────────────────────────────────
-
     def keep(self, conn: Connection, report: Report) -> None:
-        if report.end:
-            self._abandon(conn, report.end, report.figures.duration_s)
-            return
-        now, kept = self.crew.processor.clock(), report.as_dict()
-        with conn.transaction():
-            gaps.keep(conn, report.run_id)
-            runs.finish_reconciliation(conn, run_id=report.run_id, report=kept, now=now)
-            runs.roll_up(conn, kept, now=now)
-        if self.order.scope.retention:
-            prune(conn, self.retention, now=now)
-
-    def _abandon(self, conn: Connection, status: RunStatus, duration_s: float) -> None:
         now = self.crew.processor.clock()
-        runs.abandon_reconciliation(
-            conn, run_id=self.run.run_id, status=status, duration_s=duration_s, now=now
-        )
+        # the temporary tables with the gaps are of the run's own connection alone
+        books.close(conn, report, with_gaps=conn is self.run.conn, now=now)
+        if report.is_finished and self.order.scope.retention:
+            prune(conn, self.retention, now=now)

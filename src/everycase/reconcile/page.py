@@ -77,12 +77,13 @@ def as_html(
         r=report,
         heading=text.heading(report),
         funnel=[(said, report.get("counts", {}).get(key)) for key, said in text.FUNNEL.items()],
-        gaps=[(text.GAPS.get(k, k), k, n) for k, n in report.get("gaps", {}).items()],
-        recovered=[(text.METHODS.get(m, m), n) for m, n in report.get("recovered", {}).items()],
+        unfinished=text.unfinished(report),
+        gaps=[(text.GAPS.get(k, k), k, n) for k, n in (report.get("gaps") or {}).items()],
+        recovered=[(text.METHODS.get(m, m), n) for m, n in (report.get("recovered") or {}).items()],
         left=text.still_failed(report),
         coverage=text.coverage(report),
         few_fields=text.few_fields(
-            report.get("few_fields", 0), report.get("few_fields_noted", report.get("few_fields", 0))
+            report.get("few_fields") or 0, report.get("few_fields_noted", report.get("few_fields")) or 0
         ),
         before=text.open_before(report),
         charts=charts(trends) if len(trends) >= _FEWEST_DAYS else [],

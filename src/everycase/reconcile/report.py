@@ -21,6 +21,23 @@ from everycase.domain.thresholds import Thresholds
 from everycase.reconcile.identify import Pattern
 from everycase.store.gaps import GapOutcome
 
+_KNOWN_AT_END = (
+    "gaps_left",
+    "withheld",
+    "recovered",
+    "still_failed",
+    "new_failures",
+    "failures",
+    "coverage",
+    "few_fields",
+    "few_fields_noted",
+    "limited_data",
+    "debt",
+    "spaces",
+    "completeness",
+)
+"""Figures that a run takes when all its work is done."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
@@ -42,7 +59,8 @@ class Report:
     """The sentence of the error that ended it."""
     figures: RunFigures = field(default_factory=RunFigures)
     counts: Mapping[str, int | None] = field(default_factory=dict)
-    gaps: Mapping[str, int] = field(default_factory=dict)
+    gaps: Mapping[str, int] | None = field(default_factory=dict)
+    """None where it ended before everything was compared."""
     gaps_left: Mapping[str, int] = field(default_factory=dict)
     """What the post-check still finds, withheld ones not counted."""
     withheld: Mapping[str, int] = field(default_factory=dict)
@@ -81,6 +99,11 @@ class Report:
     @property
     def totals(self) -> BatchResult:
         return self.figures.totals
+
+    @property
+    def is_finished(self) -> bool:
+        """It came to its end, and looked again at everything that it had repaired."""
+        return self.end is None
 
     @property
     def unexplained(self) -> int:
@@ -130,6 +153,8 @@ class Report:
     def actions(self) -> list[str]:
         """What a person is to do, most pressing first."""
         figures, found = self.figures, []
+        if not self.is_finished:
+            found.append("Reconcile again: this run did not come to its end")
         if figures.stop_reason:
             found.append(
                 f"Find out why the pipeline was stopped ({figures.stop_reason}), then everycase resume"
@@ -149,21 +174,31 @@ class Report:
         found += [f"{a.sentence}: {a.action}" for a in self.alerts if a.rule.endswith("_coverage")]
         return found
 
+    @property
+    def discrepancies(self) -> int | None:
+        """Gaps, and failures of other cases that waited; None where not everything was compared."""
+        return None if self.gaps is None else sum(self.gaps.values()) + self.open_before
+
     def as_dict(self) -> dict[str, Any]:
+        """Of a run that did not come to its end, what only the end tells is None."""
+        return self._figures() if self.is_finished else {**self._figures(), **dict.fromkeys(_KNOWN_AT_END)}
+
+    def _figures(self) -> dict[str, Any]:
         return {
             "run_id": str(self.run_id),
             "run_type": self.run_type.value,
             "is_deep": self.is_deep,
             "is_dry_run": self.is_dry_run,
             "status": self.status,
+            "error": self.error,
             "source": self.source,
             "shard": self.shard or None,
             "round": str(self.round) if self.round else None,
             "started_at": self.started_at.isoformat(),
-            "records_checked": self.counts.get("staging") or 0,
-            "discrepancies": sum(self.gaps.values()) + self.open_before,
+            "records_checked": self.counts.get("staging"),
+            "discrepancies": self.discrepancies,
             "counts": dict(self.counts),
-            "gaps": dict(self.gaps),
+            "gaps": None if self.gaps is None else dict(self.gaps),
             "gaps_left": dict(self.gaps_left),
             "withheld": dict(self.withheld),
             "recovered": dict(self.recovered),

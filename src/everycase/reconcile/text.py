@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from everycase.domain.completeness import percent, whole_percent
+from everycase.domain.runs import RunStatus
 
 FUNNEL = {
     "source": "Source",
@@ -98,18 +99,31 @@ def heading(report: Mapping[str, Any]) -> str:
     return f"Reconciliation Run: {began:%Y-%m-%d %H:%M}"
 
 
-def cases(n: int) -> str:
+def cases(n: int | None) -> str:
+    """A number of cases; None: it is not known."""
+    if n is None:
+        return "not known"
     return f"{n:,} case" if n == 1 else f"{n:,} cases"
+
+
+def unfinished(report: Mapping[str, Any]) -> str:
+    """Why a run did not come to its end, in a sentence; empty where it did."""
+    said = {RunStatus.FAILED: "failed", RunStatus.INTERRUPTED: "was interrupted"}.get(report["status"])
+    why = f" ({report['error']})" if report.get("error") else ""
+    return (
+        f"the run {said}{why} and did not come to its end: this is what it had found until then"
+        if said
+        else ""
+    )
 
 
 def still_failed(report: Mapping[str, Any]) -> list[tuple[int, str]]:
     """What is left, most first: open failures, gaps, and what waits for a person's word."""
-    found = [(n, f"{REASONS.get(t, t)} ({t})") for t, n in report.get("still_failed", {}).items()]
-    left = {k: n for k, n in report.get("gaps_left", {}).items() if k != "debt"}
+    found = [(n, f"{REASONS.get(t, t)} ({t})") for t, n in (report.get("still_failed") or {}).items()]
+    left = {k: n for k, n in (report.get("gaps_left") or {}).items() if k != "debt"}
     found += [(n, f"still {GAPS.get(k, k)} ({k})") for k, n in left.items()]
-    found += [
-        (n, f"{GAPS.get(k, k)}, withheld until approved ({k})") for k, n in report.get("withheld", {}).items()
-    ]
+    withheld = report.get("withheld") or {}
+    found += [(n, f"{GAPS.get(k, k)}, withheld until approved ({k})") for k, n in withheld.items()]
     return sorted(found, key=lambda f: -f[0])
 
 
@@ -133,7 +147,7 @@ def coverage(report: Mapping[str, Any]) -> list[tuple[str, float, float, bool]]:
     limits = report.get("coverage_thresholds", {})
     return [
         (name, share, limits.get(name, 0.0), share >= limits.get(name, 0.0))
-        for name, share in report.get("coverage", {}).items()
+        for name, share in (report.get("coverage") or {}).items()
     ]
 
 
@@ -143,10 +157,12 @@ def _lines(r: Mapping[str, Any]) -> Iterator[str]:
         yield "(dry run: found and reported, nothing was written)"
     if r.get("stop_reason"):
         yield f"(the pipeline was stopped: {r['stop_reason']})"
+    if why := unfinished(r):
+        yield f"({why})"
     yield ""
     yield f"Records Checked: {cases(r.get('records_checked', 0))}"
     yield f"Discrepancies Found: {cases(r.get('discrepancies', 0))}"
-    yield from (f"  - {n:,} {GAPS.get(k, k)} ({k})" for k, n in r.get("gaps", {}).items())
+    yield from (f"  - {n:,} {GAPS.get(k, k)} ({k})" for k, n in (r.get("gaps") or {}).items())
     yield from (f"  - {line}" for line in open_before(r))
     yield ""
     yield "Cases at Each Stage:"
@@ -154,14 +170,7 @@ def _lines(r: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     yield from _recovery(r)
     yield ""
-    yield "Multi-Table Coverage:"
-    for name, share, limit, is_reached in coverage(r):
-        sign, than = ("✅", "above threshold") if is_reached else ("⚠️", f"below {percent(limit)} threshold")
-        yield f"{sign} {name}: {whole_percent(share)} ({than})"
-    if few := r.get("few_fields"):
-        yield few_fields(few, r.get("few_fields_noted", few))
-    if debt := r.get("debt"):
-        yield f"In a fallback embedding space: {cases(debt)}"
+    yield from _coverage(r)
     yield ""
     yield "Actions Required:"
     yield from (f"{n}. {action}" for n, action in enumerate(r.get("actions", ()), start=1))
@@ -171,9 +180,23 @@ def _lines(r: Mapping[str, Any]) -> Iterator[str]:
     yield from _footer(r)
 
 
+def _coverage(r: Mapping[str, Any]) -> Iterator[str]:
+    yield "Multi-Table Coverage:" + (" not known" if unfinished(r) else "")
+    for name, share, limit, is_reached in coverage(r):
+        sign, than = ("✅", "above threshold") if is_reached else ("⚠️", f"below {percent(limit)} threshold")
+        yield f"{sign} {name}: {whole_percent(share)} ({than})"
+    if few := r.get("few_fields"):
+        yield few_fields(few, r.get("few_fields_noted", few))
+    if debt := r.get("debt"):
+        yield f"In a fallback embedding space: {cases(debt)}"
+
+
 def _recovery(r: Mapping[str, Any]) -> Iterator[str]:
-    recovered, left = r.get("recovered", {}), still_failed(r)
+    recovered, left = r.get("recovered") or {}, still_failed(r)
     yield "Recovery Results:"
+    if unfinished(r):
+        yield "  Not known: what was repaired was not looked at again"
+        return
     if r.get("is_dry_run"):
         yield f"  Nothing was tried; open: {cases(sum(n for n, _ in left))}"
     else:
@@ -187,7 +210,7 @@ def _recovery(r: Mapping[str, Any]) -> Iterator[str]:
 
 def _footer(r: Mapping[str, Any]) -> Iterator[str]:
     yield (
-        f"Status: {r.get('status')} · {percent(r.get('completeness', 0.0))} complete · "
+        f"Status: {r.get('status')} · {_complete(r.get('completeness', 0.0))} · "
         f"{r.get('embedding_calls', 0):,} embedding calls, {r.get('reused', 0):,} vectors reused, "
         f"cost {r.get('cost', 0.0):.2f} · {r.get('duration_s', 0.0):.1f} s"
         + (f", slowest stage {r['slowest_stage']}" if r.get("slowest_stage") else "")
@@ -225,6 +248,10 @@ def provider_lines(report: Mapping[str, Any]) -> Iterator[str]:
             f"! {name} was left alone {_times(len(opened))}{f' ({why})' if why else ''} and taken back "
             f"{_times(len(own) - len(opened))}"
         )
+
+
+def _complete(share: float | None) -> str:
+    return "completeness not known" if share is None else f"{percent(share)} complete"
 
 
 def _times(n: int) -> str:

@@ -61,10 +61,8 @@ def begin_reconciliation(conn: Connection, *, run_id: UUID, run_type: str, now: 
 def finish_reconciliation(
     conn: Connection, *, run_id: UUID, report: Mapping[str, Any], now: datetime
 ) -> None:
-    """Keep the report of a run, and its numbers in the columns of contract §9."""
+    """Keep the report of a run, and its numbers in the columns of contract §9: null where not known."""
     r = report
-    recovered, left = sum(r["recovered"].values()), sum(r["gaps_left"].values())
-    troubles = recovered + left + sum(r["still_failed"].values())
     worked = sum(s["seconds"] for s in r["stages"].values())
     cases = r["stages"].get("join", {}).get("read", 0)
     conn.execute(
@@ -76,9 +74,7 @@ def finish_reconciliation(
             "duration": r["duration_s"],
             **r["counts"],
             "discrepancies": r["discrepancies"],
-            "recovered": recovered,
-            "success_rate": recovered / troubles if troubles else 1.0,
-            "errors": Jsonb(r["still_failed"]),
+            **_recovery(r),
             "per_case": worked / cases if cases else None,
             "slowest": r["slowest_stage"],
             "report": Jsonb(dict(r)),
@@ -86,12 +82,17 @@ def finish_reconciliation(
     )
 
 
-def abandon_reconciliation(
-    conn: Connection, *, run_id: UUID, status: str, duration_s: float, now: datetime
-) -> None:
-    """It ended with an error, and has no report."""
-    given = {"run_id": run_id, "status": status, "duration": duration_s, "now": now}
-    conn.execute(SQL["abandon_reconciliation"], given)
+def _recovery(r: Mapping[str, Any]) -> dict[str, Any]:
+    """How much a run recovered; null for a run that did not look again at what it had repaired."""
+    if r["recovered"] is None:
+        return dict.fromkeys(("recovered", "success_rate", "errors"))
+    recovered, left = sum(r["recovered"].values()), sum(r["gaps_left"].values())
+    troubles = recovered + left + sum(r["still_failed"].values())
+    return {
+        "recovered": recovered,
+        "success_rate": recovered / troubles if troubles else 1.0,
+        "errors": Jsonb(r["still_failed"]),
+    }
 
 
 def last_look(conn: Connection) -> datetime | None:
@@ -125,7 +126,10 @@ def report(conn: Connection, key: str | None = None) -> dict[str, Any]:
         )
     if key and len(rows) > 1:
         raise WrongUse(f"several runs begin with {key!r}: give more of the id")
-    found: dict[str, Any] = rows[0][1]
+    run_id, kept = rows[0]
+    if kept is None:
+        raise WrongUse(f"run {run_id} is at work, or was killed: it left no report. See `everycase runs`")
+    found: dict[str, Any] = kept
     return found
 
 
@@ -153,7 +157,7 @@ def roll_up(conn: Connection, report: Mapping[str, Any], *, now: datetime) -> No
     )
 
 
-def roll_up_sync(
+def roll_up_spending(
     conn: Connection,
     *,
     cases: int,
@@ -163,7 +167,10 @@ def roll_up_sync(
     cost: float,
     now: datetime,
 ) -> None:
-    """Add what a sync spent to its day."""
+    """Add to its day what a run spent that is no finished reconciliation.
+
+    `cases` and `completeness` count where it is the first run of the day.
+    """
     given = {
         "day": now.date(),
         "cases": cases,
@@ -172,7 +179,7 @@ def roll_up_sync(
         "tokens": tokens,
         "cost": cost,
     }
-    conn.execute(SQL["spent_in_sync"], given)
+    conn.execute(SQL["roll_up_spending"], given)
 
 
 def trends(conn: Connection, *, days: int = 400) -> list[dict[str, Any]]:

@@ -34,7 +34,7 @@ insert into recon.reconciliation_runs (run_id, run_type, start_time, status)
 values (%(run_id)s, %(run_type)s, %(now)s, 'running')
 
 -- finish_reconciliation --
--- Close them.
+-- Close them, at whatever end.
 update recon.reconciliation_runs
 set status = %(status)s, end_time = %(now)s, duration = %(duration)s,
     source_count = %(source)s, staging_count = %(staging)s, lineage_count = %(lineage)s,
@@ -43,11 +43,6 @@ set status = %(status)s, end_time = %(now)s, duration = %(duration)s,
     recovery_success_rate = %(success_rate)s, error_breakdown = %(errors)s,
     avg_processing_time_per_case = %(per_case)s, slowest_stage = %(slowest)s, report = %(report)s
 where run_id = %(run_id)s
-
--- abandon_reconciliation --
--- It ended with an error.
-update recon.reconciliation_runs
-set status = %(status)s, end_time = %(now)s, duration = %(duration)s where run_id = %(run_id)s
 
 -- last_look --
 -- When everything was last held against the index, and all that it should find was found.
@@ -62,9 +57,9 @@ select run_id, run_type, start_time, duration, status, source_count, staging_cou
 from recon.reconciliation_runs order by start_time desc limit %(limit)s
 
 -- reconciliation --
--- One run by the beginning of its id, or the last one that has a report.
+-- Runs by the beginning of their id, or the last one that has a report.
 select run_id, report from recon.reconciliation_runs
-where report is not null and (%(key)s::text is null or run_id::text like %(key)s || '%%')
+where case when %(key)s::text is null then report is not null else run_id::text like %(key)s || '%%' end
 order by start_time desc limit 2
 
 -- roll_up --
@@ -80,8 +75,8 @@ set runs = d.runs + 1, cases = excluded.cases, completeness = excluded.completen
     embedding_calls = d.embedding_calls + excluded.embedding_calls, tokens = d.tokens + excluded.tokens,
     cost = d.cost + excluded.cost, updated_at = now()
 
--- spent_in_sync --
--- What a sync spent belongs to its day, too.
+-- roll_up_spending --
+-- What a sync, or a reconciliation that did not come to its end, spent belongs to its day, too.
 insert into recon.daily_rollup as d (
   day, runs, cases, completeness, gaps, recovered, failures, coverage, duration_s, embedding_calls, tokens, cost)
 values (%(day)s, 0, %(cases)s, %(completeness)s, 0, 0, '{}', '{}', 0, %(calls)s, %(tokens)s, %(cost)s)
