@@ -10,12 +10,10 @@ from datetime import UTC, datetime
 
 import numpy as np
 import psycopg
-from psycopg import sql
 
 from everycase.domain import fingerprint
 from everycase.domain.batching import pages
 from everycase.domain.cases import IndexObject, Stamps, Vector
-from everycase.indexes.embedded.schema import table_name
 from everycase.ports import VectorIndex
 
 WIDTH = 384
@@ -29,7 +27,7 @@ class Invented:
     """Cases by number; the same seed gives the same ones."""
 
     def __init__(self, seed: int = 1, *, space: str = SPACE, recipe: str = "r", width: int = WIDTH) -> None:
-        self._space, self._recipe, self._width = space, recipe, width
+        self.space, self._recipe, self._width = space, recipe, width
         self._rng = np.random.default_rng(seed)
         self.words = np.array([_word(n) for n in range(VOCABULARY)])
         shares = 1 / np.arange(2, VOCABULARY + 2)
@@ -54,7 +52,7 @@ class Invented:
                 checksum=f"{n:064x}",
                 children_checksum="0" * 64,
                 text_hash=f"{n:064x}",
-                space=self._space,
+                space=self.space,
                 recipe=self._recipe,
                 vector_hash="0" * 64,
                 object_hash=f"{n:064x}",
@@ -84,29 +82,19 @@ def _word(n: int) -> str:
 
 
 def load(index: VectorIndex, invented: Invented, cases: int) -> list[IndexObject]:
-    """Load so many cases as a sync does, batch by batch; some of them are returned."""
+    """Load so many cases as a first sync does, batch by batch; some of them are returned."""
     some = []
+    index.begin_load(invented.space, cases)
     for batch in pages(map(invented.case, range(cases)), BATCH):
         refused = [o for o in index.upsert(batch) if o.error_type is not None]
         if refused:
             raise SystemExit(f"the index refuses an invented case: {refused[0]}")
         some += batch[:1]
+    index.end_load()
     return some
 
 
-def drop_graph(dsn: str, space: str) -> None:
-    """Before many cases are loaded into the embedded index: the graph is made faster at the end, in one go."""
+def vacuum(dsn: str) -> None:
+    """What PostgreSQL does by itself some minutes after a load: the planner's statistics, and tidying up."""
     with psycopg.connect(dsn, autocommit=True) as conn:
-        name = sql.Identifier("vector_index", f"{table_name(space)[:55]}_hnsw")
-        conn.execute(sql.SQL("drop index if exists {}").format(name))
-
-
-def make_graph(dsn: str, space: str) -> None:
-    """The graph that `drop_graph` dropped, and the planner's statistics."""
-    table = table_name(space)
-    with psycopg.connect(dsn, autocommit=True) as conn:
-        conn.execute("set maintenance_work_mem = '512MB'")
-        statement = sql.SQL("create index {} on {} using hnsw (embedding halfvec_cosine_ops)")
-        parts = sql.Identifier(f"{table[:55]}_hnsw"), sql.Identifier("vector_index", table)
-        conn.execute(statement.format(*parts))
         conn.execute("vacuum analyze")

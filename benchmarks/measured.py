@@ -1,4 +1,4 @@
-"""A command in a process of its own: how long it took, and the most memory that it had."""
+"""A command in a process of its own: how long it took, its CPU time, and the most memory that it had."""
 
 from __future__ import annotations
 
@@ -19,12 +19,16 @@ class Run:
     seconds: float
     peak_mb: float
     report: dict
+    cpu_s: float
+    """Of the command and its worker processes."""
+    server_cpu_s: float
+    """Of the embedded PostgreSQL meanwhile."""
 
 
 def everycase(home: Path, source: Path, *words: str, **settings: str) -> Run:
     """Run `everycase … --json`; the peak is the sum over its Python processes."""
     given = {"HOME": str(home), "SOURCE": str(source), **settings}
-    started = time.perf_counter()
+    started, server, before = time.perf_counter(), server_cpu_s(home), os.times()
     process = subprocess.Popen(
         [sys.executable, "-m", "everycase.cli", *words, "--json"],
         env={**os.environ, **{f"EVERYCASE_{k}": v for k, v in given.items()}},
@@ -48,4 +52,22 @@ def everycase(home: Path, source: Path, *words: str, **settings: str) -> Run:
     out, _ = process.communicate()
     done.set()
     watcher.join()
-    return Run(time.perf_counter() - started, peak, json.loads(out))
+    seconds, after = time.perf_counter() - started, os.times()
+    own = after.children_user + after.children_system - before.children_user - before.children_system
+    return Run(seconds, peak, json.loads(out), own, server_cpu_s(home) - server)
+
+
+def server_cpu_s(home: Path) -> float:
+    """CPU seconds of the embedded PostgreSQL of this home, with those of its sessions, ended ones included."""
+    found = 0.0
+    for process in psutil.process_iter(["name"]):
+        try:
+            if process.info["name"] == "postgres" and str(home / "pg") in process.cmdline():
+                times = process.cpu_times()
+                found += times.user + times.system + times.children_user + times.children_system
+                for session in process.children():
+                    times = session.cpu_times()
+                    found += times.user + times.system
+        except psutil.Error:  # it has just ended
+            continue
+    return found

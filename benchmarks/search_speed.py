@@ -71,9 +71,8 @@ def embedded_index(
     pool = stack.enter_context(ConnectionPool(dsn, min_size=1, max_size=1, kwargs={"autocommit": True}))
     index = EmbeddedIndex(pool)
     index.prepare({space: width})
-    lean.drop_graph(dsn, space)
     some = lean.load(index, made, cases)
-    lean.make_graph(dsn, space)
+    lean.vacuum(dsn)
     return index, some
 
 

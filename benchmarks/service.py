@@ -100,11 +100,10 @@ def fill(home: Path, cases: int) -> tuple[str, list[IndexObject]]:
             "",
             "",
         )
-        lean.drop_graph(app.dsn, space)
         some = lean.load(app.index, lean.Invented(space=space, recipe=recipe), cases)
         for name in ("cases", "failures", "runs", "read"):
             conn.execute(SQL[name])
-        lean.make_graph(app.dsn, space)
+        lean.vacuum(app.dsn)
         keep_census(app, source=cases + 5)
         return app.dsn, some
 

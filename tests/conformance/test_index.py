@@ -219,6 +219,19 @@ def test_what_is_made_reachable_stays_as_it_is_and_is_found_once(index: VectorIn
     assert len({h.object_id for h in found.hits}) == len(found.hits)
 
 
+def test_a_large_load_is_searched_before_it_has_ended_and_after(index: VectorIndex) -> None:
+    """Whatever is put off until the end of a load, everything is found; ending it twice changes nothing."""
+    index.begin_load(ONE, 10_000)
+    objects = [thing(n) for n in range(30)]
+    index.upsert(objects)
+    ids = {o.stamps.object_id for o in objects}
+    assert index.probe(list(ids)) == ids
+    for _ in range(2):
+        index.end_load()
+        assert index.probe(list(ids)) == ids
+        assert index.search("", {ONE: objects[3].vector}).hits[0].object_id == objects[3].stamps.object_id
+
+
 def test_search_finds_by_meaning_and_by_word(index: VectorIndex) -> None:
     """In both spaces at once; the best is first and scores are in (0, 1]."""
     objects = [thing(n, space=ONE if n % 2 else TWO) for n in range(40)]

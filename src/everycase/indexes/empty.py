@@ -70,6 +70,12 @@ class EmptyIndex:
     def make_reachable(self, object_ids: Sequence[UUID]) -> None:  # noqa: ARG002
         return None
 
+    def begin_load(self, space: str, objects: int) -> None:  # noqa: ARG002
+        return None
+
+    def end_load(self) -> None:
+        return None
+
     def search(
         self,
         text: str,  # noqa: ARG002

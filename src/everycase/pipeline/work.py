@@ -21,6 +21,7 @@ from everycase.domain.usage import Purse, cost
 from everycase.pipeline import engine, removal
 from everycase.pipeline.ending import Ending
 from everycase.pipeline.engine import BatchOutcome, EngineSpec
+from everycase.pipeline.loading import make_up, putting_off
 from everycase.pipeline.process import Processor
 from everycase.pipeline.run import OpenRun
 from everycase.store import lineage, state
@@ -96,14 +97,17 @@ class Crew:
             only=only,
             shard=run.shard,
         )
-        worked = self.through(
-            run,
-            self.work(run.run_id),
-            lineage.batches(conn, run_id=run.run_id, size=self.batch_size),
-            due=due,
-            refused=refused,
-            give_up=partial(processor.give_up, run.run_id),
-        )
+        with putting_off(conn, processor.index, processor.embedder.space, due):
+            worked = self.through(
+                run,
+                self.work(run.run_id),
+                lineage.batches(conn, run_id=run.run_id, size=self.batch_size),
+                due=due,
+                refused=refused,
+                give_up=partial(processor.give_up, run.run_id),
+            )
+        if worked.deferral not in (Deferral.INTERRUPTED, Deferral.INDEX_AWAY):
+            make_up(conn, processor.index)
         if worked.stop_reason:
             state.stop(conn, reason=worked.stop_reason, run_id=run.run_id, now=processor.clock())
             log.warning("pipeline_stopped", failed=worked.totals.blamed, cases=worked.totals.cases)

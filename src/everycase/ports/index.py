@@ -176,6 +176,15 @@ class VectorIndex(Protocol):
         not there are passed over. `probe` finds these objects afterwards.
         """
 
+    def begin_load(self, space: str, objects: int) -> None:
+        """So many objects are about to be written into a space: put off what is made faster at the end.
+
+        Searches find everything meanwhile. `end_load` makes up for it, even in another process.
+        """
+
+    def end_load(self) -> None:
+        """Make what `begin_load` put off, for all spaces. Idempotent, and cheap where nothing is lacking."""
+
     def search(
         self,
         text: str,

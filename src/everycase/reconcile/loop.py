@@ -125,6 +125,7 @@ class _ReconcileJob:
         else:
             run.findings += continuity.open_database(run.conn, now=run.database_time)
             index.prepare(processor.embedder.spaces)
+            index.end_load()
             run.findings += continuity.open_index(run.conn, index, run_id=run.run_id, now=run.database_time)
 
     # ── the five steps ───────────────────────────────────────────────────────────────────────

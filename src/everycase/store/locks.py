@@ -23,6 +23,9 @@ BOOKS = "everycase.books"
 BUILD = "everycase.build"
 """Held by whatever builds an index beside the served one. A sync may run meanwhile."""
 
+LOADING = "everycase.loading"
+"""Shared by runs while they write into the index; the last one to end makes what all of them put off."""
+
 _WAIT_S = 0.2
 
 

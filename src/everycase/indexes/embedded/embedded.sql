@@ -45,6 +45,29 @@ create table if not exists {table} (
 -- Nearest neighbours by cosine distance.
 create index if not exists {index} on {table} using hnsw (embedding halfvec_cosine_ops)
 
+-- drop_vector_index --
+-- Before many vectors come: the graph is built when they are there.
+drop index if exists {index}
+
+-- count_up_to --
+-- How many vectors a space has, if they are few.
+select count(*) from (select from {table} limit %(most)s) few
+
+-- without_vector_index --
+-- The spaces' tables that have no graph.
+select t.tablename from pg_tables t
+where t.schemaname = 'vector_index' and t.tablename like 'vector\_%'
+  and not exists (select from pg_indexes i
+    where i.schemaname = t.schemaname and i.tablename = t.tablename and i.indexname like '%\_hnsw')
+order by 1
+
+-- prepare_build --
+-- Memory for a graph, more than that of the server's setting if this machine has it, and time.
+select set_config('maintenance_work_mem', greatest(
+    (select setting::bigint / 1024 from pg_settings where name = 'maintenance_work_mem'),
+    %(most_mb)s)::text || 'MB', true),
+  set_config('statement_timeout', '0', true)
+
 -- rebuild_vector_index --
 -- The graph of a space made anew, beside the old one, which serves until it is replaced.
 reindex index concurrently {index}

@@ -21,17 +21,15 @@ from psycopg_pool import ConnectionPool
 
 from everycase.domain.buckets import Digest, Digests
 from everycase.domain.cases import MOST_DIMENSIONS, IndexObject, Stamps, Vector
-from everycase.domain.errors import (
-    RowRefused,
-    WrongUse,
-)
+from everycase.domain.errors import RowRefused, WrongUse
 from everycase.domain.failures import ErrorType, LoadFailure
 from everycase.domain.lineage import Owned
 from everycase.domain.ranking import Background
 from everycase.indexes import hybrid
 from everycase.indexes.admission import admit, failed, outcome
 from everycase.indexes.embedded import search as searching
-from everycase.indexes.embedded.schema import SQL, STAMPS, VectorSchema, table_name, table_of
+from everycase.indexes.embedded.graphs import SQL
+from everycase.indexes.embedded.schema import STAMPS, VectorSchema, table_name, table_of
 from everycase.indexes.embedded.search import EmbeddedLists, Filter, Lexicon, words_row
 from everycase.indexes.hybrid import SAMPLE, Question, Remembered, as_matrix
 from everycase.ports import Condition, Findings, IndexHealth, UpsertOutcome, UpsertStatus
@@ -163,9 +161,8 @@ class EmbeddedIndex:
         first = after.int + 1 if after else 0
         last = until or UUID(int=_HIGHEST)
         while first <= last.int:
-            with (
-                self._schema.connection() as conn
-            ):  # given back between the pages: the reader may take his time
+            # given back between the pages: the reader may take his time
+            with self._schema.connection() as conn:
                 rows = conn.execute(
                     SQL["manifest"], {"first": UUID(int=first), "last": last, "page": _PAGE}
                 ).fetchall()
@@ -237,9 +234,15 @@ class EmbeddedIndex:
         return found
 
     def make_reachable(self, object_ids: Sequence[UUID]) -> None:
-        """Rebuild the graphs from their tables, which reaches objects that single inserts left out."""
+        """Rebuild the graphs, which reaches objects that single inserts left out."""
         if object_ids:
             self._schema.rebuild_graphs()
+
+    def begin_load(self, space: str, objects: int) -> None:
+        self._schema.put_off_graph(space, objects)
+
+    def end_load(self) -> None:
+        self._schema.make_graphs()
 
     def spaces(self) -> Mapping[str, int]:
         with self._schema.connection() as conn:

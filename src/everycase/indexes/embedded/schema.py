@@ -23,11 +23,10 @@ from everycase.domain.errors import (
     WrongUse,
 )
 from everycase.domain.failures import ErrorType, LoadFailure
-from everycase.domain.sql_blocks import read_blocks
 from everycase.indexes.admission import check_widths, is_marked, marked, token_of
+from everycase.indexes.embedded import graphs
 from everycase.indexes.embedded import search as searching
-
-SQL = read_blocks("everycase.indexes.embedded", "embedded.sql")
+from everycase.indexes.embedded.graphs import SQL
 
 STAMPS = (
     "checksum",
@@ -102,16 +101,28 @@ class VectorSchema:
         for space, dimensions in spaces.items():
             parts = {"table": table_of(space), "dimensions": sql.Literal(dimensions)}
             conn.execute(sql.SQL(SQL["create_vectors"]).format(**parts))
-            index = sql.Identifier(_graph_name(table_name(space)))
-            conn.execute(sql.SQL(SQL["add_vector_index"]).format(index=index, **parts))
+            graphs.add(conn, table_name(space))
 
     def rebuild_graphs(self) -> None:
         """Make the vector index of every space anew; searches go on meanwhile."""
         with self.connection(vectors=False) as conn:
             self.check_mark(conn)
             for table in sorted(self.tables(conn)):
-                index = sql.Identifier("vector_index", _graph_name(table))
-                conn.execute(sql.SQL(SQL["rebuild_vector_index"]).format(index=index))
+                graphs.rebuild(conn, table)
+
+    def put_off_graph(self, space: str, objects: int) -> None:
+        """Drop the vector index of a space of few objects that so many are to be written into."""
+        with self.connection(vectors=False) as conn:
+            self.check_mark(conn)
+            if table_name(space) in self.tables(conn):
+                graphs.put_off(conn, table_name(space), objects)
+
+    def make_graphs(self) -> None:
+        """Make the vector index of every space that has none."""
+        with self.connection(vectors=False) as conn:
+            self.check_mark(conn)
+            for table in graphs.lacking(conn):
+                graphs.build(conn, table)
 
     def type_of(self, column: str) -> LiteralString:
         if column == "id":
@@ -186,10 +197,6 @@ def _error_type(error: DatabaseFault) -> ErrorType:
     if isinstance(error, DatabaseReadOnly | DatabaseFull):
         return ErrorType.WEAVIATE_READ_ONLY
     return ErrorType.WEAVIATE_UNAVAILABLE
-
-
-def _graph_name(table: str) -> str:
-    return table[:55] + "_hnsw"
 
 
 def table_name(space: str) -> str:

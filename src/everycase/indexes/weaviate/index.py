@@ -26,8 +26,7 @@ from everycase.domain.ranking import Background
 from everycase.indexes import hybrid
 from everycase.indexes.admission import admit, check_widths, failed
 from everycase.indexes.hybrid import SAMPLE, Question, as_matrix
-from everycase.indexes.weaviate import errors as errors
-from everycase.indexes.weaviate import schema as schema
+from everycase.indexes.weaviate import errors, schema
 from everycase.indexes.weaviate import search as asked
 from everycase.indexes.weaviate.client import WeaviateConnection
 from everycase.indexes.weaviate.home import CollectionHome, Consistency, Shape
@@ -43,8 +42,7 @@ T = TypeVar("T")
 _AT_ONCE = 4
 """Probes under way at a time; each takes some milliseconds."""
 
-_PAGE = 1000
-_WHOLE_PAGE = 100
+_PAGE, _WHOLE_PAGE = 1000, 100
 """Objects a question: stamps alone, and with texts and vectors."""
 
 
@@ -185,9 +183,8 @@ class WeaviateIndex:
 
     def manifest(self, *, after: UUID | None = None, until: UUID | None = None) -> Iterator[Stamps]:
         with self._home.asking():
-            collection = self._home.use(
-                self._home.target()
-            )  # one collection to the end, whatever the alias does
+            # one collection to the end, whatever the alias does
+            collection = self._home.use(self._home.target())
         last = after
         while True:
             with self._home.asking():
@@ -249,6 +246,12 @@ class WeaviateIndex:
             with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="probe") as pool:
                 return {i for p in pages(held, _WHOLE_PAGE) for i in pool.map(is_found, p) if i}
 
+    def begin_load(self, space: str, objects: int) -> None:
+        """Weaviate builds its graph as objects come."""
+
+    def end_load(self) -> None:
+        """There is nothing to make up for."""
+
     def spaces(self) -> Mapping[str, int]:
         """By a count for each space: grouping reads every object, and is done where these miss some."""
         return _once_more(self._spaces)
@@ -288,12 +291,10 @@ class WeaviateIndex:
         except LoadFailure as e:
             return IndexHealth(is_ready=False, is_writable=False, detail=str(e))
         closed = sum(s.status == "READONLY" for s in shards)
-        detail = (
-            f"Weaviate takes no writes: {closed} of {len(shards)} shards are read-only (is its disk full?)"
-            if closed
-            else "Weaviate answers"
+        trouble = f"Weaviate takes no writes: {closed} of {len(shards)} shards are read-only (disk full?)"
+        return IndexHealth(
+            is_ready=True, is_writable=not closed, detail=trouble if closed else "Weaviate answers"
         )
-        return IndexHealth(is_ready=True, is_writable=not closed, detail=detail)
 
     # ── search ───────────────────────────────────────────────────────────────────────────────
 
