@@ -70,7 +70,9 @@ class Merge:
             self._run("begin_chunk")
             self._copy(newest)
             self._note_doubles(doubles)
-            changed = self._run("analyze_newest", "note_doubles", "drop_older", "note_seen", "changed")
+            if self._run("note_new") < len(newest):
+                self._run("note_doubles", "drop_older", "note_again")
+            changed = self._run("changed")
             self._target.write(self.table)
         return changed
 

@@ -2,7 +2,6 @@
 -- What one read brings, beside the staging table; of this session alone, and kept over its transactions.
 drop table if exists pg_temp.newest, pg_temp.changed, pg_temp.seen, pg_temp.doubled, pg_temp.tombstone, pg_temp.gone;
 create temp table newest as select {columns}, 0::bigint as line from {table} with no data;
-create unique index on newest (id);
 create temp table changed (id text, new_parent text, old_parent text);
 create temp table seen (
   id text primary key, row_hash text, system_modstamp timestamptz, last_modified_date timestamptz, line bigint);
@@ -18,22 +17,38 @@ truncate newest, changed
 -- Rows in, in bulk.
 copy newest ({columns}, line) from stdin
 
--- analyze_newest --
--- The planner must know how many there are.
-analyze newest (id)
+-- note_new --
+-- Ids that the read had not named before; the rows of a chunk that are not counted here came earlier too.
+insert into seen select id, row_hash, system_modstamp, last_modified_date, line from newest
+on conflict (id) do nothing
+
+-- note_doubles --
+-- Ids that came in an earlier chunk with different content. `offset 0` here and below: each row of a chunk is
+-- looked up by its id, for the planner may not know how long the other table has grown, and would read all of it.
+insert into doubled
+select n.id, least(n.line, s.line), greatest(n.line, s.line)
+from newest n cross join lateral (select * from seen where seen.id = n.id offset 0) s
+where n.row_hash <> s.row_hash
+on conflict (id) do update set last_line = greatest(doubled.last_line, excluded.last_line)
 
 -- drop_older --
 -- Of several rows with one id the newest counts, of equally new ones the last: also over several chunks.
-delete from newest n using seen s
-where s.id = n.id
-  and (coalesce(n.system_modstamp, '-infinity'), coalesce(n.last_modified_date, '-infinity'))
-      < (coalesce(s.system_modstamp, '-infinity'), coalesce(s.last_modified_date, '-infinity'))
+delete from newest n
+where (coalesce(n.system_modstamp, '-infinity'), coalesce(n.last_modified_date, '-infinity'))
+  < (select coalesce(s.system_modstamp, '-infinity'), coalesce(s.last_modified_date, '-infinity')
+     from seen s where s.id = n.id)
+
+-- note_again --
+-- Of ids that came earlier, the newest row.
+insert into seen select id, row_hash, system_modstamp, last_modified_date, line from newest
+on conflict (id) do update set row_hash = excluded.row_hash, system_modstamp = excluded.system_modstamp,
+  last_modified_date = excluded.last_modified_date, line = excluded.line
 
 -- changed --
 -- Rows that are new or not what they were; both parents of a re-parented child are to be looked at.
 insert into changed
 select n.id, n.parent_id, t.parent_id
-from newest n left join {table} t on t.id = n.id
+from newest n left join lateral (select * from {table} where {table}.id = n.id offset 0) t on true
 where t.id is null or t.row_hash <> n.row_hash or t.is_deleted or t.source_version <> n.source_version
 
 -- upsert --
@@ -42,23 +57,10 @@ insert into {table} ({columns})
 select {columns} from newest join changed using (id)
 on conflict (id) do update set {assignments}, staged_at = now()
 
--- note_doubles --
--- Ids that came in an earlier chunk with different content.
-insert into doubled
-select id, least(n.line, s.line), greatest(n.line, s.line) from newest n join seen s using (id)
-where n.row_hash <> s.row_hash
-on conflict (id) do update set last_line = greatest(doubled.last_line, excluded.last_line)
-
 -- add_doubles --
 -- Ids that came more than once in this chunk with different content.
 insert into doubled select * from unnest(%(ids)s::text[], %(first)s::bigint[], %(last)s::bigint[])
 on conflict (id) do update set last_line = greatest(doubled.last_line, excluded.last_line)
-
--- note_seen --
--- What the read has named so far.
-insert into seen select id, row_hash, system_modstamp, last_modified_date, line from newest
-on conflict (id) do update set row_hash = excluded.row_hash, system_modstamp = excluded.system_modstamp,
-  last_modified_date = excluded.last_modified_date, line = excluded.line
 
 -- add_tombstones --
 -- Rows that the source says are no more.
