@@ -39,7 +39,7 @@ def body_of(conn, record_id: str) -> str:
 
 
 def test_a_row_that_comes_again_in_a_later_chunk_counts_where_it_is_not_older(conn) -> None:
-    """Of one id in several chunks the newest row is staged, the last of equally new ones, and each is told."""
+    """Of one id in several chunks the newest row is staged, of equally new ones the last; all are told."""
     merge = Merge(conn, COMMENT, StagingTarget(conn=conn))
     merge.add([comment(1, day=5, line=1), comment(2, day=5, line=2), comment(3, line=3)])
     merge.add([comment(1, day=4, line=4), comment(2, day=6, line=5), comment(4, line=6)])

@@ -11,13 +11,22 @@ from typing import TypeVar
 
 from everycase.domain.cases import Record
 from everycase.domain.field_readers import read_text
-from everycase.domain.row_hash import row_hash, version_hash
+from everycase.domain.row_hash import row_hashes, version_hashes
 from everycase.domain.row_kinds import Layout
 from everycase.domain.rows import LONGEST_IDENTITY
-from everycase.domain.values import MalformedRow, Moment, is_null, long_id, moment, optional_id
+from everycase.domain.values import (
+    MalformedRow,
+    is_null,
+    long_id,
+    long_ids,
+    moment,
+    optional_id,
+    plain_moment,
+)
 
 T = TypeVar("T")
 Row = Sequence[str]
+_NOTHING = "0" * 15
 
 
 class ColumnParser:
@@ -51,32 +60,32 @@ class ColumnParser:
         if not rows:
             return []
         at, columns = self._layout, list(zip(*rows, strict=True))
-        parents = self._parents(columns)
-        moments = {
-            t: at.read_stamp(t) for t in set().union(*(columns[i] for i in at.stamps if i is not None))
-        }
-        created, modified, stamped = (
-            [moments[t] for t in columns[i]] if i is not None else [None] * len(rows) for i in at.stamps
-        )
-        stamp_texts = {t: m.text if m else "" for t, m in moments.items()}
+        ids, parents = _own_ids(columns[at.id]), self._parents(columns)
+        blank = [""] * len(rows)
+        cells = [columns[i] if i is not None else blank for i in at.stamps]
+        moments = {t: plain_moment(t) or at.read_stamp(t) for t in set().union(*cells)}
+        texts = {t: m.text if m else "" for t, m in moments.items()}
+        whens = {t: m.when if m else None for t, m in moments.items()}
+        stamps = [[texts[t] for t in column] for column in cells]
         fields = {
-            n: [stamp_texts[t] for t in columns[i]] if i in at.stamps else _values(r, columns[i])
+            n: stamps[at.stamps.index(i)] if i in at.stamps else _values(r, columns[i])
             for n, i, r in at.fields
         }
-        ordered = self._ordered(fields, moments, columns)
         identity = {n: _each(_identity, columns[i]) for n, i in at.identity}
+        created, modified, stamped = ([whens[t] for t in column] for column in cells)
         return [
-            self._record(*parts)
+            _record(at.object, *parts)
             for parts in zip(
-                list(map(_own_id, columns[at.id])),
+                ids,
                 parents,
                 _dicts(fields, len(rows)),
                 _dicts(identity, len(rows)),
-                ordered,
+                self._ordered(fields, created),
                 created,
                 modified,
                 stamped,
-                self._versions(parents, stamped, fields, identity),
+                row_hashes(ids, parents, fields, identity, stamps),
+                self._versions(parents, stamps[-1], fields, identity),
                 strict=True,
             )
         ]
@@ -95,58 +104,54 @@ class ColumnParser:
         return found
 
     def _ordered(
-        self,
-        fields: Mapping[str, Sequence[str]],
-        moments: Mapping[str, Moment | None],
-        columns: Sequence[Sequence[str]],
+        self, fields: Mapping[str, Sequence[str]], created: Sequence[datetime | None]
     ) -> Sequence[datetime | None]:
-        """What each row is ordered by, where that is a field."""
-        place = next((i for n, i, _ in self._layout.fields if n == self._layout.order_by), None)
-        if place is None:
-            return [None] * len(columns[0])
-        if place in self._layout.stamps:
-            return [m and m.when for m in (moments[t] for t in columns[place])]
-        return [moment(t) if t else None for t in fields[self._layout.order_by]]
+        """What each row is ordered by: a field, and where that is blank, or none, when it was made."""
+        own = fields.get(self._layout.order_by)
+        if own is None or self._layout.order_by == "CreatedDate":
+            return created
+        return [moment(t) if t else made for t, made in zip(own, created, strict=True)]
 
     def _versions(
         self,
         parents: Sequence[str | None],
-        stamps: Sequence[Moment | None],
+        stamps: Sequence[str],
         fields: Mapping[str, Sequence[str]],
         identity: Mapping[str, Sequence[str]],
     ) -> list[str]:
         """The version of each row, by its columns that can change without a stamp."""
         blank = [""] * len(parents)
-        columns: list[Sequence[str]] = [[s.text if s else "" for s in stamps], [p or "" for p in parents]]
+        columns = [stamps, [p or "" for p in parents]]
         columns += [fields.get(n) or identity.get(n) or blank for n in self._volatile]
-        return [version_hash(parts) for parts in zip(*columns, strict=True)]
+        return version_hashes(columns)
 
-    def _record(
-        self,
-        record_id: str,
-        parent: str | None,
-        values: dict[str, str],
-        identity: dict[str, str],
-        ordered: datetime | None,
-        created: Moment | None,
-        modified: Moment | None,
-        stamp: Moment | None,
-        version: str,
-    ) -> Record:
-        made = created and created.when
-        return Record(
-            object=self._layout.object,
-            id=record_id,
-            parent_id=parent,
-            values=values,
-            identity=identity,
-            when=ordered or made,
-            created_date=made,
-            last_modified_date=modified and modified.when,
-            system_modstamp=stamp and stamp.when,
-            row_hash=row_hash(record_id, parent, values, identity, (created, modified, stamp)),
-            source_version=version,
-        )
+
+def _record(
+    name: str,
+    record_id: str,
+    parent: str | None,
+    values: dict[str, str],
+    identity: dict[str, str],
+    when: datetime | None,
+    created: datetime | None,
+    modified: datetime | None,
+    stamp: datetime | None,
+    hashed: str,
+    version: str,
+) -> Record:
+    return Record(
+        object=name,
+        id=record_id,
+        parent_id=parent,
+        values=values,
+        identity=identity,
+        when=when,
+        created_date=created,
+        last_modified_date=modified,
+        system_modstamp=stamp,
+        row_hash=hashed,
+        source_version=version,
+    )
 
 
 def _each(read: Callable[[str], T], column: Sequence[str]) -> list[T]:
@@ -155,9 +160,9 @@ def _each(read: Callable[[str], T], column: Sequence[str]) -> list[T]:
     return [known[t] for t in column]
 
 
-def _own_id(text: str) -> str:
-    found = long_id(text.strip())
-    if found.startswith("000000000000000"):
+def _own_ids(column: Sequence[str]) -> list[str]:
+    found = long_ids([t.strip() for t in column])
+    if _NOTHING in (t[:15] for t in found):
         raise MalformedRow("is blank")
     return found
 

@@ -35,6 +35,43 @@ def version_hash(parts: Iterable[str]) -> str:
     return hashlib.sha256(_NUL.join(parts).encode()).hexdigest()[:32]
 
 
+def version_hashes(columns: Sequence[Sequence[str]]) -> list[str]:
+    """`version_hash` of many rows, which are given by columns."""
+    sha256 = hashlib.sha256
+    joined = map(_NUL.join, zip(*columns, strict=True))
+    return [sha256(row.encode()).hexdigest()[:32] for row in joined]
+
+
+def row_hashes(
+    ids: Sequence[str],
+    parents: Sequence[str | None],
+    values: Mapping[str, Sequence[str]],
+    identity: Mapping[str, Sequence[str]],
+    stamps: Sequence[Sequence[str]],
+) -> list[str]:
+    """`row_hash` of many rows, which are given by columns; a blank cell is no part of its row.
+
+    Raises `MalformedRow` like it, and `UnicodeEncodeError`.
+    """
+    if any(_NUL in "".join(column) for column in (*values.values(), *identity.values())):
+        raise MalformedRow("has a NUL byte")
+    end = [_NUL] * len(ids)
+    pieces = [ids, [_NUL + (p or "") for p in parents], end]
+    pieces += [*_named(values), end, *_named(identity), end]
+    pieces += [[_NUL + text for text in column] for column in stamps]
+    sha256 = hashlib.sha256
+    return [sha256(row.encode()).hexdigest() for row in map("".join, zip(*pieces, strict=True))]
+
+
+def _named(columns: Mapping[str, Sequence[str]]) -> list[list[str]]:
+    """The cells as they stand in what is hashed: each behind its name, blank ones not at all."""
+    return [
+        [f"{_NUL}{name}{_NUL}{text}" if text else "" for text in column]
+        for name, column in columns.items()
+        if any(column)
+    ]
+
+
 def row_hash(
     record_id: str,
     parent: str | None,

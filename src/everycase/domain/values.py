@@ -7,6 +7,7 @@ The same value differs by API and by tool (`…000Z` and `…+0000`, 15 and 18 c
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import lru_cache
@@ -60,8 +61,25 @@ def long_id(value: str) -> str:
     return found
 
 
+def long_ids(column: Sequence[str]) -> list[str]:
+    """`long_id` of many cells, of which most are as they should be. Raises `MalformedRow`."""
+    joined = "".join(column)
+    if not (joined.isascii() and joined.isalnum()) or set(map(len, column)) != {18}:
+        return [long_id(t) for t in column]
+    capitals = joined.translate(_CAPITALS)
+    return [
+        t if t[15:] == _suffix_of(capitals[n : n + 15]) and not t[:3].isalpha() else long_id(t)
+        for n, t in zip(range(0, len(joined), 18), column, strict=True)
+    ]
+
+
 def _suffix(bare: str) -> str:
-    capitals = bare.translate(_CAPITALS)
+    return _suffix_of(bare.translate(_CAPITALS))
+
+
+@lru_cache(maxsize=4096)
+def _suffix_of(capitals: str) -> str:
+    """`capitals`: 15 digits, 1 for each letter that is a capital."""
     return _SUFFIX[capitals[:5]] + _SUFFIX[capitals[5:10]] + _SUFFIX[capitals[10:]]
 
 
@@ -118,6 +136,21 @@ WHICH_ORDER = "set EVERYCASE_DATES to dmy (5 January is 5/1) or mdy (5 January i
 NO_ORDER = f"is a date like 1/5/2026, as spreadsheets write it, which can mean two days: {WHICH_ORDER}"
 
 
+def plain_moment(value: str) -> Moment | None:
+    """Both forms of a date that is written as Salesforce writes whole seconds, else None.
+
+    Raises `MalformedRow` for an impossible date.
+    """
+    if not (plain := _PLAIN.fullmatch(value)):
+        return None
+    text = plain[1]
+    try:
+        when = datetime.fromisoformat(f"{text}+00:00")
+    except ValueError:
+        raise MalformedRow(NO_DATE) from None
+    return Moment(when, f"{text}Z") if 1900 <= when.year <= 9000 else None
+
+
 @lru_cache(maxsize=8192)
 def read_moment(value: str, order: DateOrder = DateOrder.UNKNOWN) -> Moment:
     """Both forms of a date at once: a file has the same few again and again.
@@ -126,14 +159,8 @@ def read_moment(value: str, order: DateOrder = DateOrder.UNKNOWN) -> Moment:
     since 1970; dates with slashes, dots or hyphens, whose `order` must be known where they do not tell.
     Without a zone it is GMT. Raises `MalformedRow`, for impossible dates too.
     """
-    if plain := _PLAIN.fullmatch(value):
-        text = plain[1]
-        try:
-            when = datetime.fromisoformat(f"{text}+00:00")
-        except ValueError:
-            raise MalformedRow(NO_DATE) from None
-        if 1900 <= when.year <= 9000:
-            return Moment(when, f"{text}Z")
+    if plain := plain_moment(value):
+        return plain
     text = _ZONE_NAME.sub("", value)
     try:
         found = _from_iso(text) or _from_parts(text, order)
