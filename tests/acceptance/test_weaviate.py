@@ -160,6 +160,9 @@ def test_a_server_that_is_killed_in_mid_load_loses_nothing(
 # ── blue/green ───────────────────────────────────────────────────────────────────────────────────
 
 
+STAGES = ("join", "redact", "embed", "load")
+
+
 def quiet() -> ProgressLines:
     return ProgressLines(quiet=True)
 
@@ -170,6 +173,7 @@ def test_the_index_is_built_anew_beside_the_served_one(world: WeaviateWorld, sou
     with world.app(source) as app:
         built = app.new_rebuild(quiet(), Ending()).build(UUID(int=1))
         assert (built.totals.created, built.totals.embedding_calls, built.count) == (CASES, 0, CASES)
+        assert {n: s.written for n, s in built.totals.stages.items()} == dict.fromkeys(STAGES, CASES)
         assert [(c.name[-3:], c.is_served) for c in app.collections.listed()] == [
             ("_v1", True),
             ("_v2", False),
@@ -221,6 +225,7 @@ def test_a_build_that_lacks_cases_is_not_served(world: WeaviateWorld, source: Pa
     with world.app(source) as app:
         built = app.new_rebuild(quiet(), Ending()).build(UUID(int=1))
         assert (built.totals.failures, built.lacking) == ({"MissingRequiredField": 1}, 1)
+        assert built.totals.stages["join"].failed == 1
         refused = app.new_rebuild(quiet(), Ending()).switch(UUID(int=2))
         assert (refused.is_served, refused.lacking, int(refused.exit_code)) == (False, 1, 1)
         assert number in {r["case_number"] for r in world.index()}

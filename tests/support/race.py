@@ -23,6 +23,7 @@ from everycase.domain.gaps import RunType
 from everycase.embedders.chain import EmbedderChain
 from everycase.operations import work
 from everycase.pipeline import load
+from everycase.pipeline.process import process
 from tests.support.changing_export import ChangingExport
 from tests.support.faults import Ledger, Model, Mortal, Mortality, Provider, Weather
 from tests.support.hands import Hands
@@ -123,7 +124,7 @@ class LateWorker:
         try:
             with self._race.open_app(impatient=True) as app:
                 embedder = EmbedderChain([_Pausing(self._race.provider, self._paused, self._go)])
-                replace(app.processor, embedder=embedder).process(uuid4(), self._ids)
+                process(replace(app.processor, embedder=embedder), uuid4(), self._ids)
         except Exception as e:
             self._race.note(f"the late worker ended with {type(e).__name__}")
         finally:

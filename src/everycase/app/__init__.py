@@ -38,7 +38,8 @@ from everycase.pipeline.build import Builder
 from everycase.pipeline.cluster import ClusterOptions
 from everycase.pipeline.ending import Ending
 from everycase.pipeline.engine import EngineSpec
-from everycase.pipeline.process import Processor
+from everycase.pipeline.process import process
+from everycase.pipeline.processor import Processor
 from everycase.pipeline.rebuild import Rebuild
 from everycase.pipeline.retry import Retry
 from everycase.pipeline.run import Shell
@@ -329,7 +330,7 @@ class App:
             return partial(cluster.process_batch, open_for_worker, self.agreement, run_id)
         if self.engine.kind == "processes":
             return partial(worker.process_batch, App, self._worker, run_id)
-        return partial(self.processor.process, run_id)
+        return partial(process, self.processor, run_id)
 
     @property
     def _worker(self) -> Worker:

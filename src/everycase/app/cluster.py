@@ -19,6 +19,7 @@ from everycase.app.worker import WorkerApp
 from everycase.domain.errors import EverycaseError, WrongUse
 from everycase.domain.runs import BatchResult
 from everycase.pipeline.cluster import version
+from everycase.pipeline.process import process
 from everycase.settings import Settings
 from everycase.store import db, locks
 from everycase.store.db import Pool
@@ -74,7 +75,7 @@ Make = Callable[[Settings], ClusterApp]
 def process_batch(make: Make, agreed: Agreement, run_id: UUID, ids: Sequence[str]) -> BatchResult:
     """Take a batch of a sync, reconcile or retry through the stages. Raises `WrongUse` and `RunEnded`."""
     with _at_work(make, agreed, locks.PIPELINE, run_id, ids) as app:
-        return app.processor.process(run_id, ids)
+        return process(app.processor, run_id, ids)
 
 
 def build_batch(

@@ -11,7 +11,8 @@ from uuid import UUID
 from everycase import telemetry
 from everycase.domain.runs import BatchResult
 from everycase.pipeline.build import Builder
-from everycase.pipeline.process import Processor
+from everycase.pipeline.process import process
+from everycase.pipeline.processor import Processor
 from everycase.settings import Settings
 
 
@@ -41,7 +42,7 @@ class Worker:
 
 def process_batch(make: Make, worker: Worker, run_id: UUID, ids: Sequence[str]) -> BatchResult:
     """Take a batch of a sync, reconciliation or retry through the stages, in a worker process."""
-    return _own(make, worker).processor.process(run_id, ids)
+    return process(_own(make, worker).processor, run_id, ids)
 
 
 def build_batch(make: Make, worker: Worker, collection: str, run_id: UUID, ids: Sequence[str]) -> BatchResult:

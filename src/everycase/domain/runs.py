@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
-from everycase.domain.failures import ErrorType
+from everycase.domain.failures import POLICIES, ErrorType
 from everycase.domain.usage import Prices, Usage, add_usage, fallback_share, told
 from everycase.domain.usage import cost as cost_of
 
@@ -138,6 +138,12 @@ class BatchResult:
         lost = sum(n for t, n in self.failures.items() if t in INDEX_OUTAGES)
         return bool(lost) and not self.created and not self.updated
 
+    def count_failure(self, error_type: ErrorType, *, is_first: bool) -> None:
+        """Count a case that failed. `is_first`: it had not failed before."""
+        self.failed += 1
+        self.failures[error_type] = self.failures.get(error_type, 0) + 1
+        self.blamed += is_first and not POLICIES[error_type].is_outage
+
     def add(self, other: BatchResult) -> None:
         for name in (
             "created",
@@ -155,14 +161,20 @@ class BatchResult:
         ):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         add_usage(self.usage, other.usage)
-        for kind, n in other.redactions.items():
-            self.redactions[kind] = self.redactions.get(kind, 0) + n
-        for shape, n in other.residues.items():
-            self.residues[shape] = self.residues.get(shape, 0) + n
-        for error_type, n in other.failures.items():
-            self.failures[error_type] = self.failures.get(error_type, 0) + n
+        add_counts(self.redactions, other.redactions)
+        add_counts(self.residues, other.residues)
+        add_counts(self.failures, other.failures)
         for stage, result in other.stages.items():
             self.stages.setdefault(stage, StageResult()).add(result)
+
+
+K = TypeVar("K", bound=str)
+
+
+def add_counts(counts: dict[K, int], more: Mapping[K, int]) -> None:
+    """Add counts by name to those that are there."""
+    for name, n in more.items():
+        counts[name] = counts.get(name, 0) + n
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

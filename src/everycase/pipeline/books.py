@@ -10,7 +10,7 @@ from uuid import UUID
 
 from everycase.domain import fingerprint
 from everycase.domain.cases import IndexObject
-from everycase.domain.failures import POLICIES, REMOVES_OBJECT, ErrorType, Failure, FailureStage
+from everycase.domain.failures import REMOVES_OBJECT, ErrorType, Failure, FailureStage
 from everycase.domain.lineage import EventKind, Stage
 from everycase.domain.runs import BatchResult
 from everycase.pipeline.join import JoinResult
@@ -172,12 +172,9 @@ class Books:
         lineage.append_events(conn, events, run_id=self.run_id)
 
     def _count(self, found: Sequence[Failure]) -> None:
-        self.result.failed += len(found)
         for f in found:
-            self.result.failures[f.error_type] = self.result.failures.get(f.error_type, 0) + 1
             known = self.known.get(f.record_id)
-            is_first = known is None or not known.has_failed
-            self.result.blamed += is_first and not POLICIES[f.error_type].is_outage
+            self.result.count_failure(f.error_type, is_first=known is None or not known.has_failed)
 
 
 def version(join: JoinResult) -> Versioned:

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from structlog.contextvars import bound_contextvars
 
-from everycase.domain.cases import IndexObject
-from everycase.domain.failures import POLICIES, ErrorType, Failure
-from everycase.domain.runs import BatchResult
-from everycase.domain.usage import add_usage
-from everycase.pipeline.embed import EmbedResult, embed
+from everycase.domain.cases import EmbeddedCase
+from everycase.domain.failures import ErrorType, Failure
+from everycase.domain.runs import BatchResult, StageResult
+from everycase.pipeline.chain import through
 from everycase.pipeline.isolation import one_by_one
-from everycase.pipeline.join import JoinResult, check
-from everycase.pipeline.load import index_object, load
-from everycase.pipeline.process import Processor
-from everycase.pipeline.redact import Redacted, redact
+from everycase.pipeline.join import JoinResult
+from everycase.pipeline.load import load
+from everycase.pipeline.processor import Processor
+from everycase.pipeline.redact import Redacted
 from everycase.ports import UpsertStatus, VectorIndex
-from everycase.store import ledger, locks, staging
+from everycase.store import locks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,81 +35,73 @@ class Builder:
             self.processor.pool.connection() as conn,
             locks.at_work(conn, locks.BUILD),
         ):
-            return one_by_one(lambda some: self._batch(run_id, some), ids, given_up)
+            return one_by_one(lambda some: self._work(run_id, some), ids, given_up)
 
-    def _batch(self, run_id: UUID, ids: Sequence[str]) -> BatchResult:
-        result = BatchResult()
-        joins = self._joined(ids)
-        result.superseded = len(ids) - len(joins)
-        clean = self._clean(joins, result)
-        found = self._embedded(run_id, clean)
-        _fail(result, found.failures)
-        _count(result, found)
-        now = self.processor.clock()
-        objects = [
-            index_object(
-                c,
-                joins[c.case.record_id].case,
-                self.processor.catalogue,
-                recipe=self.processor.recipe,
-                now=now,
-            )
-            for c in found.cases
-        ]
-        self._load(objects, result)
-        return result
+    def _work(self, run_id: UUID, ids: Sequence[str]) -> BatchResult:
+        batch = _Batch(self.processor, self.index, run_id, ids)
+        return through(batch, batch.result)
 
-    def _joined(self, ids: Sequence[str]) -> dict[str, JoinResult]:
+
+@dataclass
+class _Batch:
+    """One batch under way; its cases are counted and nothing is written down of them."""
+
+    processor: Processor
+    index: VectorIndex
+    run_id: UUID
+    ids: Sequence[str]
+    result: BatchResult = field(default_factory=BatchResult)
+    joins: dict[str, JoinResult] = field(default_factory=dict)
+
+    def join(self, stage: StageResult) -> Sequence[JoinResult]:
         with self.processor.pool.connection() as conn:
-            found = [
-                check(j, self.processor.catalogue)
-                for j in staging.join(conn, self.processor.catalogue, list(ids))
-            ]
-        return {j.case.record_id: j for j in found}
+            found = self.processor.join(conn, self.ids)
+        self.joins = {j.case.record_id: j for j in found}
+        blocked = [j.blocker for j in found if j.blocker]
+        self._fail(blocked)
+        vanished = len(self.ids) - len(found)
+        self.result.superseded += vanished
+        stage.read, stage.written = len(self.ids), len(found) - len(blocked)
+        stage.skipped, stage.failed = vanished, len(blocked)
+        return [j for j in found if not j.blocker]
 
-    def _clean(self, joins: Mapping[str, JoinResult], result: BatchResult) -> list[Redacted]:
-        _fail(result, [j.blocker for j in joins.values() if j.blocker])
-        outcomes = [redact(self.processor.redactor, j.case) for j in joins.values() if not j.blocker]
-        _fail(result, [o for o in outcomes if isinstance(o, Failure)])
-        return [o for o in outcomes if isinstance(o, Redacted)]
+    def redact(self, joins: Sequence[JoinResult], stage: StageResult) -> Sequence[Redacted]:
+        found = self.processor.redact(joins)
+        self._fail(found.failures)
+        stage.read, stage.written, stage.failed = len(joins), len(found.clean), len(found.failures)
+        return found.clean
 
-    def _embedded(self, run_id: UUID, clean: Sequence[Redacted]) -> EmbedResult:
-        processor, texts = self.processor, [(c.case, c.composite) for c in clean]
-        found = embed(processor.pool, processor.embedder, texts, half_precision=processor.half_precision)
-        with processor.pool.connection() as conn:
-            ledger.book(conn, run_id, found.usage, processor.prices)
-        return found
+    def embed(self, clean: Sequence[Redacted], stage: StageResult) -> Sequence[EmbeddedCase]:
+        found = self.processor.embed(clean)
+        with self.processor.pool.connection() as conn:
+            self.processor.book_usage(conn, self.run_id, found)
+        self._fail(found.failures)
+        found.count_in(self.result)
+        stage.read, stage.written, stage.failed = len(clean), len(found.cases), len(found.failures)
+        return found.cases
 
-    def _load(self, objects: Sequence[IndexObject], result: BatchResult) -> None:
+    def load(self, embedded: Sequence[EmbeddedCase], stage: StageResult) -> None:
+        objects = self.processor.objects(embedded, self.joins, now=self.processor.clock())
         for outcome in load(self.index, objects):
             if outcome.status is UpsertStatus.STORED:
-                result.created += 1
+                stage.written += 1
             elif outcome.status is UpsertStatus.SUPERSEDED:
-                result.superseded += 1
+                stage.skipped += 1
             else:
-                _blame(result, outcome.error_type or ErrorType.UNEXPECTED_ERROR)
+                stage.failed += 1
+                self.result.count_failure(outcome.error_type or ErrorType.UNEXPECTED_ERROR, is_first=True)
+        stage.read = len(embedded)
+        self.result.created += stage.written
+        self.result.superseded += stage.skipped
+
+    def _fail(self, failures: Sequence[Failure]) -> None:
+        for f in failures:
+            self.result.count_failure(f.error_type, is_first=True)
 
 
 def given_up(ids: Sequence[str], error: Exception | None) -> BatchResult:  # noqa: ARG001 - of whatever kind
     """Count the cases of a batch that no worker survived as failed; the build lacks them and reports it."""
     result = BatchResult()
     for _ in ids:
-        _blame(result, ErrorType.UNEXPECTED_ERROR)
+        result.count_failure(ErrorType.UNEXPECTED_ERROR, is_first=True)
     return result
-
-
-def _fail(result: BatchResult, failures: Sequence[Failure]) -> None:
-    for f in failures:
-        _blame(result, f.error_type)
-
-
-def _blame(result: BatchResult, error_type: ErrorType) -> None:
-    result.failed += 1
-    result.blamed += not POLICIES[error_type].is_outage
-    result.failures[error_type] = result.failures.get(error_type, 0) + 1
-
-
-def _count(result: BatchResult, found: EmbedResult) -> None:
-    result.embedded, result.reused, result.cut = found.embedded, found.reused, found.cut
-    result.embedding_calls, result.tokens = found.calls, found.tokens
-    add_usage(result.usage, found.usage)

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from everycase.domain.cases import Composite, EmbeddedCase, RedactedCase, Vector
 from everycase.domain.failures import Failure, FailureStage
 from everycase.domain.fingerprint import text_hash
-from everycase.domain.usage import Usage, provider_of
+from everycase.domain.runs import BatchResult
+from everycase.domain.usage import Usage, add_usage, provider_of
 from everycase.ports import Embedder, Embedding, EmbeddingError
 from everycase.store import vectors
 from everycase.store.db import Pool
@@ -29,6 +30,15 @@ class EmbedResult:
     calls: int = 0
     tokens: int = 0
     usage: dict[str, Usage] = field(default_factory=dict)
+
+    def count_in(self, result: BatchResult) -> None:
+        """Add the texts, calls and tokens to what a batch has come to."""
+        result.embedded += self.embedded
+        result.reused += self.reused
+        result.embedding_calls += self.calls
+        result.tokens += self.tokens
+        result.cut += self.cut
+        add_usage(result.usage, self.usage)
 
 
 def embed(

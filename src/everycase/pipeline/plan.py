@@ -20,7 +20,7 @@ from everycase.domain.sentences import together
 from everycase.domain.thresholds import DeletionGuard
 from everycase.pipeline.extract import take_in
 from everycase.pipeline.join import check, is_unchanged
-from everycase.pipeline.process import Processor
+from everycase.pipeline.processor import Processor
 from everycase.pipeline.read import ChangedRows, OnRows
 from everycase.pipeline.redact import Redacted, redact
 from everycase.pipeline.served import Served, ServedLook

@@ -6,141 +6,90 @@ killed at any instant: the next run finds what is not finished (contract §10).
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from uuid import UUID
 
-import structlog
 from structlog.contextvars import bound_contextvars
 
 from everycase.domain.cases import EmbeddedCase, IndexObject
-from everycase.domain.catalogue import Catalogue
 from everycase.domain.failures import REMOVES_OBJECT, ErrorType, Failure, FailureStage
 from everycase.domain.lineage import IndexState, Owned, Stage
-from everycase.domain.runs import BatchResult, StageResult
-from everycase.domain.usage import Prices, add_usage, provider_of
+from everycase.domain.runs import BatchResult, StageResult, add_counts
 from everycase.pipeline.books import Books, say_redactions, version
-from everycase.pipeline.embed import EmbedResult, embed
+from everycase.pipeline.chain import through
 from everycase.pipeline.isolation import one_by_one
-from everycase.pipeline.join import JoinResult, check, is_unchanged
-from everycase.pipeline.load import index_object, is_doubtful, load
-from everycase.pipeline.redact import Redacted, redact
+from everycase.pipeline.join import JoinResult, is_unchanged
+from everycase.pipeline.load import is_doubtful, load
+from everycase.pipeline.processor import Processor
+from everycase.pipeline.redact import Redacted
 from everycase.pipeline.removal import remove_quarantined
-from everycase.ports import Embedder, Redactor, UpsertOutcome, UpsertStatus, VectorIndex
-from everycase.store import continuity, ledger, lineage, locks, staging
-from everycase.store.db import Connection, Pool
-
-log = structlog.get_logger()
-
-NUMBERS_OF_ANOTHER_LIFE = (
-    "the index held newer numbers than this database, which is new or was restored: `everycase reconcile` "
-    "compares everything and mends it"
-)
+from everycase.ports import UpsertOutcome, UpsertStatus
+from everycase.store import continuity, lineage, locks
+from everycase.store.db import Connection
 
 
-@dataclass(frozen=True, kw_only=True)
-class Processor:
-    """Everything the worker function needs; built once in each worker process."""
+def process(processor: Processor, run_id: UUID, ids: Sequence[str]) -> BatchResult:
+    """Bring these cases through the stages. Raises only when a dependency cannot be used.
 
-    pool: Pool
-    catalogue: Catalogue
-    redactor: Redactor
-    embedder: Embedder
-    index: VectorIndex
-    recipe: str
-    clock: Callable[[], datetime]
-    prices: Prices = field(default_factory=dict)
-    half_precision: bool = True
-    """Of the vectors that are kept."""
-
-    @property
-    def preferred_price(self) -> float:
-        """Money a million tokens, where all goes well."""
-        return self.prices.get(provider_of(self.embedder.space), 0.0)
-
-    def process(self, run_id: UUID, ids: Sequence[str]) -> BatchResult:
-        """Bring these cases through the stages. Raises only when a dependency cannot be used.
-
-        An error that nobody foresaw takes one case, not its batch: the batch is split until it stands alone.
-        """
-        joins: dict[str, JoinResult] = {}
-        with (
-            bound_contextvars(run_id=str(run_id)),
-            self.pool.connection() as conn,
-            locks.at_work(conn, locks.PIPELINE),
-            locks.at_work(conn, locks.of_run(run_id)),
-        ):
-            return one_by_one(
-                lambda some: _Batch(self, self._books(run_id, joins), some).run(),
-                ids,
-                lambda some, error: self._give_up(self._books(run_id, joins), some, error),
-            )
-
-    def give_up(self, run_id: UUID, ids: Sequence[str], error: Exception | None) -> BatchResult:
-        """Open a failure for each of these cases; the next run tries again, twice (contract §11)."""
-        return self._give_up(self._books(run_id, {}), ids, error)
-
-    def _give_up(self, books: Books, ids: Sequence[str], error: Exception | None) -> BatchResult:
-        _Batch(self, books, ids).fail([_unexpected(case_id, error) for case_id in ids])
-        return books.result
-
-    def _books(self, run_id: UUID, joins: dict[str, JoinResult]) -> Books:
-        return Books(
-            clock=self.clock, recipe=self.recipe, space=self.embedder.space, run_id=run_id, joins=joins
+    An error that nobody foresaw takes one case, not its batch: the batch is split until it stands alone.
+    """
+    joins: dict[str, JoinResult] = {}
+    with (
+        bound_contextvars(run_id=str(run_id)),
+        processor.pool.connection() as conn,
+        locks.at_work(conn, locks.PIPELINE),
+        locks.at_work(conn, locks.of_run(run_id)),
+    ):
+        return one_by_one(
+            lambda some: _work(processor, _books(processor, run_id, joins), some),
+            ids,
+            lambda some, error: _fail_all(processor, _books(processor, run_id, joins), some, error),
         )
+
+
+def give_up(processor: Processor, run_id: UUID, ids: Sequence[str], error: Exception | None) -> BatchResult:
+    """Open a failure for each of these cases; the next run tries again, twice (contract §11)."""
+    return _fail_all(processor, _books(processor, run_id, {}), ids, error)
+
+
+def _work(processor: Processor, books: Books, ids: Sequence[str]) -> BatchResult:
+    return through(_Batch(processor, books, ids), books.result)
+
+
+def _fail_all(processor: Processor, books: Books, ids: Sequence[str], error: Exception | None) -> BatchResult:
+    _Batch(processor, books, ids).fail([_unexpected(case_id, error) for case_id in ids])
+    return books.result
+
+
+def _books(processor: Processor, run_id: UUID, joins: dict[str, JoinResult]) -> Books:
+    return Books(
+        clock=processor.clock,
+        recipe=processor.recipe,
+        space=processor.embedder.space,
+        run_id=run_id,
+        joins=joins,
+    )
 
 
 @dataclass
 class _Batch:
-    """One batch under way."""
+    """One batch under way, with its books."""
 
     processor: Processor
     books: Books
     ids: Sequence[str]
-    redacted: dict[str, Redacted] = field(default_factory=dict)
-
-    def run(self) -> BatchResult:
-        with self._stage("join") as stage:
-            todo = self._join(stage)
-        with self._stage("redact") as stage:
-            clean = self._redact(todo, stage)
-        with self._stage("embed") as stage:
-            embedded = self._embed(clean, stage)
-        with self._stage("load") as stage:
-            self._load(embedded, stage)
-        return self.books.result
-
-    @contextmanager
-    def _stage(self, name: str) -> Iterator[StageResult]:
-        result = StageResult()
-        started = time.perf_counter()
-        yield result
-        result.seconds = time.perf_counter() - started
-        result.__post_init__()
-        self.books.result.stages[name] = result
-        log.debug(
-            "stage_finished",
-            stage=name,
-            read=result.read,
-            written=result.written,
-            skipped=result.skipped,
-            failed=result.failed,
-            seconds=round(result.seconds, 4),
-        )
 
     # ── join ─────────────────────────────────────────────────────────────────────────────────
 
-    def _join(self, stage: StageResult) -> list[JoinResult]:
+    def join(self, stage: StageResult) -> list[JoinResult]:
         """The cases that have to go on: there, whole, and not what was loaded already."""
-        catalogue, books = self.processor.catalogue, self.books
+        books = self.books
         with self.processor.pool.connection() as conn:
             books.known = lineage.known(conn, self.ids)
             books.result.retries += sum(k.has_failed for k in books.known.values())
-            found = [check(j, catalogue) for j in staging.join(conn, catalogue, self.ids)]
+            found = self.processor.join(conn, self.ids)
             books.joins.update({j.case.record_id: j for j in found})
             blocked = [j.blocker for j in found if j.blocker]
             passed = [j for j in found if not j.blocker]
@@ -162,51 +111,45 @@ class _Batch:
 
     # ── redact ───────────────────────────────────────────────────────────────────────────────
 
-    def _redact(self, todo: Sequence[JoinResult], stage: StageResult) -> list[Redacted]:
+    def redact(self, joins: Sequence[JoinResult], stage: StageResult) -> Sequence[Redacted]:
         entered = self.processor.clock()
-        outcomes = [redact(self.processor.redactor, join.case) for join in todo]
-        clean = [o for o in outcomes if isinstance(o, Redacted)]
-        failed = [o for o in outcomes if isinstance(o, Failure)]
-        self.redacted = {c.case.record_id: c for c in clean}
-        counts = self.books.result.redactions
-        for kind, n in (i for c in clean for i in c.case.redactions.items()):
-            counts[kind] = counts.get(kind, 0) + n
-        residues = self.books.result.residues
-        for shape, n in (i for c in clean for i in c.case.residues.items()):
-            residues[shape] = residues.get(shape, 0) + n
+        found = self.processor.redact(joins)
+        redacted = {c.case.record_id: c for c in found.clean}
+        self._count_redactions(found.clean)
         with self.processor.pool.connection() as conn, conn.transaction():
-            self.books.statistics(conn, todo, self.redacted)
-            said = {c.case.record_id: say_redactions(c.case.redactions) for c in clean}
-            self.books.passed(conn, list(self.redacted), Stage.PII_REMOVED, entered, details=said)
-        self.fail(failed)
-        stage.read, stage.written, stage.failed = len(todo), len(clean), len(failed)
-        return clean
+            self.books.statistics(conn, joins, redacted)
+            said = {i: say_redactions(c.case.redactions) for i, c in redacted.items()}
+            self.books.passed(conn, list(redacted), Stage.PII_REMOVED, entered, details=said)
+        self.fail(found.failures)
+        stage.read, stage.written, stage.failed = len(joins), len(found.clean), len(found.failures)
+        return found.clean
+
+    def _count_redactions(self, clean: Sequence[Redacted]) -> None:
+        result = self.books.result
+        for c in clean:
+            add_counts(result.redactions, c.case.redactions)
+            add_counts(result.residues, c.case.residues)
 
     # ── embed ────────────────────────────────────────────────────────────────────────────────
 
-    def _embed(self, clean: Sequence[Redacted], stage: StageResult) -> list[EmbeddedCase]:
+    def embed(self, clean: Sequence[Redacted], stage: StageResult) -> Sequence[EmbeddedCase]:
         processor, entered = self.processor, self.processor.clock()
-        texts = [(c.case, c.composite) for c in clean]
-        found = embed(processor.pool, processor.embedder, texts, half_precision=processor.half_precision)
+        found = processor.embed(clean)
+        origins = {c.case.record_id: found.origins[c.text_hash] for c in found.cases}
         with processor.pool.connection() as conn, conn.transaction():
-            ledger.book(conn, self.books.run_id, found.usage, processor.prices)
-            self.books.passed(
-                conn,
-                [c.case.record_id for c in found.cases],
-                Stage.EMBEDDING_GENERATED,
-                entered,
-                details={c.case.record_id: found.origins[c.text_hash] for c in found.cases},
-            )
+            processor.book_usage(conn, self.books.run_id, found)
+            self.books.passed(conn, list(origins), Stage.EMBEDDING_GENERATED, entered, details=origins)
         self.fail(found.failures)
-        _count_embedding(self.books.result, found)
+        found.count_in(self.books.result)
         stage.read, stage.written, stage.failed = len(clean), len(found.cases), len(found.failures)
         return found.cases
 
     # ── load ─────────────────────────────────────────────────────────────────────────────────
 
-    def _load(self, embedded: Sequence[EmbeddedCase], stage: StageResult) -> None:
+    def load(self, embedded: Sequence[EmbeddedCase], stage: StageResult) -> None:
         entered = self.processor.clock()
-        objects = {c.case.record_id: self._object(c, entered) for c in embedded}
+        made = self.processor.objects(embedded, self.books.joins, now=entered)
+        objects = {o.stamps.case_id: o for o in made}
         with self.processor.pool.connection() as conn, conn.transaction():
             mine = lineage.fence(conn, [version(self.books.joins[i]) for i in objects])
             written = self._write(conn, [o for i, o in objects.items() if i in mine])
@@ -218,10 +161,6 @@ class _Batch:
         stage.read, stage.written, stage.failed = len(embedded), len(stored), len(refused)
         stage.skipped = len(embedded) - len(stored) - len(refused)
         self.books.result.superseded += stage.skipped
-
-    def _object(self, embedded: EmbeddedCase, now: datetime) -> IndexObject:
-        joined = self.books.joins[embedded.case.record_id].case
-        return index_object(embedded, joined, self.processor.catalogue, recipe=self.processor.recipe, now=now)
 
     def _write(
         self, conn: Connection, objects: Sequence[IndexObject]
@@ -297,15 +236,6 @@ class _Batch:
             self.books.failed(conn, found, doubtful)
             if unserved:
                 remove_quarantined(conn, self.processor.index, run_id=self.books.run_id, only=unserved)
-
-
-def _count_embedding(result: BatchResult, found: EmbedResult) -> None:
-    result.embedded += found.embedded
-    result.reused += found.reused
-    result.embedding_calls += found.calls
-    result.tokens += found.tokens
-    result.cut += found.cut
-    add_usage(result.usage, found.usage)
 
 
 def _unexpected(case_id: str, error: Exception | None) -> Failure:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from everycase.domain.cases import Composite, JoinedCase, RedactedCase
@@ -16,6 +17,22 @@ class Redacted:
 
     case: RedactedCase
     composite: Composite
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RedactResult:
+    """What redaction made of a batch."""
+
+    clean: Sequence[Redacted]
+    failures: Sequence[Failure]
+
+
+def redact_all(redactor: Redactor, cases: Sequence[JoinedCase]) -> RedactResult:
+    outcomes = [redact(redactor, case) for case in cases]
+    return RedactResult(
+        clean=[o for o in outcomes if isinstance(o, Redacted)],
+        failures=[o for o in outcomes if isinstance(o, Failure)],
+    )
 
 
 def redact(redactor: Redactor, case: JoinedCase) -> Redacted | Failure:

@@ -22,7 +22,8 @@ from everycase.pipeline import engine, removal
 from everycase.pipeline.ending import Ending
 from everycase.pipeline.engine import BatchOutcome, EngineSpec
 from everycase.pipeline.loading import make_up, putting_off
-from everycase.pipeline.process import Processor
+from everycase.pipeline.process import give_up
+from everycase.pipeline.processor import Processor
 from everycase.pipeline.run import OpenRun
 from everycase.store import lineage, state
 
@@ -56,7 +57,7 @@ class Progress(Protocol):
 class Crew:
     """A processor and the engine that its batches run on.
 
-    `work`: `processor.process` for a run, in a form that the engine may hand to other processes.
+    `work`: `process` with the processor, for a run, in a form that the engine may hand to other processes.
     """
 
     processor: Processor
@@ -104,7 +105,7 @@ class Crew:
                 lineage.batches(conn, run_id=run.run_id, size=self.batch_size),
                 due=due,
                 refused=refused,
-                give_up=partial(processor.give_up, run.run_id),
+                give_up=partial(give_up, processor, run.run_id),
             )
         if worked.deferral not in (Deferral.INTERRUPTED, Deferral.INDEX_AWAY):
             make_up(conn, processor.index)
