@@ -21,7 +21,7 @@ from everycase.domain.cases import JoinedCase
 from everycase.domain.catalogue import Catalogue, IdentityKind
 from everycase.redaction.forms import forms_of
 from everycase.redaction.ownphones import OwnPhones
-from everycase.redaction.shadow import Shadow
+from everycase.redaction.shadow import Shown
 from everycase.redaction.spans import Label, Span
 from everycase.redaction.terms import Form, Rule
 from everycase.redaction.words import words
@@ -92,7 +92,7 @@ class DenyList:
         """The identity values as they stand, sanitised: none of them may be left anywhere."""
         return {f.value: f.label for f in self.forms.values() if f.value}
 
-    def find(self, text: str, shadow: Shadow) -> Iterator[Span]:
+    def find(self, text: str, shadow: Shown) -> Iterator[Span]:
         """Linear in the text and the hits. `shadow`: the text folded."""
         yield from self.phones.find(text)
         if self._automaton is None:
@@ -109,7 +109,7 @@ class DenyList:
                 is_known=not hit.form.is_few_digits,
             )
 
-    def _hits(self, text: str, shadow: Shadow) -> Iterator[_Hit]:
+    def _hits(self, text: str, shadow: Shown) -> Iterator[_Hit]:
         assert self._automaton is not None
         low = shadow.text
         reach = 0

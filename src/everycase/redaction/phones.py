@@ -44,8 +44,11 @@ _LOOK_BACK = 40
 _MOST_ASKED = 400
 """Candidates of one text that are asked of the plans; the others go as if a plan had confirmed them."""
 
-_AFTER = ("office", "fax", "mobile", "cell", "home", "desk", "direct", "work", "phone", "tel", "mob", "(mobile)", "(office)",
-          "(cell)", "(work)", "(home)", "(fax)", "(direct)", "(desk)", "(m)", "(o)", "(w)", "(h)", "(f)", "(c)")  # fmt: skip
+_SAID_AFTER = re.compile(
+    r"[ \-,;:\\/]*(?=[(cdfhmoptw])(?:office|fax|mobile|cell|home|desk|direct|work|phone|tel|mob|"
+    r"\((?:(?:mobile|office|cell|work|home|fax|direct|desk|[mowhfc])\)))",
+    re.IGNORECASE,
+)
 
 
 def phone_spans(scanned: Scanned, kept: Cover, *, strict: bool = False) -> Iterator[Span]:
@@ -56,12 +59,12 @@ def phone_spans(scanned: Scanned, kept: Cover, *, strict: bool = False) -> Itera
         if strict:
             yield _span(text, first, last)
             continue
-        is_kept = kept.touches(first, last)
-        if is_kept and last - first <= _LONGEST and " " not in text[first:last]:
+        covered = kept.count(first, last)
+        if covered and last - first <= _LONGEST and " " not in text[first:last]:
             continue
-        if not is_kept or _has_room(text, kept, first, last):
+        if not covered or (last - first - covered >= _FEWEST and _has_room(text, kept, first, last)):
             for start, end in _numbers(text, first, last, is_asked=budget > 0):
-                if not (is_kept and kept.touches(start, end)):
+                if not (covered and kept.touches(start, end)):
                     yield _span(text, start, end)
         budget -= 1
 
@@ -168,14 +171,10 @@ def _is_phone(text: str, start: int, end: int, *, is_asked: bool) -> bool:
 
 def _may_be_phone(text: str, start: int, end: int) -> bool:
     """Whether it begins like a number of any form, or a word says that it is one: most rows of digits end here."""
-    return (
-        text[start] in "+(0"
-        or _LIKE_AMERICAN.match(text, start, end) is not None
-        or _is_named(text, start, end)
-    )
+    return _LIKE_NUMBER.match(text, start, end) is not None or _is_named(text, start, end)
 
 
-_LIKE_AMERICAN = re.compile(r"(?:[0-9]{1,3}[^0-9]+)?[0-9]{3}[^0-9]+[0-9]{3}[^0-9]+[0-9]{4}")
+_LIKE_NUMBER = re.compile(r"[+(0]|(?:[0-9]{1,3}[^0-9]+)?[0-9]{3}[^0-9]+[0-9]{3}[^0-9]+[0-9]{4}")
 
 
 def _is_written_as_number(
@@ -201,22 +200,17 @@ def _is_inside(text: str, start: int, end: int) -> bool:
 
 def _is_named(text: str, start: int, end: int) -> bool:
     """Whether a word or phrase in front, or a word behind, says that it is a telephone number."""
-    if _is_said_after(text[end : end + 12]):
+    if _SAID_AFTER.match(text, end, end + 12):
         return True
-    before = text[max(0, start - _LOOK_BACK) : start]
-    return not before.rstrip(" \t")[-1:].isdigit() and _is_said_before(before)
-
-
-def _is_said_after(after: str) -> bool:
-    rest = after.lstrip(" -,;:\\/")
-    return rest[:1] in _AFTER_LEADS and rest.lower().startswith(_AFTER)
+    near = text[max(0, start - _MOST_SIGNS - 1) : start].rstrip(_LEAD_SIGNS)
+    return near[-1:].lower() in _LETTERS and _is_said_before(text[max(0, start - _LOOK_BACK) : start])
 
 
 @lru_cache(maxsize=256)
 def _is_said_before(before: str) -> bool:
     """Asked again for each end that a number may have."""
-    said = before.lower().rstrip(" \t\n.:=(#-+*\"'>[")
-    if said[-1:] not in _LETTERS or len(before) > len(said) + 6:
+    said = before.lower().rstrip(_LEAD_SIGNS)
+    if said[-1:] not in _LETTERS or len(before) > len(said) + _MOST_SIGNS:
         return False
     word = said[len(said.rstrip(_LETTER_SIGNS)) :]
     if len(word) < 2:
@@ -228,9 +222,11 @@ def _is_said_before(before: str) -> bool:
     return word in words("phone_words") or said.endswith(_phrases())
 
 
+_LEAD_SIGNS = " \t\n.:=(#-+*\"'>["
+_MOST_SIGNS = 6
+"""Signs and blanks between the word and its number."""
 _LETTER_SIGNS = string.ascii_lowercase + "éóíäöüáñçåøłąęіиелфнобмыт電话電手机携帯전화"
 _LETTERS = frozenset(_LETTER_SIGNS)
-_AFTER_LEADS = frozenset(c for word in _AFTER for c in (word[0], word[0].upper()))
 
 
 @cache

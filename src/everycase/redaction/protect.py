@@ -61,19 +61,20 @@ class Protector:
         A run of digits alone is not protected by being hexadecimal, nor an address by its four numbers.
         """
         text = scanned.text
-        kept = [
-            Kept(start, end) for start, end in self._patterns.places(scanned) if _is_token(text, start, end)
-        ]
+        framed = f"\n{text}\n"
+        places = self._patterns.places(scanned)
+        kept = [Kept(start, end) for start, end in places if _is_token(framed, start + 1, end + 1)]
         more = [k for word in own for k in _places(text, word)]
         return _merge(kept + more) if more else kept
 
 
 def _is_token(text: str, start: int, end: int) -> bool:
+    """`text` has a character before `start` and one at `end`."""
     found = text[start:end]
-    before, after = text[start - 1 : start], text[end : end + 1]
+    before, after = text[start - 1], text[end]
     if (before.isalnum() and found[0].isalnum()) or (after.isalnum() and found[-1].isalnum()):
         return False
-    if end - start < 30 and found.isdigit():
+    if found.isdigit() and end - start < 30:
         return False
     if (before == "." or after == ".") and _is_cut_off(text, start, end):
         return False

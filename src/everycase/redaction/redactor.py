@@ -198,9 +198,10 @@ class TableRedactor:
         shadow = plain(joined)
         scanned = Scanned.of(shadow.text)
         kept = [] if work.strict else self._protector.find(scanned, work.own)
+        cover = Cover(kept, len(scanned.text))
         spans = [
             s
-            for s in self._spans(fields, scanned, Cover(kept), work)
+            for s in self._spans(fields, scanned, cover, work)
             if scanned.text.find(MARK, s.start, s.end) == -1
         ]
         spans = (
@@ -208,7 +209,7 @@ class TableRedactor:
             if self._allowed
             else spans
         )
-        chosen = resolve(spans + work.numbers.fixed(scanned), kept)
+        chosen = resolve(spans + work.numbers.fixed(scanned), cover)
         return FoundSpans(
             joined,
             [s._replace(start=shadow.start(s.start), end=shadow.end(s.end)) for s in chosen]
@@ -251,7 +252,8 @@ class TableRedactor:
         """The post-condition did not hold: mask what it found, once; what is left is quarantined."""
         for i, field_ in enumerate(fields):
             if residues := work.scan.find(texts[i]):
-                texts[i] = work.numbers.replace(texts[i], resolve(residual.spans(texts[i], residues), []))
+                again = resolve(residual.spans(texts[i], residues), Cover([], len(texts[i])))
+                texts[i] = work.numbers.replace(texts[i], again)
                 if left := {r.label for r in work.scan.find(texts[i])}:
                     raise RedactionFailure(
                         ErrorType.PII_RESIDUAL,

@@ -19,6 +19,7 @@ from urllib.parse import unquote
 from everycase.domain.catalogue import IdentityKind
 from everycase.redaction.residual_shapes import Residue, find_shapes
 from everycase.redaction.spans import Label, Span
+from everycase.redaction.translating import as_ascii
 
 _PLACEHOLDER = re.compile(r"<[A-Z]{2,10}_\d{1,4}>")
 _BLANK = "\x00"
@@ -56,7 +57,8 @@ def _seen(text: str) -> str:
     """The text as this scan looks at it, of the same length: placeholders blanked, letters and digits plain."""
     if "<" in text:
         text = _PLACEHOLDER.sub(lambda m: _BLANK * len(m[0]), text)
-    return text.lower() if text.isascii() else text.translate(_VIEW)
+    plain_letters = text if text.isascii() else as_ascii(text, _VIEW)
+    return text.translate(_VIEW) if plain_letters is None else plain_letters.lower()
 
 
 def _only_letters(seen: str) -> str:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from itertools import accumulate, chain
-from typing import NamedTuple
+from functools import cached_property, lru_cache, partial
+from itertools import accumulate
+from typing import NamedTuple, Protocol
+
+from everycase.redaction.translating import as_ascii, beyond_ascii, translated
 
 
 class Edit(NamedTuple):
@@ -22,6 +24,19 @@ class Edit(NamedTuple):
     start: int
     end: int
     text: str
+
+
+class Shown(Protocol):
+    """A changed text, and the way back from each of its places."""
+
+    @property
+    def text(self) -> str: ...
+
+    def start(self, place: int) -> int:
+        """Where the character at `place` begins in the original."""
+
+    def end(self, place: int) -> int:
+        """Where the character before `place` ends in the original."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +120,7 @@ _QUOTED_AT = re.compile(r"(?<=[A-Za-z0-9])=40(?=[A-Za-z0-9][A-Za-z0-9-]{0,62}\.[
 def plain(text: str) -> Shadow:
     """Digits of all scripts as ASCII, all dashes as `-`, percent- and quoted-printable escapes decoded."""
     if not text.isascii():
-        text = text.translate(_PLAIN)
+        text = translated(text, _PLAIN)
     escapes: list[Edit] = []
     if "%" in text:
         escapes += _decoded(text, _PERCENT, "%")
@@ -184,43 +199,58 @@ _FOLDS = _Folds()
 
 def fold(text: str) -> str:
     """Lower case, compatibility form, no accents, every white space a space. May change the length."""
-    if text.isascii():
-        low = text.lower()
-        for space in _ASCII_SPACES:
-            if space in low:
-                low = low.replace(space, " ")
-        return low
-    return text.translate(_FOLDS)
+    plain_letters = text if text.isascii() else as_ascii(text, _FOLDS)
+    if plain_letters is None:
+        return text.translate(_FOLDS)
+    low = plain_letters.lower()
+    for space in _ASCII_SPACES:
+        if space in low:
+            low = low.replace(space, " ")
+    return low
 
 
-def folded(text: str) -> Shadow:
+def folded(text: str) -> Shown:
     """The folded text with runs of white space as one space. Linear."""
     low = fold(text)
-    if len(low) != len(text) or not (text.isascii() or _FOLDS.odd.isdisjoint(text)):
+    if len(low) != len(text) or not (text.isascii() or _FOLDS.odd.isdisjoint(beyond_ascii(text))):
         return edited(text.translate(_SAME), _odd_and_runs(text))
     if "  " not in low:
         return Shadow(low)
-    if low.isascii():
-        return _collapsed(low, [m.span() for m in _ASCII_RUNS.finditer(low)])
-    return _collapsed(low, [m.span() for m in _RUNS.finditer(low) if _joins(low, m)])
+    return _Collapsed(low)
 
 
-def _collapsed(text: str, runs: Sequence[tuple[int, int]]) -> Shadow:
-    """The text with one blank for each run: `edited`, for thousands of them."""
-    if not runs:
-        return Shadow(text)
-    firsts, lasts = zip(*runs, strict=True)
-    shifts = accumulate(end - start - 1 for start, end in runs)
-    places = [start - shift for start, shift in zip(firsts, chain((0,), shifts), strict=False)]
-    parts = [
-        text[end:start] for end, start in zip(chain((0,), lasts), chain(firsts, (len(text),)), strict=True)
-    ]
-    return Shadow(
-        " ".join(parts),
-        [p for place in places for p in (place, place + 1)],
-        [p for run in runs for p in run],
-        [p for end in lasts for p in (end, -1)],
-    )
+class _Collapsed:
+    """The text with one blank for each run of them: `edited`, for thousands of runs.
+
+    Most texts have no name of their case, and so nothing to lead back: the map is made when it is asked.
+    """
+
+    def __init__(self, low: str) -> None:
+        self._low = low
+        self.text = _ASCII_RUNS.sub(" ", low) if low.isascii() else _RUNS.sub(partial(_run, low), low)
+
+    @cached_property
+    def _map(self) -> tuple[list[int], list[int]]:
+        """Where the blanks stand, and how many characters are missing up to each."""
+        low = self._low
+        if low.isascii():
+            runs = [m.span() for m in _ASCII_RUNS.finditer(low)]
+        else:
+            runs = [m.span() for m in _RUNS.finditer(low) if _joins(low, m)]
+        missing = [0, *accumulate(end - start - 1 for start, end in runs)]
+        return [start - less for (start, _), less in zip(runs, missing, strict=False)], missing
+
+    def start(self, place: int) -> int:
+        """Behind as many characters as are missing before it; a blank begins where its run does."""
+        blanks, missing = self._map
+        return place + missing[bisect_left(blanks, place)]
+
+    end = start
+    """What ends behind a blank ends behind its run, so that both ways back are one."""
+
+
+def _run(low: str, m: re.Match[str]) -> str:
+    return " " if _joins(low, m) else m[0]
 
 
 class _Same(dict[int, str]):

@@ -60,37 +60,35 @@ class Kept(NamedTuple):
 class Cover:
     """Kept spans, in order and without overlap, that can be asked about a place: a byte for each character."""
 
-    def __init__(self, kept: Sequence[Kept]) -> None:
-        self._taken = bytearray(kept[-1].end if kept else 0)
+    def __init__(self, kept: Sequence[Kept], size: int) -> None:
+        """`size`: characters of the text."""
+        self._taken = bytearray(size)
         for start, end in kept:
             self._taken[start:end] = b"\x01" * (end - start)
 
     def touches(self, start: int, end: int) -> bool:
         return self._taken.find(1, start, end) != -1
 
+    def count(self, start: int, end: int) -> int:
+        """How many characters of `[start, end)` are kept."""
+        return self._taken.count(1, start, end)
+
     def gaps(self, start: int, end: int) -> Iterator[tuple[int, int]]:
         """What of `[start, end)` is not kept."""
-        last = min(end, len(self._taken))
-        found = list(_free(self._taken, start, last))
-        if last < end and found and found[-1][1] == last:
-            found[-1] = (found[-1][0], end)
-        elif last < end:
-            found.append((max(start, last), end))
-        return iter(found)
+        return _free(self._taken, start, end)
 
 
-def resolve(spans: Sequence[Span], kept: Sequence[Kept]) -> list[Span]:
+def resolve(spans: Sequence[Span], kept: Cover) -> list[Span]:
     """The spans to mask, in order and without overlap: longest first, then by label.
 
     What is known, and mails and secrets, go before what a shape alone suggests. A beaten span keeps
-    what it covers beside the winners, so that no half of an address is left. `kept` is in order and
-    without overlap. Cost: n log n, plus the width of the spans.
+    what it covers beside the winners, so that no half of an address is left.
+    Cost: n log n, plus the width of the spans.
     """
-    covered = Cover(kept)
     wanted = [
         s
         for s in spans
-        if s.start < s.end and (s.is_known or s.label not in WEAK or not covered.touches(s.start, s.end))
+        if s.start < s.end and (s.is_known or s.label not in WEAK or not kept.touches(s.start, s.end))
     ]
     wanted.sort(key=lambda s: s.start)
     chosen: list[Span] = []

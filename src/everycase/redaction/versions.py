@@ -14,19 +14,25 @@ from everycase.redaction.words import words
 _AROUND = 48
 """Characters to the left and right that are looked at, so that the rules below are bounded."""
 
-_LEFT = re.compile(
-    r"(?<![A-Za-z0-9])([A-Za-z][A-Za-z0-9+_.-]{0,30}?)(?![A-Za-z0-9])"
-    r"([ \t]{0,3})(?:\d{1,4}(?:\.\d{1,3})?[ \t]{1,2})?"
-    r"(?:(?<![A-Za-z0-9])(?:is|was|to|from|on|at|of)(?![A-Za-z0-9])|[=:#@(\"'])?[ \t]{0,3}[\"'(]?v?\Z"
+_LEFT_REVERSED = re.compile(
+    r"v?[\"'(]?[ \t]{0,3}(?:(?<![A-Za-z0-9])(?:si|saw|ot|morf|no|ta|fo)(?![A-Za-z0-9])|[=:#@(\"'])?"
+    r"(?:[ \t]{1,2}(?:\d{1,3}\.)?\d{1,4})?[ \t]{0,3}"
+    r"(?<![A-Za-z0-9])([A-Za-z0-9+_.-]{0,30}[A-Za-z])(?![A-Za-z0-9])"
 )
+"""The word to the left, perhaps with a number or `is` behind it, in the text read backwards: from its end on, no
+place need be tried but one."""
 _MOVED = re.compile(
     r"(?i:upgrad\w*|updat\w*|downgrad\w*|migrat\w*|flash\w*|patch\w*|roll\w*|went|moved?|bump\w*|level|install\w*)"
     r"[^\n]{0,30}\b(?i:from|to)[ \t]{1,2}\Z"
 )
+_MOVES = ("from", "to")
 _TWO = re.compile(r"\d{1,4}(?:\.\d{1,5}){2,4}[ \t]{0,2}(?:to|->|=>|→|and|or|,|/|vs\.?)[ \t]{0,2}\Z")
+_JOINS = ("to", "->", "=>", "→", "and", "or", ",", "/", "vs", "vs.")
 _BESIDE = re.compile(
     r"\d{1,4}(?:\.\d{1,5}){1,4},?[ \t]\(?(?:was|from|formerly|previously|old|new|now|currently|before|instead of)[ :]{1,2}\Z"
 )
+_ONCE = ("was", "from", "formerly", "previously", "old", "new", "now", "currently", "before", "instead of")
+"""What the patterns above end with: the end of a text is quicker to compare than a pattern to search."""
 _TWO_AFTER = re.compile(r"[ \t]{0,2}(?:to|->|=>|→|vs\.?)[ \t]{0,2}\d{1,4}(?:\.\d{1,5}){2,4}")
 _NAMED_AFTER = re.compile(
     r"[ \t]{1,2}(?i:firmware|release|version|driver|build|bios|patch|hotfix|image|fw|rpm|package|update)\b"
@@ -34,6 +40,8 @@ _NAMED_AFTER = re.compile(
 _PORT = re.compile(r":\d{1,5}(?![\d.])|/\d{1,2}(?![\d.])")
 _GLUED = re.compile(r"[-_~+][A-Za-z0-9]")
 _RANGE = re.compile(r"-\d{1,3}(?:\.\d{1,3}){3}")
+_TWO_DIGITS = re.compile(r"(?:\A|\.)0[0-9](?:\.|\Z)")
+"""`7.20.05.00`: no number of an address has a zero in front."""
 _LARGE = 100
 """A version seldom has a part as large as this; every second address has."""
 
@@ -46,11 +54,10 @@ def is_version(text: str, start: int, end: int) -> bool:
 @lru_cache(maxsize=4096)
 def _is_version(before: str, quad: str, after: str) -> bool:
     """Asked twice of each place, and again and again of lines of a log."""
-    parts = quad.split(".")
-    octets = [int(p) for p in parts]
+    octets = [int(p) for p in quad.split(".")]
     if _is_private(octets) or _PORT.match(after):
         return False
-    if any(len(p) == 2 and p[0] == "0" for p in parts):
+    if _TWO_DIGITS.search(quad):
         return True
     if before[-1:] in ("-", "_", "~", "+") and before[-2:-1].strip():
         return not _is_host_prefix(before)
@@ -86,32 +93,34 @@ def _is_host_prefix(before: str) -> bool:
 def _is_named_so(before: str, after: str, octets: list[int]) -> bool:
     """By the words around, where the numbers leave it open."""
     is_small = max(octets) < _LARGE
-    found = _LEFT.search(before)
-    word = found[1].lower().strip("._-") if found else ""
+    found = _LEFT_REVERSED.match(before[::-1])
+    name = found[1][::-1] if found else ""
+    word = name.lower().strip("._-")
     if word in words("sure_version_words") or _NAMED_AFTER.match(after):
         return True
-    if _MOVED.search(before):
+    end = before.rstrip(" \t")
+    if end.lower().endswith(_MOVES) and _MOVED.search(before):
         return octets[0] != 10 or is_small
     if word in words("address_words") or (before[-1:] == "/" and not before[-2:-1].isalnum()):
         return False
-    if octets[0] < 10 and _BESIDE.search(before):
+    if octets[0] < 10 and before.rstrip(" :").endswith(_ONCE) and _BESIDE.search(before):
         return True
-    if is_small and octets[0] < 32 and (_TWO.search(before) or _TWO_AFTER.match(after)):
+    is_second = end.endswith(_JOINS) and _TWO.search(before)
+    if is_small and octets[0] < 32 and (is_second or _TWO_AFTER.match(after)):
         return octets[0] != 10 or octets[3] == 0
-    return _is_of_product(found, word, octets)
+    return _is_of_product(name, word, octets)
 
 
-def _is_of_product(found: re.Match[str] | None, word: str, octets: list[int]) -> bool:
+def _is_of_product(name: str, word: str, octets: list[int]) -> bool:
     """`iLO 2.44.7.1`, `nmlx5_core 4.23.0.36`, `OMSA 10.2.0.0`: a product's name, and numbers of a version."""
     large = sum(o >= _LARGE for o in octets)
     is_round = octets[3] == 0
-    if found is None or large > 1 or (large and octets[0] >= 32) or (octets[0] == 10 and not is_round):
+    if not name or large > 1 or (large and octets[0] >= 32) or (octets[0] == 10 and not is_round):
         return False
     if word in words("version_words"):
         return True
     is_low = octets[0] < 10 or (octets[0] < 32 and octets[2:] == [0, 0])
     if is_low and len(word) > 2 and word not in words("not_names") and not (large and octets[3] < _LARGE):
         return True
-    name = found[1]
     is_made = "_" in name or any(map(str.isdigit, name)) or (len(name) > 2 and name.isupper())
     return octets[0] < 32 and not large and (is_made or any(map(str.isupper, name[1:])))
