@@ -71,7 +71,7 @@ def test_a_case_is_found_by_number_and_by_id(client: httpx.Client) -> None:
         ("/api/orders/00000000-0000-0000-0000-000000000000", 404, "there is no order"),
         ("/api/runs/00000000-0000-0000-0000-000000000000", 404, "there is no run"),
         ("/api/failures?cursor=nonsense", 422, "cursor"),
-        ("/api/nothing", 404, "Not Found"),
+        ("/api/nothing", 404, "nothing at this address"),
         ("/api/search?q=fan&where=colour%3Dred", 422, "colour"),
         ("/api/search?q=", 422, "nothing to search for"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from everycase.domain.cases import Vector
 from everycase.domain.errors import DependencyUnreachable
@@ -12,6 +13,9 @@ from everycase.embedders.admission import admit
 from everycase.ports import Embedder, Embedding, EmbeddingBatch, EmbeddingError, Kept, count_tokens
 
 Outcome = Embedding | EmbeddingError
+
+_KEPT_QUERIES = 512
+"""Vectors of queries that are kept in memory."""
 
 
 class EmbedderChain:
@@ -23,6 +27,7 @@ class EmbedderChain:
             raise ValueError("a chain needs an embedder")
         self._embedders = tuple(embedders)
         self._for_queries = (*self._embedders, *for_queries)
+        self._query_vector = lru_cache(maxsize=_KEPT_QUERIES)(self._embed_query)
         self.space = self._embedders[0].space
         self.spaces: Mapping[str, int] = {s: d for e in self._embedders for s, d in e.spaces.items()}
 
@@ -38,6 +43,10 @@ class EmbedderChain:
         return run.batch()
 
     def embed_query(self, text: str, space: str) -> Vector:
+        """The vector of a query. Further pages and other filters of a search ask for the same one again."""
+        return self._query_vector(text, space)
+
+    def _embed_query(self, text: str, space: str) -> Vector:
         for embedder in self._for_queries:
             if space in embedder.spaces:
                 try:

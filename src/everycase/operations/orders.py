@@ -90,6 +90,12 @@ def forecast(app: App, chosen: FailureSelection) -> Forecast:
         return _priced(app, store.count_matching(conn, chosen))
 
 
+def count_failures(app: App, chosen: FailureSelection) -> int:
+    """How many failures an order with this filter would be about."""
+    with app.pool.connection() as conn:
+        return store.count_failures(conn, chosen)
+
+
 def _priced(app: App, found: FailureCount) -> Forecast:
     tokens = app.embedder.estimate_tokens(found.characters)
     cost = round(tokens / 1e6 * app.processor.preferred_price, 4)

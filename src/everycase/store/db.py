@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import select
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -71,7 +72,7 @@ class Pool(ConnectionPool[Connection]):
             timeout=60,
             kwargs=_options(),
             configure=_prepare,
-            check=ConnectionPool.check_connection,
+            check=_check,
             open=True,
         )
 
@@ -80,6 +81,14 @@ class Pool(ConnectionPool[Connection]):
             return super().getconn(timeout)
         except PoolTimeout as e:
             raise errors.cannot_connect(e, address(str(self.conninfo))) from None
+
+
+def _check(conn: Connection) -> None:
+    """Raise if the server has closed the connection. It is asked only where it has said something unasked."""
+    said = select.poll()
+    said.register(conn.fileno(), select.POLLIN)
+    if said.poll(0):
+        ConnectionPool.check_connection(conn)
 
 
 def open_pool(dsn: str, *, size: int) -> Pool:

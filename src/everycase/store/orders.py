@@ -15,7 +15,7 @@ from psycopg.types.json import Jsonb
 from everycase.domain.errors import NotFound, WrongUse
 from everycase.domain.orders import Order, OrderKind, OrderState
 from everycase.store import locks
-from everycase.store.db import Connection
+from everycase.store.db import Connection, scalar
 from everycase.store.queries import queries
 
 SQL = queries("orders")
@@ -60,6 +60,11 @@ def count_matching(conn: Connection, chosen: FailureSelection) -> FailureCount:
     row = conn.execute(SQL["count_matching"], chosen.as_sql()).fetchone()
     assert row is not None
     return FailureCount(failures=row[0], cases=row[1], characters=int(row[2]))
+
+
+def count_failures(conn: Connection, chosen: FailureSelection) -> int:
+    """How many failures an order with this filter would be about."""
+    return int(scalar(conn, SQL["count_failures"], chosen.as_sql()))
 
 
 def count_of_order(conn: Connection, order_id: UUID) -> FailureCount:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Awaitable, Callable
 from importlib import metadata
 from pathlib import Path
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
@@ -17,26 +15,9 @@ from everycase.app import App
 from everycase.domain.errors import EverycaseError
 from everycase.operations import health
 from everycase.web import api, auth, live, metrics, pages
+from everycase.web.guard import Guard
 from everycase.web.pages import frame
-from everycase.web.problems import is_api, problem, status_of, validation_sentence
-
-CSP = (
-    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
-    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
-)
-HEADERS = {
-    "Content-Security-Policy": CSP,
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
-    "Cache-Control": "no-store",
-}
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1", "[::1]"})
-_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-
-Next = Callable[[Request], Awaitable[Response]]
+from everycase.web.problems import explain, is_api, problem, status_of, validation_sentence
 
 
 def create(app: App, *, needs_sign_in: bool, is_secure: bool = False) -> FastAPI:
@@ -53,7 +34,7 @@ def create(app: App, *, needs_sign_in: bool, is_secure: bool = False) -> FastAPI
     service.state.needs_sign_in = needs_sign_in
     service.state.is_secure = is_secure
     service.state.is_ending = threading.Event()
-    service.middleware("http")(_guard)
+    service.add_middleware(Guard, needs_sign_in=needs_sign_in, is_secure=is_secure)
     _add_routes(service)
     _add_handlers(service)
     return service
@@ -74,46 +55,28 @@ def _add_routes(service: FastAPI) -> None:
 def _add_handlers(service: FastAPI) -> None:
     service.add_exception_handler(HTTPException, _on_http)  # type: ignore[arg-type]
     service.add_exception_handler(RequestValidationError, _on_invalid)  # type: ignore[arg-type]
+    service.add_exception_handler(UnicodeEncodeError, _on_surrogate)
     service.add_exception_handler(EverycaseError, _on_error)  # type: ignore[arg-type]
 
 
-async def _guard(request: Request, call: Next) -> Response:
-    """Every request: is the host ours, does a change come from our own pages; then the security headers."""
-    if not request.app.state.needs_sign_in and (request.url.hostname or "") not in LOOPBACK:
-        response: Response = problem(421, "without tokens the service answers on the loopback address only")
-    elif request.method not in _SAFE and not auth.is_same_origin(request):
-        response = problem(403, "this request comes from another site: nothing was done")
-    else:
-        response = await call(request)
-    for name, value in HEADERS.items():
-        response.headers.setdefault(name, value)
-    if request.app.state.is_secure:
-        response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
-    return response
-
-
 async def _on_http(request: Request, error: HTTPException) -> Response:
-    if is_api(request):
-        return problem(error.status_code, str(error.detail), headers=error.headers)
-    if error.status_code == 401:
+    if error.status_code == 401 and not is_api(request):
         return frame.to_sign_in(request)
-    return _page(error.status_code, str(error.detail))
+    told = explain(request, error)
+    return frame.answer_error(request, told.status_code, str(told.detail), headers=told.headers)
 
 
 async def _on_invalid(request: Request, error: RequestValidationError) -> Response:
-    return _problem_or_page(request, 422, validation_sentence(error))
+    return frame.answer_error(request, 422, validation_sentence(error))
+
+
+async def _on_surrogate(request: Request, error: Exception) -> Response:  # noqa: ARG001
+    """JSON can name half a character (a lone surrogate), which no text can hold."""
+    return frame.answer_error(request, 422, "a text of the request is not Unicode")
 
 
 async def _on_error(request: Request, error: EverycaseError) -> Response:
-    return _problem_or_page(request, status_of(error), str(error))
-
-
-def _problem_or_page(request: Request, status: int, detail: str) -> Response:
-    return problem(status, detail) if is_api(request) else _page(status, detail)
-
-
-def _page(status: int, detail: str) -> Response:
-    return HTMLResponse(frame.message(status, detail), status_code=status)
+    return frame.answer_error(request, status_of(error), str(error))
 
 
 def _alive() -> dict[str, str]:

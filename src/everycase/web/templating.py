@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
@@ -58,6 +58,7 @@ def age(moment: datetime) -> str:
     return f"{span(ago)} ago" if ago >= 0 else f"in {span(-ago)}"
 
 
+@lru_cache(maxsize=1024)
 def words(name: object) -> str:
     """`manual_review` → `manual review`; `PIIResidual` → `PII residual`."""
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", str(name)).replace("_", " ")

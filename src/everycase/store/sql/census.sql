@@ -64,30 +64,34 @@ order by last_failed_at desc, failure_id desc limit %(limit)s
 -- failure_groups --
 -- Open failures that a filter shows, by stage and type; counted as in `failures.sql`, `tally`.
 with shown as (
-  select f.*, coalesce((payload ->> 'rows')::bigint, 1) as stands_for,
-         row_number() over (partition by record_id order by disposition = 'skip', stage) as n
-  from recon.failed_records f
+  select distinct on (record_id) stage, error_type, disposition, failed_at, last_failed_at, next_retry_time,
+         coalesce((payload ->> 'rows')::bigint, 1) as stands_for
+  from recon.failed_records
   where not resolved
     and (%(stage)s::text is null or stage = %(stage)s)
     and (%(type)s::text is null or error_type = %(type)s)
     and (%(disposition)s::text is null or disposition = %(disposition)s)
     and (%(case)s::text is null or record_id = any (%(records)s) or case_number = %(case)s)
+  order by record_id, disposition = 'skip', stage
 )
 select stage, error_type, disposition, sum(stands_for)::bigint as open, sum(stands_for)::bigint as cases,
        min(failed_at) as first_seen, max(last_failed_at) as last_seen, min(next_retry_time) as next_retry_time
-from shown where n = 1
+from shown
 group by stage, error_type, disposition order by open desc, stage, error_type
 
 -- runs --
--- Syncs and reconciliations, newest first, page by page.
-select * from (
+-- Syncs and reconciliations, newest first, page by page; no more of either kind is read than a page can show.
+(
   select run_id, 'sync' as kind, start_time, end_time, duration, status, null::bigint as gaps, null::bigint as recovered
   from recon.sync_runs
-  union all
+  where %(before)s::timestamptz is null or (start_time, run_id) < (%(before)s, %(before_id)s::uuid)
+  order by start_time desc, run_id desc limit %(limit)s
+) union all (
   select run_id, 'reconcile ' || run_type, start_time, end_time, duration, status, discrepancies_found, records_recovered
   from recon.reconciliation_runs
-) r
-where %(before)s::timestamptz is null or (start_time, run_id) < (%(before)s, %(before_id)s::uuid)
+  where %(before)s::timestamptz is null or (start_time, run_id) < (%(before)s, %(before_id)s::uuid)
+  order by start_time desc, run_id desc limit %(limit)s
+)
 order by start_time desc, run_id desc limit %(limit)s
 
 -- run --

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Query, Request
@@ -44,7 +44,7 @@ def list_cases(
     limited: Blank = "",
     after: Annotated[str, Query(max_length=18)] = "",
 ) -> HTMLResponse:
-    chosen = {"status": status, "stage": stage, "space": space, "limited": limited}
+    chosen: dict[str, Any] = {"status": status, "stage": stage, "space": space, "limited": limited}
     page = cases.list_cases(
         app,
         status=status or None,

@@ -50,7 +50,7 @@ def list_failures(
         chosen=query,
         items=items,
         groups=groups,
-        forecast=orders.forecast(app, chosen),
+        to_act_on=orders.count_failures(app, chosen),
         next=_next(items, query),
         sentence=_sentence(groups, is_filtered=any(query.values())),
         is_filtered=any(query.values()),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
@@ -12,11 +13,30 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from everycase.domain.access import Caller, Role
 from everycase.operations import inbox
 from everycase.web import templating
+from everycase.web.problems import is_api, problem
+
+_TITLES = {
+    400: "This request cannot be read",
+    403: "You may not do this",
+    404: "There is no such page",
+    405: "This page does not take that",
+    409: "Not now",
+    422: "This address cannot be used",
+    500: "Something went wrong here",
+    503: "Something that is needed does not answer",
+}
 
 
-def show(request: Request, name: str, caller: Caller, place: str = "", **values: Any) -> HTMLResponse:
-    """The page `name` for this caller. `place`: which entry of the navigation is the current one."""
-    waiting = inbox.count_waiting(request.app.state.everycase)
+def show(
+    request: Request, name: str, caller: Caller, place: str = "", *, waiting: int | None = None, **values: Any
+) -> HTMLResponse:
+    """The page `name` for this caller.
+
+    `place`: which entry of the navigation is the current one; `waiting`: open failures, where the page has
+    counted them already.
+    """
+    if waiting is None:
+        waiting = inbox.count_waiting(request.app.state.everycase)
     return HTMLResponse(_render(name, caller, place, waiting, values))
 
 
@@ -25,9 +45,18 @@ def show_alone(name: str, *, status: int = 200, **values: Any) -> HTMLResponse:
     return HTMLResponse(_render(name, None, "", 0, values), status_code=status)
 
 
+def answer_error(
+    request: Request, status: int, detail: str, *, headers: Mapping[str, str] | None = None
+) -> Response:
+    """An error: as problem+json for programs, as a page for people."""
+    if is_api(request):
+        return problem(status, detail, headers=headers)
+    return HTMLResponse(message(status, detail), status, headers=headers)
+
+
 def message(status: int, detail: str) -> str:
     """An error as a page."""
-    title = {404: "There is no such page", 403: "You may not do this"}.get(status, HTTPStatus(status).phrase)
+    title = _TITLES.get(status, HTTPStatus(status).phrase)
     return _render("message", None, "", 0, {"title": title, "detail": detail})
 
 

@@ -77,7 +77,9 @@ def _step(s: FunnelStep) -> dict[str, Any]:
 def overview(request: Request, app: Everycase, caller: Viewer) -> HTMLResponse:
     found = read_overview(app)
     shown = _Shown(found, coverage_limits(app))
-    return show(request, "overview", caller, "/", o=shown, chart=_completeness(found.days))
+    return show(
+        request, "overview", caller, "/", waiting=found.waiting, o=shown, chart=_completeness(found.days)
+    )
 
 
 def _completeness(days: Sequence[dict[str, Any]]) -> charts.Chart | None:
