@@ -134,6 +134,22 @@ def test_a_case_whose_number_was_taken_has_no_object_when_it_fails(world: World,
     must_own_their_objects(world, {number(1): record_id("Case", 0)})
 
 
+def test_a_case_that_takes_the_number_of_another_is_still_served_by_its_own(
+    world: World, tmp_path: Path
+) -> None:
+    """It fails; its object keeps the number that it was loaded with, and is no gap."""
+    world.sync(export(tmp_path))
+    source = export(tmp_path, {1: {"CaseNumber": number(0)}})
+    assert not world.sync(source).is_clean
+    own = {number(n): record_id("Case", n) for n in range(CASES)}
+    for run_type in ("hourly", "daily"):
+        found = world.reconcile(source, run_type=RunType(run_type))
+        assert (found["gaps"], found["problems"], found["status"]) == ({}, [], "completed")
+        must_own_their_objects(world, own)
+    world.sync(export(tmp_path))
+    world.must_be_healthy(source)
+
+
 # ── every object ─────────────────────────────────────────────────────────────────────────────────
 
 

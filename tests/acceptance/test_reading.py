@@ -63,6 +63,19 @@ def test_a_reader_creates_no_home(short_path: Path, source: Path, words: list[st
     assert f"there is no everycase in {home}" in done.stderr
 
 
+def test_a_home_names_its_source_to_whoever_comes_without_it(short_path: Path, tmp_path: Path) -> None:
+    """A new terminal lacks EVERYCASE_SOURCE: the default, the sample, was never loaded there."""
+    export = write_export(tmp_path / "my export", Case=[case(1)])
+    shell = Prompt(World("embedded", short_path / "home"), export)
+    assert shell("sync").returncode == 0
+    for words in (["status"], ["failures"], ["search", "fan"]):
+        done = shell(*words, EVERYCASE_SOURCE="sample")
+        assert done.returncode == 2
+        assert f"the sample was never loaded into {short_path / 'home'}" in done.stderr
+        assert f"set EVERYCASE_SOURCE='{export}'" in done.stderr
+    shell("stop")
+
+
 @pytest.mark.parametrize("words", [*REHEARSALS, ["doctor"]], ids=" ".join)
 def test_a_rehearsal_creates_no_home(short_path: Path, source: Path, words: list[str]) -> None:
     """It works on an empty database that goes away."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shlex
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -38,10 +39,14 @@ def recall(home: Path) -> LastUse | None:
 
 
 def hint(settings: Settings) -> str:
-    """`this home was last loaded with …` if it was used with another settings file; otherwise empty."""
+    """A sentence for whoever comes with another settings file or source than the last load, or nothing."""
     last = recall(settings.home)
     now = str(settings.file.resolve()) if settings.file else ""
-    if last is None or last.settings == now:
+    if last is None or (last.settings, last.source) == (now, settings.source):
         return ""
+    if last.settings == now:
+        return (
+            f"this home was last loaded from {last.source}: set EVERYCASE_SOURCE={shlex.quote(last.source)}"
+        )
     named = f"--config {last.settings}" if last.settings else "no settings file"
     return f"this home was last loaded with {named} (source {last.source})"

@@ -217,6 +217,7 @@ def record_loaded(conn: Connection, rows: Sequence[LoadedRow], *, recipe: str, a
             "row_hashes": [r.row_hash for r in rows],
             "text_hashes": [s.text_hash for s in stamps],
             "spaces": [s.space for s in stamps],
+            "case_numbers": [s.case_number for s in stamps],
             "object_ids": [s.object_id for s in stamps],
             "object_hashes": [s.object_hash for s in stamps],
             "vector_hashes": [s.vector_hash for s in stamps],

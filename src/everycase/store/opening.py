@@ -60,16 +60,22 @@ def open_place(url: str, home: Path, access: Access, until: ExitStack, *, is_sam
     """
     dsn = _find(url, home, is_sample=is_sample, create=access is Access.WRITE)
     if dsn is None and access is Access.READ:
-        raise WrongUse(
-            f"there is no everycase in {home}: `everycase run` creates one; or EVERYCASE_HOME names the "
-            "wrong folder"
-        )
+        raise WrongUse(_nothing_there(home))
     if access is Access.REHEARSE and (dsn is None or migrate.current(dsn) is None):
         scratch = _scratch(until)
         kept = home if home.exists() else scratch
         return Place(dsn=embedded.start(scratch), home=kept, access=access, is_scratch=True)
     assert dsn is not None
     return Place(dsn=dsn, home=home, access=access)
+
+
+def _nothing_there(home: Path) -> str:
+    """What a reader is told where nothing was loaded: into this home at all, or from the sample."""
+    if embedded.exists(home):
+        return f"the sample was never loaded into {home}: `everycase run` does that"
+    return (
+        f"there is no everycase in {home}: `everycase run` creates one; or EVERYCASE_HOME names the wrong one"
+    )
 
 
 def _find(url: str, home: Path, *, is_sample: bool, create: bool) -> str | None:

@@ -1,5 +1,6 @@
 -- track --
 -- Every case that has to be looked at (again) enters the pipeline. What it waits for is its newest change, or a child's.
+-- While it has an object, its number is the one that the object was loaded with.
 with due as materialized (
   select d.id, d.case_number, d.staged_at, greatest(
     d.source_timestamp,
@@ -28,7 +29,8 @@ with due as materialized (
     record_id, case_number, source_system, current_stage, status, source_timestamp, staging_timestamp, run_id)
   select id, case_number, %(source)s, 'extracted', 'in_progress', source_timestamp, staged_at, %(run_id)s from due
   on conflict (record_id) do update
-  set case_number = excluded.case_number, source_system = excluded.source_system,
+  set case_number = case when l.object_id is null then excluded.case_number else l.case_number end,
+      source_system = excluded.source_system,
       current_stage = 'extracted', status = 'in_progress', source_timestamp = excluded.source_timestamp,
       staging_timestamp = excluded.staging_timestamp, run_id = excluded.run_id, updated_at = now()
 ), events as (
@@ -116,7 +118,7 @@ set current_stage = 'weaviate_loaded', status = 'completed', index_state = 'load
     weaviate_timestamp = %(at)s, updated_at = %(at)s,
     checksum = b.checksum, children_checksum = b.children_checksum, row_hash = b.row_hash,
     text_hash = b.text_hash, space = b.space, recipe = %(recipe)s, tried_recipe = %(recipe)s,
-    object_id = b.object_id, object_hash = b.object_hash, vector_hash = b.vector_hash,
+    case_number = b.case_number, object_id = b.object_id, object_hash = b.object_hash, vector_hash = b.vector_hash,
     generation = b.generation, error_message = null, retry_count = 0,
     note = nullif(concat_ws('; ', b.note, case
       when l.note like '%%limited data' and l.row_hash = b.row_hash and l.children_checksum = b.children_checksum
@@ -125,10 +127,10 @@ set current_stage = 'weaviate_loaded', status = 'completed', index_state = 'load
       + (l.retry_count > 0 or l.index_state = 'doubtful')::integer
 from unnest(
   %(ids)s::text[], %(generations)s::bigint[], %(checksums)s::text[], %(children_checksums)s::text[],
-  %(row_hashes)s::text[], %(text_hashes)s::text[], %(spaces)s::text[], %(object_ids)s::uuid[],
-  %(object_hashes)s::text[], %(vector_hashes)s::text[], %(notes)s::text[])
-  as b (id, generation, checksum, children_checksum, row_hash, text_hash, space, object_id, object_hash,
-        vector_hash, note)
+  %(row_hashes)s::text[], %(text_hashes)s::text[], %(spaces)s::text[], %(case_numbers)s::text[],
+  %(object_ids)s::uuid[], %(object_hashes)s::text[], %(vector_hashes)s::text[], %(notes)s::text[])
+  as b (id, generation, checksum, children_checksum, row_hash, text_hash, space, case_number, object_id,
+        object_hash, vector_hash, note)
 where l.record_id = b.id
 
 -- disown --
