@@ -38,6 +38,7 @@ class Prompt(Shell):
     """Runs everycase in this process: ten times as quick, for what does not depend on the process."""
 
     def __call__(self, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
-        given = {k: v for k, v in {**self.env, **env}.items() if k.startswith(("EVERYCASE_", "PG", "TMPDIR"))}
+        kept = ("EVERYCASE_", "PG", "TMPDIR", "COLUMNS")
+        given = {k: v for k, v in {**self.env, **env}.items() if k.startswith(kept)}
         done = CliRunner().invoke(app, list(words), env=given)
         return subprocess.CompletedProcess(words, done.exit_code, done.stdout, done.stderr)

@@ -7,23 +7,23 @@ import io
 import json
 import os
 import sys
-import textwrap
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from types import TracebackType
-from typing import Any
+from typing import Any, TextIO
 from uuid import UUID
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
-from rich.table import Table
 from rich.text import Text
 
+from everycase.cli.layout import GLUE, lay_out, stretches, wrap
 from everycase.domain.runs import BatchResult
 
 _WIDE = 160
-"""Columns where nobody says how wide the output is: tables in logs and pipes are not folded."""
+"""Columns of a table where nobody says how wide the output is."""
+_NARROWEST = 40
 
 
 class _Console(Console):
@@ -45,7 +45,7 @@ def _open_streams() -> None:
 
 _open_streams()
 
-OUT = _Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _WIDE)
+OUT = _Console(highlight=False, soft_wrap=True)
 ERR = _Console(stderr=True, highlight=False, soft_wrap=True)
 
 _LINE_EVERY_S = 5.0
@@ -91,14 +91,35 @@ _COLOURS = {
 """The colour of a line by the sign that it begins with. The sign has the same meaning without colours."""
 
 
-def say(text: str = "") -> None:
-    """Print a text to stdout. On a terminal each line has the colour of the sign that it begins with."""
-    lines = (Text(line, style=_colour(line)) for line in text.split("\n"))
-    OUT.print(Text("\n").join(lines))
+def width(stream: TextIO | None = None) -> int | None:
+    """The columns of a stream, by default stdout: those of `COLUMNS`, else of its terminal.
+
+    None in a pipe or file: lines are not broken there, so that a search finds a whole sentence.
+    """
+    if (columns := os.environ.get("COLUMNS", "")).isdigit():
+        return max(int(columns), _NARROWEST)
+    try:
+        return max(os.get_terminal_size((stream or sys.stdout).fileno()).columns, _NARROWEST)
+    except (OSError, ValueError):
+        return None
+
+
+def say(text: str = "", *, indent: int = 4, columns: int | None = None) -> None:
+    """Print a text to stdout in lines that fit, those that go on `indent` further in.
+
+    On a terminal each line has the colour of the sign that it begins with. `columns`: the width in a pipe.
+    """
+    for line in text.split("\n"):
+        OUT.print(Text("\n".join(wrap(line, width() or columns, indent=indent)), style=_colour(line)))
 
 
 def _colour(line: str) -> str:
     return next((colour for sign, colour in _COLOURS.items() if line.startswith(sign)), "")
+
+
+def verbatim(text: str) -> None:
+    """Print a text as it is, whatever the width."""
+    OUT.print(Text(text))
 
 
 def marked(text: str, marks: Iterable[tuple[int, int]], *, indent: int = 0) -> None:
@@ -106,21 +127,9 @@ def marked(text: str, marks: Iterable[tuple[int, int]], *, indent: int = 0) -> N
     shown = Text(text)
     for start, end in marks:
         shown.stylize("bold", start, end)
-    OUT.print(Text(" " * indent) + shown)
-
-
-def wrapped(text: str, *, first: int = 0, indent: int = 0) -> None:
-    """Print a text in lines of at most 80 columns; `first`, `indent`: blanks before them."""
-    lines = textwrap.wrap(
-        text,
-        width=80,
-        initial_indent=" " * first,
-        subsequent_indent=" " * indent,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-    for line in lines:
-        say(line)
+    room = (width() or len(text) + indent) - indent
+    for start, end in stretches(text, room):
+        OUT.print(Text(" " * indent) + shown[start:end])
 
 
 def moment(at: datetime) -> str:
@@ -129,19 +138,14 @@ def moment(at: datetime) -> str:
 
 def complain(text: str) -> None:
     """A line on stderr."""
-    ERR.print(Text(text))
+    ERR.print(Text("\n".join(wrap(text, width(sys.stderr)))))
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """A plain table; numbers to the right."""
+    OUT.print(Text(title, style="bold"))
     shown = [[_cell(c) for c in row] for row in rows]
-    drawn = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
-    for i, name in enumerate(columns):
-        is_number = all(r[i].replace(",", "").replace(".", "").strip("%-").isdigit() for r in shown if r[i])
-        drawn.add_column(name, justify="right" if shown and is_number else "left", overflow="fold")
-    for row in shown:
-        drawn.add_row(*(Text(c) for c in row))
-    OUT.print(drawn)
+    OUT.print(Text("\n".join(lay_out(columns, shown, width() or _WIDE))))
 
 
 def _cell(value: object) -> str:
@@ -154,7 +158,7 @@ def _cell(value: object) -> str:
     if isinstance(value, float):
         return f"{value:,.2f}"
     if isinstance(value, datetime):
-        return moment(value)
+        return moment(value).replace(" ", GLUE)
     return str(value)
 
 

@@ -141,7 +141,7 @@ def plan(found: Plan) -> None:
 
 def redacted(found: RedactedText) -> None:
     """The text as it would be stored, then each span that goes with its rule."""
-    console.say(found.preview.text)
+    console.verbatim(found.preview.text)
     rows = [(f.line, f.label, f.rule, f.text) for f in found.findings]
     console.table("What goes", ("line", "type", "rule", "text"), rows)
     if found.preview.cut_lines:

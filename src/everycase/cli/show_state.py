@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from everycase.cli import console, show
+from everycase.cli.layout import GLUE
 from everycase.domain.orders import RunProgress
 from everycase.operations.explain import Explanation
 from everycase.operations.inbox import Inbox
@@ -130,13 +131,13 @@ def inbox(found: Inbox, *, grouped: bool) -> None:
 
 
 def failures(rows: Sequence[dict[str, Any]]) -> None:
-    """Print each failure in 80 columns: place, type, remedy, message, stage and command to retry it."""
+    """Print each failure: place, type, remedy, message, stage and command to retry it."""
     for r in rows:
         subject = r["case_number"] or r["record_id"]
         done = f"resolved ({r['recovery_method']})" if r["resolved"] else remedy(r)
         tries = f", tried {r['retry_count']}×" if r["retry_count"] else ""
-        console.wrapped(f"{place_of(r)} {r['error_type']} → {done}", indent=4)
-        console.wrapped(f"{r['error_message']}", first=2, indent=4)
+        console.say(f"{place_of(r)} {r['error_type']} → {done}", columns=80)
+        console.say(f"  {r['error_message']}", indent=2, columns=80)
         console.say(f"  {r['source_object']} {subject} · {stage_words(r['stage'])}{tries}")
         console.say(f"  everycase retry {r['failure_id']}")
 
@@ -164,13 +165,13 @@ def runs(rows: Sequence[dict[str, Any]]) -> None:
         console.say(f"No reconciliation yet: {show.me()} reconcile")
         return
     console.table(
-        "Reconciliations",
-        ("run", "type", "began", "took s", "status", "source", "index", "discrepancies", "recovered"),
+        "Reconciliations (UTC), discrepancies found and records recovered",
+        ("run", "type", "began", "took s", "status", "source", "index", "found", "recovered"),
         [
             (
                 str(r["run_id"])[:8],
                 r["run_type"],
-                r["start_time"],
+                f"{r['start_time']:%Y-%m-%d{GLUE}%H:%M}",
                 r["duration"],
                 r["status"],
                 r["source_count"],
