@@ -155,7 +155,6 @@ def test_doctor_finds_everything_well(shell: Shell) -> None:
         "index",
         "workers",
         "continuity",
-        "dimensions",
     ]
 
 

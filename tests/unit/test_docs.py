@@ -8,7 +8,7 @@ from pathlib import Path
 import typer
 
 from everycase.cli.commands import app
-from everycase.settings import Settings, ThresholdSettings
+from everycase.settings import Settings, ThresholdSettings, examples
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -29,6 +29,13 @@ def test_every_setting_stands_in_its_page() -> None:
         assert f"`{Settings.model_fields[name].default}`" in rows[name.upper()]
     for name, field in ThresholdSettings.model_fields.items():
         assert f"`{name.upper()}` {field.default}" in " ".join(page.split())
+
+
+def test_the_example_of_each_setting_stands_in_its_page() -> None:
+    """As errors show it."""
+    page = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    shown = page.split("## An example of each")[1].split("```")[1].strip().splitlines()
+    assert shown == [f"{name}={examples.quoted(value)}" for name, value in examples.variables()]
 
 
 def test_no_package_index_and_no_place_of_this_machine_is_named() -> None:

@@ -1,11 +1,16 @@
 """Settings: environment over file over defaults; a mistake is one sentence, and no secret is in it."""
 
+from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
 from everycase import settings
 from everycase.domain.errors import WrongUse
+from everycase.domain.thresholds import Thresholds
+from everycase.settings import Settings, ThresholdSettings, examples
 
 
 def test_without_any_setting_there_is_a_default_for_each(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -42,7 +47,8 @@ def test_the_environment_beats_the_file(monkeypatch: pytest.MonkeyPatch, tmp_pat
         (
             "EVERYCASE_EMBEDDERS",
             "nobody",
-            "EVERYCASE_EMBEDDERS: must be one of local, local-small, chathpe, nomic$",
+            "EVERYCASE_EMBEDDERS: must be one of local, local-small, chathpe, nomic; "
+            "example: EVERYCASE_EMBEDDERS=chathpe,nomic$",
         ),
         ("EVERYCASE_FIELDS", "{'Case.Root_Cause__c': 'RCA__c'}", "EVERYCASE_FIELDS: is to be JSON"),
         ("EVERYCASE_IDENTITY", "{not json", "EVERYCASE_IDENTITY: is to be JSON"),
@@ -165,8 +171,18 @@ def test_a_file_that_others_can_write_is_refused(folder: Path, mode: int) -> Non
             "index = 'weavate'",
             r"index: must be one of embedded, weaviate \(did you mean weaviate\?\)",
         ),
-        ("batch_size = 'x'", "line 1, batch_size: must be a whole number"),
-        ("sync_every = 'soon'", "line 1, sync_every: must be a period like 90s, 15m, 6h or 30d"),
+        ("EVERYCASE_INDEX = 'embedded'", r"line 1, EVERYCASE_INDEX: .* \(did you mean index\?\)$"),
+        ("batch_size = 'x'", "line 1, batch_size: must be a whole number; example: batch_size = 128$"),
+        (
+            "sync_every = 'soon'",
+            'line 1, sync_every: must be a period like 90s, 15m, 6h or 30d; example: sync_every = "30m"$',
+        ),
+        (
+            "[serve.oidc]\nclient_id = 7",
+            r'line 2, serve\.oidc\.client_id: must be a text; example: client_id = "everycase"$',
+        ),
+        ("[serve.oidc]\nisuer = 'x'", r"line 2, serve\.oidc\.isuer: .* \(did you mean issuer\?\)$"),
+        ("identity = { a = 1 }", r"line 1, identity: must be .*; example: identity = \{ \"Case"),
     ],
 )
 def test_a_mistake_in_the_file_is_named_with_its_line(folder: Path, text: str, said: str) -> None:
@@ -187,6 +203,10 @@ def test_a_wrong_variable_shows_the_right_one(monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(WrongUse, match=r"EVERYCASE_SORUCE \(did you mean EVERYCASE_SOURCE\?\)"):
         settings.load()
     monkeypatch.delenv("EVERYCASE_SORUCE")
+    monkeypatch.setenv("EVERYCASE_WEAVIATE_URL", "x")
+    with pytest.raises(WrongUse, match=r"did you mean EVERYCASE_WEAVIATE__URL\?"):
+        settings.load()
+    monkeypatch.delenv("EVERYCASE_WEAVIATE_URL")
     monkeypatch.setenv("EVERYCASE_CHATHPE__URLL", "x")
     with pytest.raises(
         WrongUse, match=r"EVERYCASE_CHATHPE__URLL: there is no such setting \(did you mean url\?\)"
@@ -267,3 +287,34 @@ def test_a_key_does_not_travel_in_the_open(monkeypatch: pytest.MonkeyPatch, sect
     ):
         monkeypatch.setenv(f"EVERYCASE_{section}__URL", url)
         settings.load()
+
+
+def _parts(tree: type[BaseModel], before: str = "EVERYCASE_") -> Iterator[str]:
+    for name, info in tree.model_fields.items():
+        if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel):
+            yield from _parts(info.annotation, f"{before}{name.upper()}__")
+        else:
+            yield before + name.upper()
+
+
+def test_each_setting_has_an_example() -> None:
+    assert dict(examples.variables()).keys() == set(_parts(Settings))
+
+
+@pytest.mark.parametrize(("variable", "example"), list(examples.variables()))
+def test_each_example_can_be_used(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, variable: str, example: str
+) -> None:
+    """By itself, but for the three files of Dask, which go together and have to be there."""
+    if "_TLS_" in variable:
+        return
+    if variable == "EVERYCASE_SECRETS":
+        example = str(tmp_path)
+    monkeypatch.setenv(variable, example)
+    settings.load()
+
+
+def test_limits_of_alerts_are_defined_once() -> None:
+    """The settings have the names and the defaults of what they set."""
+    assert ThresholdSettings().as_thresholds() == Thresholds()
+    assert set(ThresholdSettings.model_fields) == {f.name for f in fields(Thresholds)}

@@ -54,7 +54,7 @@ class DeletionGuard:
 
     allowed: int = 0
     """What a person has approved for this run (`--allow-deletes N`)."""
-    most: int = 500
+    most: int = Thresholds().deletions
     """More than so many are withheld however large the set is."""
 
     def withholds(self, *, gone: int, live: int, left: int | None = None) -> bool:

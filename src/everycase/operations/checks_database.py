@@ -78,14 +78,3 @@ def check_generations(app: App) -> str:
             "was restored without its sequences; everycase reconcile --type daily puts that right"
         )
     return "the counter of staging generations is ahead of all that are in use"
-
-
-def check_dimensions(app: App) -> str:
-    """The index can hold vectors of every space."""
-    widest, most = max(app.embedder.spaces.values()), app.index.most_dimensions
-    if widest > most:
-        raise WrongUse(
-            f"vectors of {widest:,} dimensions are wider than the {app.index.name} index holds ({most:,}): "
-            "set a smaller DIMENSIONS of the provider, or another EVERYCASE_INDEX"
-        )
-    return f"at most {widest:,}, which the {app.index.name} index holds"

@@ -160,7 +160,6 @@ CHECKS: tuple[tuple[str, Look, tuple[str, ...]], ...] = (
     ("index", _index, ("database", "embedders")),
     ("workers", checks_engine.check_workers, ("engine", "database", "embedders", "index")),
     ("continuity", checks_database.check_continuity, ("database", "index")),
-    ("dimensions", checks_database.check_dimensions, ("database", "embedders", "index")),
 )
 """Name, check, and the names of the checks without which it says nothing."""
 

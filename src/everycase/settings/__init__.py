@@ -33,7 +33,7 @@ from everycase.domain.cases import MOST_DIMENSIONS
 from everycase.domain.catalogue import TASK_TYPES
 from everycase.domain.errors import WrongUse
 from everycase.domain.thresholds import Thresholds
-from everycase.settings import mistakes, reading
+from everycase.settings import examples, mistakes, reading
 from everycase.settings.dask import DaskSettings
 from everycase.settings.exports import ExportSettings
 from everycase.settings.kinds import (
@@ -60,22 +60,28 @@ def default_home() -> Path:
     return Path(platformdirs.user_data_dir("everycase"))
 
 
+_LIMITS = Thresholds()
+
+
 class ThresholdSettings(BaseModel):
-    """Where alerts begin, and where too many failures stop the pipeline (contract §13)."""
+    """Where alerts begin, and where too many failures stop the pipeline (contract §13).
+
+    Names and defaults are those of `Thresholds`; what a value may be is said here.
+    """
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
-    task_coverage: Share = 0.70
-    workorder_coverage: Share = 0.70
-    email_coverage: Share = 0.70
-    feed_coverage: Share = 0.70
-    comment_coverage: Share = 0.50
-    failure_rate: Share = 0.10
-    timeout_rate: Share = 0.05
-    load_failure_rate: Share = 0.05
-    missing_cases: int = Field(default=100, ge=0)
-    deletions: int = Field(default=500, ge=1)
-    least_cases: int = Field(default=50, ge=1)
+    task_coverage: Share = _LIMITS.task_coverage
+    workorder_coverage: Share = _LIMITS.workorder_coverage
+    email_coverage: Share = _LIMITS.email_coverage
+    feed_coverage: Share = _LIMITS.feed_coverage
+    comment_coverage: Share = _LIMITS.comment_coverage
+    failure_rate: Share = _LIMITS.failure_rate
+    timeout_rate: Share = _LIMITS.timeout_rate
+    load_failure_rate: Share = _LIMITS.load_failure_rate
+    missing_cases: int = Field(default=_LIMITS.missing_cases, ge=0)
+    deletions: int = Field(default=_LIMITS.deletions, ge=1)
+    least_cases: int = Field(default=_LIMITS.least_cases, ge=1)
 
     def as_thresholds(self) -> Thresholds:
         return Thresholds(**self.model_dump())
@@ -310,17 +316,30 @@ def _check_dimensions(settings: Settings, file: reading.SettingsFile | None) -> 
 
 def _mistakes(error: ValidationError, file: reading.SettingsFile | None) -> str:
     return "; ".join(
-        f"{_place(names, file)}: {what}" for names, what in mistakes.explain(error, Settings).items()
+        f"{_place(names, file)}: {what}{_example(names, file)}"
+        for names, what in mistakes.explain(error, Settings).items()
     )
+
+
+def _example(names: tuple[str, ...], file: reading.SettingsFile | None) -> str:
+    return examples.shown(_variable(names), names, in_file=_is_in_file(names, file))
 
 
 def _place(names: tuple[str, ...], file: reading.SettingsFile | None) -> str:
     """Where a setting stands: its variable, else its line in the file."""
-    variable = "EVERYCASE_" + "__".join(n.upper() for n in names)
-    is_in_environment = any(v.upper() == variable for v in os.environ)
-    if file and names and names[0] in file.values and not is_in_environment:
+    if file and _is_in_file(names, file):
         return f"{file.place(names)}, {'.'.join(names)}"
-    return variable
+    return _variable(names)
+
+
+def _variable(names: tuple[str, ...]) -> str:
+    return "EVERYCASE_" + "__".join(n.upper() for n in names)
+
+
+def _is_in_file(names: tuple[str, ...], file: reading.SettingsFile | None) -> bool:
+    """Whether the file gives the setting, and no variable overrides it."""
+    is_in_environment = any(v.upper() == _variable(names) for v in os.environ)
+    return bool(file and names and names[0] in file.values and not is_in_environment)
 
 
 def _unread(error: SettingsError) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -18,6 +18,9 @@ _SAYS = {
     "bool_type": "must be true or false",
     "time_delta_parsing": "must be a period like 90s, 15m, 6h or 30d",
     "time_delta_type": "must be a period like 90s, 15m, 6h or 30d",
+    "string_type": "must be a text",
+    "tuple_type": "must be a list, or texts separated by commas",
+    "path_type": "must be a path",
     "dict_type": "must be a table of names and values",
     "model_type": "must be a table of names and values",
     "missing": "is missing",
@@ -41,15 +44,33 @@ def explain(error: ValidationError, tree: type[BaseModel]) -> dict[tuple[str, ..
     """What is wrong, by the names of the setting; of several mistakes in one setting the first."""
     found: dict[tuple[str, ...], str] = {}
     for e in error.errors():
-        names = tuple(p for p in e["loc"][:2] if isinstance(p, str))
-        found.setdefault(names, _say(dict(e), tree))
+        found.setdefault(_names(e["loc"], tree), _say(dict(e), tree))
     return found
+
+
+def _names(loc: Sequence[int | str], tree: type[BaseModel]) -> tuple[str, ...]:
+    """The setting's names in the tree, without the items and kinds that pydantic puts behind them."""
+    level: type[BaseModel] | None = tree
+    names: list[str] = []
+    for part in loc:
+        if level is None:
+            break
+        names.append(str(part))
+        level = _section(level, str(part))
+    return tuple(names)
+
+
+def _section(tree: type[BaseModel], name: str) -> type[BaseModel] | None:
+    info = tree.model_fields.get(name)
+    kind = info.annotation if info else None
+    return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
 
 
 def _say(e: Mapping[str, Any], tree: type[BaseModel]) -> str:
     kind, context = str(e["type"]), e.get("ctx") or {}
     if kind == "extra_forbidden":
-        return f"there is no such setting{near_miss(str(e['loc'][-1]), _siblings(tree, e['loc']))}"
+        name = str(e["loc"][-1]).lower().removeprefix("everycase_")
+        return f"there is no such setting{near_miss(name, _siblings(tree, e['loc']))}"
     if kind == "literal_error":
         allowed = str(context["expected"]).replace("'", "").replace(" or ", ", ").split(", ")
         return f"must be one of {', '.join(allowed)}{near_miss(str(e.get('input')), allowed)}"
@@ -64,12 +85,8 @@ def _say(e: Mapping[str, Any], tree: type[BaseModel]) -> str:
 def _siblings(tree: type[BaseModel], loc: tuple[Any, ...]) -> list[str]:
     """The settings that may stand where the wrong name stands."""
     for name in loc[:-1]:
-        info = tree.model_fields.get(str(name))
-        if (
-            info is None
-            or not isinstance(info.annotation, type)
-            or not issubclass(info.annotation, BaseModel)
-        ):
+        section = _section(tree, str(name))
+        if section is None:
             return []
-        tree = info.annotation
+        tree = section
     return list(tree.model_fields)

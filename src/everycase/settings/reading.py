@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, SecretStr
 
 from everycase.domain.errors import WrongUse
+from everycase.settings import examples
 from everycase.settings.mistakes import near_miss
 
 CONFIG_FILE = "everycase.toml"
@@ -183,7 +184,8 @@ def check_environment(tree: type[BaseModel]) -> None:
         if n.startswith(PREFIX) and not n.startswith(f"{PREFIX}TEST_") and n.split("__")[0] not in names
     )
     if strangers:
-        said = ", ".join(f"{n}{near_miss(n.split('__')[0], names)}" for n in strangers)
+        parts = [variable for variable, _ in examples.variables()]
+        said = ", ".join(f"{n}{near_miss(n, names + parts)}" for n in strangers)
         raise WrongUse(f"no such setting: {said}; the settings are listed in docs/settings.md")
     if os.environ.get(f"{PREFIX}SOURCE", "set") == "":
         raise WrongUse(

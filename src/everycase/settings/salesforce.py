@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic_settings import NoDecode
 
 from everycase.settings.kinds import CommaSeparated, JsonObject, Period, Share, address
 
@@ -37,13 +38,13 @@ class SalesforceSettings(BaseModel):
     attempts: int = Field(default=6, ge=1, le=20, description="Of a request that Salesforce puts off.")
     bulk_from: int = Field(default=2000, ge=0, description="Rows from which a read is a Bulk job.")
     readers: int = Field(default=2, ge=1, le=8, description="Bulk jobs of one object side by side.")
-    expected_rows: Annotated[dict[str, int], JsonObject] = Field(
+    expected_rows: Annotated[dict[str, int], NoDecode, JsonObject] = Field(
         default_factory=dict, description='Rows that must be seen at least: {"Case": 120000}.'
     )
-    canaries: Annotated[tuple[str, ...], CommaSeparated] = Field(
+    canaries: Annotated[tuple[str, ...], NoDecode, CommaSeparated] = Field(
         default=(), description="Ids of cases that must be seen, separated by commas."
     )
-    without: Annotated[tuple[str, ...], CommaSeparated] = Field(
+    without: Annotated[tuple[str, ...], NoDecode, CommaSeparated] = Field(
         default=(), description="Fields that the organisation has not, as `Object.Field`, by commas."
     )
 
