@@ -92,7 +92,7 @@ class Hour:
         done = subprocess.run(
             [sys.executable, "-m", "everycase.cli", *words],
             cwd=self.folder,
-            env={**environment, "EVERYCASE_ENGINE": "threads:1", "COLUMNS": "100"},
+            env={**environment, "EVERYCASE_ENGINE": "threads:1", "COLUMNS": ""},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
