@@ -71,10 +71,11 @@ def check_continuity(app: App) -> str:
 def check_generations(app: App) -> str:
     """The counter of staging generations is ahead of all that were given out."""
     with app.pool.connection() as conn:
-        last, highest = checkup.generations(conn)
-    if last < highest:
+        counter = checkup.generations(conn)
+    if counter.last < counter.highest:
         raise WrongUse(
-            f"the counter of staging generations stands at {last:,}, but {highest:,} is in use: the database "
-            "was restored without its sequences; everycase reconcile --type daily puts that right"
+            f"the counter of staging generations stands at {counter.last:,}, but {counter.highest:,} is in "
+            "use: the database was restored without its sequences; everycase reconcile --type daily puts "
+            "that right"
         )
     return "the counter of staging generations is ahead of all that are in use"

@@ -16,7 +16,7 @@ from everycase.domain.errors import WrongUse
 from everycase.domain.failures import EmbeddingFailure
 from everycase.domain.fingerprint import object_id
 from everycase.domain.golden import FIRST, GoldenQuery, Judgement, Placed
-from everycase.operations.search import query_vectors
+from everycase.operations.search import embed_query
 from everycase.operations.trace import case_keys
 from everycase.ports import Embedder, Embedding, VectorIndex
 from everycase.store import golden, lineage
@@ -83,8 +83,8 @@ def _places(app: App, index: VectorIndex, kept: Sequence[GoldenQuery]) -> list[i
 
 
 def _place(embedder: Embedder, index: VectorIndex, wanted: GoldenQuery) -> int | None:
-    queries, _ = query_vectors(index, embedder, wanted.query)
-    hits = index.search(wanted.query, queries, limit=FIRST).hits
+    vectors = embed_query(index, embedder, wanted.query).vectors
+    hits = index.search(wanted.query, vectors, limit=FIRST).hits
     return next((n for n, h in enumerate(hits, start=1) if h.case_number == wanted.case_number), None)
 
 

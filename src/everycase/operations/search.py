@@ -114,9 +114,9 @@ def find_cases(
     """
     if not text.strip():
         raise WrongUse("there is nothing to search for: give a few words")
-    queries, notes = query_vectors(index, embedder, text)
-    found = index.search(text, queries, where=where, limit=limit, offset=(page - 1) * limit)
-    hits = found.hits
+    query = embed_query(index, embedder, text)
+    found = index.search(text, query.vectors, where=where, limit=limit, offset=(page - 1) * limit)
+    hits, notes = found.hits, list(query.notes)
     if page == 1 and not any(map(fits, hits)):
         notes.append("nothing fits: no case is about this" if hits else "nothing fits: no case was found")
         hits = ()
@@ -136,14 +136,14 @@ def find_similar(
     own = example.properties
     text = "\n".join(str(own[n]) for n in ("subject", "description", "issue_plain_text") if own.get(n))
     text = (text or example.composite)[:LONGEST_EXAMPLE]
-    queries, notes = query_vectors(index, embedder, text, known={example.stamps.space: example.vector})
-    found = index.search(text, queries, where=where, limit=page * limit + 1)
+    query = embed_query(index, embedder, text, known={example.stamps.space: example.vector})
+    found = index.search(text, query.vectors, where=where, limit=page * limit + 1)
     others = [h for h in found.hits if h.object_id != example.stamps.object_id]
     return SearchAnswer(
         hits=tuple(others[(page - 1) * limit : page * limit]),
         candidates=found.candidates,
         facets=found.facets,
-        notes=tuple(notes),
+        notes=tuple(query.notes),
     )
 
 
@@ -155,10 +155,18 @@ def fits(hit: Hit) -> bool:
     return bool(hit.identifiers) or by_meaning or by_words
 
 
-def query_vectors(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbeddedQuery:
+    """A query's vector in every space that holds cases, and a note on each space that it has none in."""
+
+    vectors: Mapping[str, Vector]
+    notes: Sequence[str]
+
+
+def embed_query(
     index: VectorIndex, embedder: Embedder, text: str, *, known: Mapping[str, Vector] | None = None
-) -> tuple[dict[str, Vector], list[str]]:
-    """The query's vector in every space that holds cases, and a note on each that has none."""
+) -> EmbeddedQuery:
+    """Embed a query once for each space of the index; `known`: vectors that are at hand, by space."""
     queries, notes = {s: v for s, v in (known or {}).items() if v.size}, []
     for space, cases in index.about_spaces().items():
         if space in queries:
@@ -167,7 +175,7 @@ def query_vectors(
             queries[space] = embedder.embed_query(text, space)
         except EmbeddingFailure as e:
             notes.append(f"{cases} cases in {space} were searched by words only: {e}")
-    return queries, notes
+    return EmbeddedQuery(vectors=queries, notes=notes)
 
 
 def _example(app: App, key: str) -> IndexObject:

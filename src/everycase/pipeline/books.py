@@ -1,4 +1,4 @@
-"""What is recorded of a batch: lineage, events, failures, and the counts of its result."""
+"""The records of a batch: lineage, events, failures, and the counts of its result."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ REACHED = {
 """The lineage stage at which a case stands that failed in a stage."""
 
 _NOTED = (ErrorType.MISSING_RESOLUTION_FIELD, ErrorType.MISSING_CHILD_DATA)
-"""Failures that a load does not end."""
+"""Types of failure that stay open when their case is loaded."""
 
 
 @dataclass
@@ -48,7 +48,7 @@ class Books:
     joins: dict[str, JoinResult] = field(default_factory=dict)
 
     def joined(self, conn: Connection, found: Sequence[JoinResult], unchanged: Sequence[JoinResult]) -> None:
-        """What the join found, and that some of it is just what was loaded."""
+        """Record the joined cases; `unchanged`: those that the index holds just as they are."""
         lineage.record_join(conn, [_join_row(j) for j in found])
         self.statistics(conn, [j for j in found if j.blocker], {})
         if not unchanged:
@@ -74,13 +74,13 @@ class Books:
         entered: datetime,
         details: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        """These cases have passed a stage."""
+        """Record that these cases have passed a stage."""
         now = self.clock()
         lineage.advance(conn, [version(self.joins[i]) for i in ids], stage=stage, at=now)
         self._passage(conn, ids, stage, entered, now, details)
 
     def loaded(self, conn: Connection, stored: Sequence[IndexObject], entered: datetime) -> None:
-        """These objects are in the index, confirmed, and belong to no other case any more."""
+        """Record that the index has confirmed these objects, and that no other case owns them any more."""
         now = self.clock()
         stamps = [o.stamps for o in stored]
         ids = [s.case_id for s in stamps]
@@ -94,9 +94,9 @@ class Books:
         self.result.updated += len(ids) - new
 
     def failed(self, conn: Connection, found: Sequence[Failure], doubtful: Mapping[str, UUID]) -> None:
-        """Each of these cases has an open failure that says why it goes no further.
+        """Open a failure for each of these cases.
 
-        `doubtful`: objects by case of which nobody knows whether they were written.
+        `doubtful`: by case, objects that may or may not have been written.
         """
         now = self.clock()
         found = self._completed(conn, found)
@@ -149,7 +149,7 @@ class Books:
         ]
 
     def _settle_lacks(self, conn: Connection, ids: Sequence[str], now: datetime) -> None:
-        """What is reported and does not keep a case: noted while it lasts."""
+        """Note what loaded cases lack, such as a resolution text, and close the notes of the others."""
         lacks = [lack for i in ids if (lack := self.joins[i].lack)]
         whole = [i for i in ids if not self.joins[i].lack]
         failures.record(conn, lacks, now=now)

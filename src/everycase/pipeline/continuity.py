@@ -1,4 +1,4 @@
-"""Before a run: is this the database, and is that the index, which the last run left?
+"""Before a run: check that database and index are those that the last run left.
 
 Where a part was restored from a backup, a new epoch begins, so that no number of the other life keeps newer
 content out, and the next reconciliation of any type compares the index object by object.
@@ -15,7 +15,7 @@ from everycase.store.continuity import Life
 from everycase.store.db import Connection
 
 NEWEST = 32
-"""Objects that were loaded last: an index from before then lacks them, or has them older."""
+"""So many of the objects loaded last are checked: an older index lacks them, or holds them older."""
 
 _THEN = "`everycase reconcile` compares everything and mends it"
 
@@ -57,7 +57,7 @@ def look(conn: Connection, index: VectorIndex) -> list[str]:
 
 
 def _doubted(conn: Connection, restored: list[str]) -> list[str]:
-    """Keep in mind until a reconciliation has compared everything that something was restored."""
+    """Note that something was restored, until a reconciliation has compared everything."""
     if restored:
         continuity.doubt(conn, "; ".join(restored))
     return restored

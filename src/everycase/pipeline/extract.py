@@ -46,7 +46,7 @@ MOST_DOUBLES = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:
-    """What one read brought: its rows are merged, its deletions are judged and not made yet."""
+    """The result of one read: its rows are merged; its deletions are decided, and not yet carried out."""
 
     merge: Merge
     rows: ChangedRows
@@ -156,7 +156,7 @@ class Extraction:
                 reading.stop()
 
     def fetch_all(self, wanted: Mapping[SourceObject, AbstractSet[str]]) -> list[ObjectResult]:
-        """Only these rows, as the source has them now; an object of very many is read anew instead."""
+        """Fetch these rows by id; an object with very many of them is read whole instead."""
         results = [
             self._fetch(obj, ids) if len(ids) <= MOST_FETCHED else self._read_anew(obj)
             for obj, ids in wanted.items()
@@ -210,7 +210,7 @@ class Extraction:
     def _note_cut_short(
         self, obj: SourceObject, purpose: ReadPurpose, rows: ChangedRows, error: BaseException
     ) -> None:
-        """The balance of a read that did not end says why. Where the database is away, nobody can be told."""
+        """Store the balance of a read that was cut short, with the reason, if the database can be reached."""
         why = str(error) if isinstance(error, EverycaseError) else type(error).__name__
         proof = replace(rows.proof(), is_whole=False, mark="", problem=f"the read was cut short: {why}")
         with suppress(EverycaseError):

@@ -1,4 +1,4 @@
-"""What nobody foresaw takes one case, not its batch."""
+"""An unforeseen error fails one case, not its batch."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ def one_by_one(
     ids: Sequence[str],
     give_up: Callable[[Sequence[str], Exception], BatchResult],
 ) -> BatchResult:
-    """`work` on all of them; where it raises, on each, until the one that it raises for stands alone.
+    """Call `work` with all ids; if it raises, with each alone, and `give_up` the ids that it raises for.
 
-    Raises only what is about no case: that PostgreSQL or another dependency cannot be used.
+    Raises only errors that concern no single case: that PostgreSQL or another dependency cannot be used.
     """
     try:
         return db.again(lambda: work(ids))

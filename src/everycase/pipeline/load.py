@@ -88,7 +88,7 @@ def load(
 
 
 def is_doubtful(index: VectorIndex, error_type: ErrorType) -> bool:
-    """Whether nobody knows after this error what of an object was written."""
+    """Whether an object may have been written in part when the index reports this error."""
     return not index.writes_whole and error_type in (
         ErrorType.WEAVIATE_TIMEOUT,
         ErrorType.WEAVIATE_UNAVAILABLE,

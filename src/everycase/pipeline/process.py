@@ -84,7 +84,7 @@ class _Batch:
     # ── join ─────────────────────────────────────────────────────────────────────────────────
 
     def join(self, stage: StageResult) -> list[JoinResult]:
-        """The cases that have to go on: there, whole, and not what was loaded already."""
+        """The cases that go on: staged, complete, and different from what the index holds."""
         books = self.books
         with self.processor.pool.connection() as conn:
             books.known = lineage.known(conn, self.ids)
@@ -165,7 +165,7 @@ class _Batch:
     def _write(
         self, conn: Connection, objects: Sequence[IndexObject]
     ) -> list[tuple[IndexObject, UpsertOutcome]]:
-        """Objects into the index, each with its outcome; again those that a foreign counter keeps out."""
+        """Write objects to the index; renumber and write again those that foreign generations keep out."""
         known = self.books.known
         repairs = {
             o.stamps.object_id
@@ -187,10 +187,10 @@ class _Batch:
         return list(zip(objects, outcomes, strict=True))
 
     def _overtake(self, conn: Connection, objects: Sequence[IndexObject]) -> list[IndexObject]:
-        """The same objects with new generations, for cases that nothing newer is staged of.
+        """The objects with generations above the index's, for cases whose staged content is the newest.
 
-        The index holds a greater generation of them all the same, so that comes from another life of this
-        database: it was restored, or is new.
+        The index holds a greater generation than this database has given out, so the database was restored
+        from a backup, or is new.
         """
         ids = [o.stamps.object_id for o in objects]
         highest = max((s.generation for s in self.processor.index.stamps(ids)), default=0)
@@ -207,7 +207,7 @@ class _Batch:
         ]
 
     def _drop_former(self, conn: Connection, stored: Sequence[IndexObject]) -> None:
-        """A case that got another number left an object under its old one: it goes, if still its own."""
+        """Delete the object under the old number of a case whose number changed, if no other case owns it."""
         former = {
             known.object_id: o.stamps.case_id
             for o in stored
@@ -228,7 +228,7 @@ class _Batch:
     # ── failures ─────────────────────────────────────────────────────────────────────────────
 
     def fail(self, found: Sequence[Failure], doubtful: Mapping[str, UUID] = MappingProxyType({})) -> None:
-        """Each of these cases has an open failure that says why; what may not be served leaves the index."""
+        """Open a failure for each of these cases; remove from the index what may not be served any more."""
         if not found:
             return
         unserved = [f.record_id for f in found if f.error_type in REMOVES_OBJECT]

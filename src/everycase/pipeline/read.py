@@ -1,4 +1,4 @@
-"""One read of a source object: good rows are given on, what cannot be read is put aside."""
+"""One read of a source object: good rows are passed on, rows that cannot be read are put aside."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from everycase.domain.rows import BadRow, Tombstone
 from everycase.ports import Reading, ReadProof, Source
 
 MOST_BAD_ROWS = 10_000
-"""An object with more of them is not what it should be; reading it stops there."""
+"""Reading an object stops after so many bad rows."""
 
 OnRows = Callable[[str, int, int | None], None]
 """Told of an object how many rows were read, and how many are expected; None where nobody has counted."""

@@ -25,11 +25,11 @@ from everycase.store.builds import Listing
 from everycase.store.db import Connection
 
 Judge = Callable[[VectorIndex, VectorIndex], list[str]]
-"""Why the second index must not be served in place of the first one; empty where it may."""
+"""Returns why the second index must not be served in place of the first one; empty if it may."""
 
 
 def approve(_served: VectorIndex, _build: VectorIndex) -> list[str]:
-    """For a build that nobody has queries for."""
+    """A judge without objections, for a user without golden queries."""
     return []
 
 

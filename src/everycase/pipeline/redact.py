@@ -1,4 +1,4 @@
-"""Stage 3: personal data out, case by case; what cannot be cleaned goes no further (contract §6)."""
+"""Stage 3: remove personal data, case by case; a case that cannot be cleaned fails (contract §6)."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ R = TypeVar("R", bound=RunReport)
 
 
 class Teller(Protocol):
-    """Tells people what a run has found."""
+    """Sends people the alerts of a run."""
 
     def tell(self, conn: Connection, facts: Facts, *, is_clean: bool, now: datetime) -> Told: ...
 
@@ -92,7 +92,7 @@ class OpenRun:
         return self.round is None or self.round.leads
 
     def let_others_in(self) -> None:
-        """Let the other shards begin: what one shard does for all is done."""
+        """Let the other shards begin, once the leading shard has prepared the work."""
         if self.round:
             self.round.open()
 
@@ -260,7 +260,7 @@ class Shell:
         return self.teller.tell(conn, found, is_clean=is_clean, now=self.clock())
 
     def _end_of(self, error: BaseException) -> RunEnd:
-        """How a run ended that raised. A person who ordered it wrongly is told by the error itself."""
+        """How a run ended that raised. Wrong use by a person is no alert: the command prints the error."""
         if isinstance(error, RunInterrupted) or not isinstance(error, Exception):
             return RunEnd(status=RunStatus.INTERRUPTED)
         by_hand = self.kind in (RunKind.RETRY, RunKind.BUILD) and isinstance(error, WrongUse)

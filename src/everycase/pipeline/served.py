@@ -1,4 +1,4 @@
-"""Old sins: what the redaction rules of today find in objects that other rules made and that are served.
+"""What the redaction rules of today find in served objects that other rules made.
 
 A plan counts it before a sync, worst case first, and again in what the sync would load instead.
 """

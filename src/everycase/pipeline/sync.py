@@ -260,13 +260,7 @@ class _SyncJob:
                 now=now,
             )
             runs.roll_up_spending(
-                conn,
-                cases=report.staged,
-                completeness=report.completeness,
-                calls=report.totals.embedding_calls,
-                tokens=report.totals.tokens,
-                cost=report.figures.cost,
-                now=now,
+                conn, report.figures, cases=report.staged, completeness=report.completeness, now=now
             )
 
 

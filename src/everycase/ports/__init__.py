@@ -1,4 +1,4 @@
-"""The seams to the outside: where cases come from, and what turns, finds, keeps and tells."""
+"""The interfaces to the outside: source, redactor, embedder, index, notifier."""
 
 from __future__ import annotations
 

@@ -91,16 +91,16 @@ def count_tokens(embedder: Embedder, texts: Sequence[str]) -> int:
 
 
 class ProviderGate(Protocol):
-    """The one door to a provider, for all threads, processes and machines: its budget and its breaker."""
+    """Budget and circuit breaker of a provider, shared by all threads, processes and machines."""
 
     def reserve(self, *, tokens: int, patience_s: float, at_once: bool = False) -> Grant:
-        """A place in the queue; the caller waits `wait_s` and then asks `look`, if there is a wait.
+        """Reserve a call; if there is a wait, the caller waits `wait_s` and then asks `look`.
 
         `at_once`: probe an open breaker before its time.
         """
 
     def look(self) -> Grant:
-        """Whether the door has been shut, or everybody asked to wait, since the place was given."""
+        """Whether the breaker has opened, or a longer wait was ordered, since the call was reserved."""
 
     def report(self, grant: Grant, outcome: CallOutcome, *, retry_after_s: float = 0.0) -> None:
-        """What came of the call that was granted."""
+        """Report how the reserved call ended."""

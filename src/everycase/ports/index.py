@@ -85,7 +85,7 @@ class Hit:
 
 
 Facets = Mapping[str, Mapping[str, int]]
-"""By property: how many cases have each value."""
+"""By property, the number of cases with each value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

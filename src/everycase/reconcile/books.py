@@ -30,10 +30,8 @@ def _add_spending(conn: Connection, report: Report, now: datetime) -> None:
     census = lineage.census(conn)
     runs.roll_up_spending(
         conn,
+        report.figures,
         cases=census["staging"],
         completeness=completeness(census, index=None),
-        calls=report.totals.embedding_calls,
-        tokens=report.totals.tokens,
-        cost=report.figures.cost,
         now=now,
     )

@@ -1,4 +1,4 @@
-"""Step 1: how many there are at the source, in staging, in lineage, at each stage and in the index."""
+"""Step 1: count the cases at the source, in staging, in lineage, at each stage and in the index."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class Sweeper:
         return [self._sweep(obj, regardless=regardless) for obj in objects]
 
     def look_again(self, sweep: Sweep) -> None:
-        """Ask the source what is true now of the rows that differed, unless they are very many."""
+        """Fetch the rows that differed once more from the source, unless they are very many."""
         obj = sweep.object
         ids = self.tables.rows_at_source(obj)
         if not ids or len(ids) > MOST_FETCHED:

@@ -1,4 +1,4 @@
-"""Step 2: every disagreement, found by sets and by content, and believed at the second look."""
+"""Step 2: find every disagreement, by sets and by content; each is checked twice before it counts."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ _AT_ONCE = 4
 
 
 _STEP = 1000
-"""Objects of a listing between two words on how far it is."""
+"""Progress of a listing is reported after so many objects."""
 
 OnStep = Callable[[str, int], None]
-"""Told what is being done, and with how many so far."""
+"""Called with what is being done, and how many are done so far."""
 
 
 def _say_nothing(_doing: str, _count: int) -> None:
@@ -39,7 +39,7 @@ def _say_nothing(_doing: str, _count: int) -> None:
 
 @dataclass(slots=True)
 class Found:
-    """The gaps by kind, and how much was looked at."""
+    """The gaps by kind, and how many objects were read back and probed."""
 
     tally: dict[GapKind, int] = field(default_factory=dict)
     has_sets: bool = False
@@ -164,7 +164,7 @@ class Finder:
             yield stamps
 
     def _confirm(self, look: Look) -> None:
-        """A listing is no snapshot: what it seems to lack or have too many of is asked for by id."""
+        """Ask by id for objects that the listing lacks or has too many of: a listing is no snapshot."""
         if self._look_again_at(REPAIRABLE | EXTRA, look):
             self.tables.forget(REPAIRABLE | EXTRA, look)
             self.tables.find_in_index(look, again=True)
@@ -203,7 +203,7 @@ class Finder:
         return self._judge([e for e, _ in suspects]) if suspects else []
 
     def _judge(self, page: Sequence[Expected]) -> list[tuple[Expected, GapKind]]:
-        """Which of these are not what was loaded."""
+        """The objects that differ from what was loaded, with the kind of gap."""
         ids = [e.object_id for e in page]
         objects = {o.stamps.object_id: o for o in self.index.objects(ids)}
         there = self.index.probe(ids)

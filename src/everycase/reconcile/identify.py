@@ -1,8 +1,8 @@
-"""Step 3: what is to be done about what was found. Pure: values in, a plan out."""
+"""Step 3: decide what to do about the gaps and failures. Pure: values in, a plan out."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -60,7 +60,7 @@ class Pattern:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecoveryPlan:
-    """What is to be done, the least that repairs everything; a step that is not asked for is not taken."""
+    """The least work that repairs everything; a step that is False or empty is not taken."""
 
     restage: bool
     delete_gone: bool
@@ -80,7 +80,7 @@ class RecoveryPlan:
 
 def identify(
     gaps: Mapping[GapKind, int],
-    due: Sequence[tuple[FailureStage, ErrorType, int]],
+    due: int,
     *,
     objects: int,
     cases: int,
@@ -88,7 +88,7 @@ def identify(
     guard: DeletionGuard,
     can_upgrade: bool,
 ) -> RecoveryPlan:
-    """Decide. `objects`: how many the index holds; `cases`: how many lineage holds.
+    """Decide. `due`: failures whose time has come; `objects`, `cases`: how many index and lineage hold.
 
     Vanished rows of the source are judged again where they are staged.
     """

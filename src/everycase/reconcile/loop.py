@@ -180,12 +180,11 @@ class _ReconcileJob:
 
     def _identify(self, census: Census) -> None:
         conn, tally = self.run.conn, self.found.tally
-        due = failures.due(conn, now=self.run.started_at)
         self.open_before = self.tables.open_besides()
-        self.due_failures = sum(n for _, _, n in due)
+        self.due_failures = failures.count_due(conn, now=self.run.started_at)
         self.plan = identify(
             tally,
-            due,
+            self.due_failures,
             objects=census.counts["index"] or 0,
             cases=census.row["lineage"],
             gone_cases=self.tables.gone_cases(),
@@ -198,7 +197,7 @@ class _ReconcileJob:
         return self.crew.guard(self.order.allow_deletes)
 
     def _can_upgrade(self) -> bool:
-        """Debt is paid when the preferred provider answers again, not before; a dry run does not ask."""
+        """Fallback vectors are replaced once the preferred provider answers; a dry run does not ask it."""
         embedder = self.crew.processor.embedder
         return not self.order.dry_run and embedder.is_ready(embedder.space)
 
@@ -329,7 +328,7 @@ class _ReconcileJob:
         return list(dict.fromkeys(found + together((o.object, o.problem) for o in self.objects)))
 
     def _facts(self, report: Report, open_failures: Mapping[str, int]) -> Facts:
-        """A run that did not compare the index object by object knows nothing of missing cases."""
+        """For the alert rules; without a comparison object by object the missing cases are unknown (None)."""
         return replace(
             work_facts(report.totals),
             coverage=report.coverage,

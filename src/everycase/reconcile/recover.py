@@ -1,4 +1,4 @@
-"""Step 4: the least work that closes each gap and failure. Every step may be killed and done again."""
+"""Step 4: close each gap and failure with the least work. Every step may be killed and repeated."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from everycase.store.gaps import GapTables
 
 @dataclass(slots=True, kw_only=True)
 class Recovered:
-    """What was done."""
+    """What the recovery did."""
 
     objects: Sequence[ObjectResult] = ()
     worked: Worked = field(default_factory=Worked)
@@ -34,7 +34,7 @@ def recover(
     *,
     guard: DeletionGuard,
 ) -> Recovered:
-    """Source first, then what is to go, then everything that is due through the stages."""
+    """Read differing rows of the source, delete what must go, then take all due cases through the stages."""
     done = Recovered()
     if work.restage:
         done.objects = _restage(run, tables, crew, source, guard)
@@ -54,7 +54,7 @@ def recover(
 
 
 def repair(run: OpenRun, tables: GapTables, crew: Crew, source: Source, *, upgrade: bool = False) -> Worked:
-    """What is to be mended, and all that is due, through the stages; `upgrade`: the debt as well."""
+    """Take cases under repair, and all that are due, through the stages; `upgrade`: fallback vectors too."""
     tables.open_repairs(run_id=run.run_id, source=source.kind, now=crew.processor.clock())
     if upgrade:
         tables.open_debt()

@@ -1,4 +1,4 @@
-"""What is over is removed after a while; open failures, lineage and roll-ups stay (contract §14)."""
+"""Remove old runs, failures and vectors; open failures, lineage and roll-ups stay (contract §14)."""
 
 from __future__ import annotations
 

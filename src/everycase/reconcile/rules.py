@@ -54,7 +54,7 @@ class AlertRule:
         return self.sentence.format(value=self._number(value))
 
     def compare(self, limit: float) -> str:
-        """The limit in words: `below 70%`; empty where one is too many."""
+        """The limit in words: `below 70%`; empty for rules that allow none."""
         if not limit:
             return ""
         said = self._number(limit) if self.measure is Measure.COUNT else percent(limit)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from everycase.domain.completeness import percent, whole_percent
 from everycase.domain.runs import RunStatus
@@ -117,14 +117,21 @@ def unfinished(report: Mapping[str, Any]) -> str:
     )
 
 
-def still_failed(report: Mapping[str, Any]) -> list[tuple[int, str]]:
+class Unsolved(NamedTuple):
+    """So many cases of a report that are left, and why."""
+
+    cases: int
+    reason: str
+
+
+def still_failed(report: Mapping[str, Any]) -> list[Unsolved]:
     """What is left, most first: open failures, gaps, and what waits for a person's word."""
-    found = [(n, f"{REASONS.get(t, t)} ({t})") for t, n in (report.get("still_failed") or {}).items()]
+    found = [Unsolved(n, f"{REASONS.get(t, t)} ({t})") for t, n in (report.get("still_failed") or {}).items()]
     left = {k: n for k, n in (report.get("gaps_left") or {}).items() if k != "debt"}
-    found += [(n, f"still {GAPS.get(k, k)} ({k})") for k, n in left.items()]
+    found += [Unsolved(n, f"still {GAPS.get(k, k)} ({k})") for k, n in left.items()]
     withheld = report.get("withheld") or {}
-    found += [(n, f"{GAPS.get(k, k)}, withheld until approved ({k})") for k, n in withheld.items()]
-    return sorted(found, key=lambda f: -f[0])
+    found += [Unsolved(n, f"{GAPS.get(k, k)}, withheld until approved ({k})") for k, n in withheld.items()]
+    return sorted(found, key=lambda f: -f.cases)
 
 
 def open_before(report: Mapping[str, Any]) -> list[str]:
@@ -142,11 +149,20 @@ def few_fields(few: int, noted: int) -> str:
     return f"Fewer than 30 of 44 fields: {cases(few)} ({noted:,} complete with limited data{unseen})"
 
 
-def coverage(report: Mapping[str, Any]) -> list[tuple[str, float, float, bool]]:
-    """Table, share of the cases that have rows of it, threshold, and whether it is reached."""
+class TableCoverage(NamedTuple):
+    """The share of the cases that have rows of a table, and the share that they should reach."""
+
+    table: str
+    share: float
+    threshold: float
+    is_reached: bool
+
+
+def coverage(report: Mapping[str, Any]) -> list[TableCoverage]:
+    """The coverage of each child table of a report."""
     limits = report.get("coverage_thresholds", {})
     return [
-        (name, share, limits.get(name, 0.0), share >= limits.get(name, 0.0))
+        TableCoverage(name, share, limits.get(name, 0.0), share >= limits.get(name, 0.0))
         for name, share in (report.get("coverage") or {}).items()
     ]
 

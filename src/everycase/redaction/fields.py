@@ -18,7 +18,6 @@ BETWEEN = f"\n{MARK}\n"
 _ORDER = ("WorkOrder", "WorkOrderFeed", "EmailMessage", "CaseComment", "Task", "Case")
 """The tables with sites first, then those in which people talk: both are one stretch of the joined text."""
 _SITES = frozenset(_ORDER[:3])
-_TALK = frozenset(_ORDER[1:5])
 
 _IDS = frozenset({"Id", "ParentId", "CreatedById"})
 _ID = re.compile(r"[A-Za-z0-9]{15}(?:[A-Za-z0-9]{3})?")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 from everycase.redaction.words import words
 
@@ -73,7 +72,3 @@ def is_name(phrase: str, *, least: int = 1) -> bool:
     """Whether all words of a phrase are a name's, and enough of them."""
     found = _WORD.findall(phrase)
     return least <= len(found) <= 5 and all(is_name_word(w) or w in _LINK_WORDS for w in found)
-
-
-def words_of(phrase: str) -> Iterator[str]:
-    return (m[0] for m in _WORD.finditer(phrase))

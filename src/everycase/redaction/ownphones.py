@@ -47,11 +47,6 @@ class OwnPhones:
     def __init__(self, values: Iterable[str]) -> None:
         self._own = tuple({own for v in values for own in _own_numbers(v[:200])})
 
-    @property
-    def cores(self) -> tuple[str, ...]:
-        """What identifies each number: for the residual scan."""
-        return tuple(o.core for o in self._own)
-
     def find(self, text: str) -> Iterator[Span]:
         """`text`: plain, so that all digits are ASCII."""
         if not self._is_in(text):

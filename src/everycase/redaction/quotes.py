@@ -33,7 +33,6 @@ _NAMES = (
     r"from|von|de|sent|gesendet|envoyé|enviado(?: el)?|inviato|verzonden|skickat|sendt|to|an|à|para|cc|date|datum|fecha|data|subject|betreff|objet|"
     r"asunto|oggetto|assunto|onderwerp|ämne|emne|da|a|från|till|fra|til|van|aan|reply-to|importance|priorität|attachments|anlagen|от|кому|тема|дата|отправлено"
 )
-_HEADER = re.compile(rf"^\s{{0,3}}\*?(?:{_NAMES})\*?\s{{0,2}}:\*?\s{{0,3}}\S", re.IGNORECASE)
 _HEADER_LINE = re.compile(rf"^\s{{0,3}}\*?(?:{_NAMES}|bcc)\*?\s{{0,2}}:", re.IGNORECASE)
 _FROM = re.compile(r"^\s{0,3}\*?(?:from|von|de|da|från|fra|van|от)\*?\s{0,2}:\*?\s{0,3}\S", re.IGNORECASE)
 _LOTUS = re.compile(

@@ -1,4 +1,4 @@
-"""Which alerts stand on each channel, and what was last sent of each: the memory of what not to say twice."""
+"""Which alerts stand on each channel, and what was last sent of each, so that nothing is sent twice."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ class _Known:
 
 
 class PostgresGate:
-    """The door to one provider. Implements `ports.ProviderGate`."""
+    """Budget and breaker of one provider. Implements `ports.ProviderGate`."""
 
     def __init__(self, pool: Pool, provider: str, limits: Limits) -> None:
         self._pool, self._provider, self._limits = pool, provider, limits
@@ -102,7 +102,7 @@ def _read(conn: Connection, question: str, provider: str) -> _Known | None:
 
 
 def states(conn: Connection, names: Sequence[str]) -> Mapping[str, ProviderState]:
-    """What is known of these providers; of one that nobody has asked yet, nothing."""
+    """Budget and breaker of these providers; none for a provider that was never asked."""
     found = {name: _read(conn, "peek", name) for name in names}
     return {name: known.state for name, known in found.items() if known}
 
@@ -120,7 +120,7 @@ def clock(conn: Connection) -> datetime:
 
 
 def transitions(conn: Connection, *, since: datetime) -> list[dict[str, Any]]:
-    """What the breakers did since then, in order."""
+    """The openings and closings of breakers since then, in order."""
     rows = conn.execute(SQL["events"], {"since": since})
     return [{"provider": p, "event": e, "trouble": t, "at": at.isoformat()} for p, e, t, at in rows]
 

@@ -1,4 +1,4 @@
-"""A build of the index beside the served one: what it has, what it lacks, and its becoming the served one."""
+"""A build of the index beside the served one: what it holds, what it lacks, and how it is adopted."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Listing:
         return [r[0] for r in self._conn.execute(SQL["sample"], {"sample": size, "seed": seed})]
 
     def adopt(self) -> int:
-        """Let lineage say of every loaded case what this collection has of it; how many."""
+        """Write into lineage what this collection holds of each loaded case; how many cases."""
         return self._conn.execute(SQL["adopt"]).rowcount
 
     def _number(self, name: str, **given: Any) -> int:

@@ -1,8 +1,9 @@
-"""What doctor asks PostgreSQL. Nothing is written."""
+"""What `doctor` reads from PostgreSQL. Nothing is written."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -28,7 +29,14 @@ def clock(conn: Connection) -> datetime:
     return now
 
 
-def generations(conn: Connection) -> tuple[int, int]:
-    """The last generation that was given out, and the highest that is in use."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Generations:
+    """The last staging generation that the counter gave out, and the highest that is in use."""
+
+    last: int
+    highest: int
+
+
+def generations(conn: Connection) -> Generations:
     row: Any = conn.execute(SQL["generations"]).fetchone()
-    return int(row[0]), int(row[1])
+    return Generations(last=int(row[0]), highest=int(row[1]))

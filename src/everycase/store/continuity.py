@@ -79,7 +79,7 @@ def _server(conn: Connection) -> str:
 
 
 def renew(conn: Connection, token: UUID, *, server: str) -> None:
-    """From now on this run is the one that wrote last."""
+    """Note this run as the last one that wrote."""
     conn.execute(SQL["restore_rows"])
     conn.execute(SQL["renew"], {"token": token, "server": server})
 
@@ -109,7 +109,7 @@ def lift_counters(conn: Connection) -> bool:
 
 
 def begin_epoch(conn: Connection, *, now: datetime, highest: int = 0) -> None:
-    """Let the counter go on above all that an earlier life of this database can have given out."""
+    """Raise the counter above every number that this database can have given out before it was restored."""
     minutes = int((now - _FIRST_EPOCH).total_seconds() // 60)
     conn.execute(SQL["begin_epoch"], {"floor": max(minutes, 1) << _EPOCH_BITS, "highest": highest})
 
@@ -121,7 +121,7 @@ def newest(conn: Connection, limit: int) -> list[Stamps]:
 
 
 def future_times(conn: Connection) -> list[str]:
-    """Times that have not come yet by the database's clock, as sentences."""
+    """Times that lie in the future by the database's clock, a sentence each."""
     return [
         f"{n:,} {what} lie in the future: a clock was ahead when they were written"
         for what, n in conn.execute(SQL["future"], _limits())
@@ -129,7 +129,7 @@ def future_times(conn: Connection) -> list[str]:
 
 
 def bound_times(conn: Connection) -> None:
-    """Let times that have not come yet count as now."""
+    """Set times that lie in the future to now."""
     bounds: Sequence[str] = [name for name in SQL if name.startswith("bound_")]
     with conn.transaction():
         for name in bounds:

@@ -61,7 +61,7 @@ class Connection(psycopg.Connection[Any]):
 
 
 class Pool(ConnectionPool[Connection]):
-    """Connections that are checked before they are lent, so a restart of the server costs nobody an error."""
+    """Connections that are checked before they are lent, so that a restart of the server causes no error."""
 
     def __init__(self, dsn: str, *, size: int) -> None:
         super().__init__(
@@ -126,7 +126,7 @@ def _prepare(conn: Connection) -> None:
 
 
 def again(work: Callable[[], T]) -> T:
-    """`work`, tried again where it loses a deadlock; it must hold its transaction itself."""
+    """Call `work`, again if it loses a deadlock; it must open its transaction itself."""
     for attempt in range(ATTEMPTS - 1):
         try:
             return work()
@@ -136,7 +136,7 @@ def again(work: Callable[[], T]) -> T:
 
 
 def scalar(conn: Connection, statement: Query, given: Params | None = None) -> Any:
-    """The one value that a statement gives. It must give a row."""
+    """The single value of the single row that a statement returns."""
     row = conn.execute(statement, given).fetchone()
     assert row is not None
     return row[0]
@@ -152,7 +152,7 @@ def address(dsn: str) -> str:
 
 
 def _where(conn: Connection) -> str:
-    """The same of a connection; of one that was lost the driver knows nothing any more."""
+    """The address of a connection; "PostgreSQL" for a lost one, of which the driver no longer knows it."""
     if conn.closed:
         return "the address of EVERYCASE_DATABASE_URL"
     return _place(conn.info.host, conn.info.port, conn.info.dbname)

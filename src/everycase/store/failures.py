@@ -111,7 +111,7 @@ def resolve(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Healed:
-    """A case that has gone through: by new content, in a fallback space, or just so."""
+    """A case that was loaded, and why it succeeded: new content, a fallback space, or neither."""
 
     record_id: str
     is_changed: bool
@@ -148,12 +148,12 @@ def resolve_unreadable(conn: Connection, source_object: str, *, now: datetime) -
 
 
 def note_waiting(conn: Connection, *, since: datetime) -> None:
-    """Children that have waited since then are noted: nobody can do anything about them here."""
+    """Turn failures of children that have waited since then into notes: only the source can mend them."""
     conn.execute(SQL["note_waiting"], {"since": since})
 
 
 def resolve_waiting(conn: Connection, *, keep: Sequence[str], now: datetime) -> None:
-    """Close the failures of parents that have come."""
+    """Close the failures of parents that are staged now, or that no child waits for any more."""
     conn.execute(SQL["resolve_waiting"], {"keep": list(keep), "now": now})
 
 
@@ -179,13 +179,13 @@ class FailureFilter:
 
 
 def list_failures(conn: Connection, wanted: FailureFilter, *, limit: int = 100) -> list[dict[str, Any]]:
-    """Failures that the filter lets through, the newest first."""
+    """Failures that match the filter, newest first."""
     with conn.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(SQL["listed"], {**wanted.as_parameters(), "limit": limit}).fetchall()
 
 
 def group_failures(conn: Connection, wanted: FailureFilter | None = None) -> list[dict[str, Any]]:
-    """The same by stage, type and disposition, the most first."""
+    """Failures that match the filter, grouped by stage, type and disposition, largest group first."""
     with conn.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(SQL["grouped"], (wanted or FailureFilter()).as_parameters()).fetchall()
 
@@ -231,13 +231,13 @@ def rearm(
 
 
 def open_among(conn: Connection, ids: Sequence[UUID]) -> list[UUID]:
-    """Which of these failures are still open, or have made room for another of their case."""
+    """Which of these failures are still open, or were replaced by another failure of their case."""
     return [r[0] for r in conn.execute(SQL["open_among"], {"ids": list(ids)})]
 
 
-def due(conn: Connection, *, now: datetime) -> list[tuple[FailureStage, ErrorType, int]]:
-    """Failures whose retry time has come, counted by stage and type."""
-    return [(FailureStage(s), ErrorType(t), n) for s, t, n in conn.execute(SQL["due"], {"now": now})]
+def count_due(conn: Connection, *, now: datetime) -> int:
+    """The number of failures whose retry time has come."""
+    return int(scalar(conn, SQL["count_due"], {"now": now}))
 
 
 def by_type(conn: Connection) -> dict[str, int]:

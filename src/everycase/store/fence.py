@@ -1,7 +1,7 @@
-"""A fence round index objects: whoever is inside with an id is there alone, on any machine.
+"""A lock on ids of index objects: one holder at a time, on any machine.
 
-For an index that cannot write "only if newer" by itself. It stands as long as the transaction that it
-was raised in, so a process that dies lets go.
+For an index that cannot write "only if newer" by itself. It is held until the end of the transaction
+that took it, so a process that dies releases it.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ SQL = queries("fence")
 
 
 class ObjectFence:
-    """Raised round a batch of object ids; those who come later wait."""
+    """Holds a batch of object ids; whoever asks for one of them later waits."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
     @contextmanager
     def __call__(self, object_ids: Sequence[UUID]) -> Iterator[None]:
-        """Hold these ids. In the order of their keys, so that two that share some never block each other."""
+        """Lock these ids in the order of their keys, so that two batches that share ids cannot deadlock."""
         with self._pool.connection() as conn, conn.transaction():
             conn.execute(SQL["hold"], {"ids": list(object_ids)})
             yield

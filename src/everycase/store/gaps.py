@@ -1,4 +1,4 @@
-"""Set against set: what the index and the source say, streamed into PostgreSQL and joined there.
+"""Comparison by sets: what the index and the source list is streamed into PostgreSQL and joined there.
 
 The tables are temporary, of the session that looks; memory does not grow with the cases.
 """
@@ -38,7 +38,7 @@ _LOWEST = UUID(int=0)
 
 
 class Look(StrEnum):
-    """The two looks at things: before anything is done, and after."""
+    """Which comparison: the one before the repairs, or the one after them."""
 
     BEFORE = "gap"
     AFTER = "gap_after"
@@ -85,7 +85,7 @@ class GapTables:
         self._conn.execute(SQL["index_manifest"])
 
     def look_again(self, ids: Sequence[UUID], stamps: Iterable[Stamps]) -> None:
-        """Put what the index says of these objects now in the place of what it said before."""
+        """Replace what the index said of these objects by what it says now."""
         self._conn.execute(SQL["forget_manifest"], {"ids": list(ids)})
         self._conn.execute(SQL["add_suspects"], {"ids": list(ids)})
         self.add_manifest(stamps)
@@ -112,7 +112,7 @@ class GapTables:
         return [r[0] for r in self._conn.execute(SQL["rows_at_source"], given)]
 
     def find_altered(self, obj: SourceObject, *, sample: int | None, seed: int, look: Look) -> None:
-        """Staged rows that are not what their hash says; the second time, of those that were found first."""
+        """Find staged rows that do not match their hash; the second time, only among those of the first."""
         only = self.altered_at(obj) if look is Look.AFTER else None
         ids = staging.altered_rows(self._conn, obj, sample=sample, seed=seed, only=only)
         self.add([Gap(kind=GapKind.ALTERED, object=obj.name, record_id=i) for i in list(ids)], look)
@@ -124,7 +124,7 @@ class GapTables:
             staging.disbelieve(self._conn, obj, ids)
 
     def sweep_again(self, obj: SourceObject, versions: Iterable[RowVersion]) -> None:
-        """Put what the source says now in the place of what it said before."""
+        """Replace what the source said of these rows by what it says now."""
         for page in pages(versions, PAGE):
             given = {"object": obj.name, "ids": [v.id for v in page]}
             self._conn.execute(SQL["forget_swept"], given)
@@ -138,7 +138,7 @@ class GapTables:
     def find_at_source(
         self, obj: SourceObject, versions: VersionKind, *, is_whole: bool, spared: Sequence[str], look: Look
     ) -> None:
-        """Hold the swept rows of an object against staging; absence counts only where all was swept."""
+        """Compare the swept rows of an object with staging; absence counts only where all was swept."""
         self._find("find_unstaged", look, obj=obj, object=obj.name, kind=versions)
         if is_whole:
             self._find("find_gone", look, obj=obj, object=obj.name, spared=list(spared))
@@ -176,7 +176,7 @@ class GapTables:
         )
 
     def forget(self, kinds: Collection[GapKind], look: Look) -> None:
-        """Before they are looked for a second time."""
+        """Delete the gaps of these kinds, before they are looked for a second time."""
         self._find("drop_kinds", look, kinds=list(kinds))
 
     def object_ids(self, kinds: Collection[GapKind], look: Look = Look.BEFORE) -> Iterator[list[UUID]]:
@@ -224,10 +224,10 @@ class GapTables:
     # ── recovering ───────────────────────────────────────────────────────────────────────────
 
     def open_repairs(self, *, run_id: UUID, source: str, now: datetime) -> None:
-        """What is not as it should be is not loaded any more, as far as anybody knows: then it is work.
+        """Mark the cases whose object is missing or wrong as not loaded, so that they are due.
 
-        Durable, so that a killed run leaves nothing that the next one does not finish; after a deadlock it
-        is done again.
+        The marks are committed before anything is repaired, so the run after a killed one finishes the
+        repairs. Tried again after a deadlock.
         """
 
         def work() -> None:
@@ -240,7 +240,7 @@ class GapTables:
         again(work)
 
     def adopt_failed(self) -> None:
-        """Let lineage know of the objects of cases that failed, so that they go when their cases go."""
+        """Enter the objects of failed cases into lineage, so that they are deleted with their cases."""
         self._conn.execute(SQL["adopt_failed"])
 
     def carry_over(self, kind: GapKind) -> None:
@@ -248,19 +248,19 @@ class GapTables:
         self._conn.execute(SQL["carry_over"], {"kind": kind})
 
     def open_debt(self) -> None:
-        """Let the cases of a fallback space be worked on again; their old vectors serve meanwhile."""
+        """Make the cases of a fallback space due; their old vectors are served until new ones are loaded."""
         self._conn.execute(SQL["open_debt"])
 
     def withhold(self, kind: GapKind, source_object: str) -> None:
-        """These wait for a person's word."""
+        """Mark these gaps as waiting for a person's approval."""
         self._conn.execute(SQL["withhold"], {"kind": kind, "object": source_object})
 
     def clear(self) -> None:
-        """Make room for the last look."""
+        """Empty the tables, for the comparison after the repairs."""
         self._conn.execute(SQL["clear"])
 
     def settle(self, *, run_id: UUID, space: str) -> None:
-        """Say of every gap what became of it, by what is true now."""
+        """Set the outcome of every gap (recovered or open) from the present state of lineage and index."""
         closing = {k: m for k, m in METHODS.items() if m}
         given = {
             "run_id": run_id,
@@ -294,7 +294,7 @@ class GapTables:
     # ── inside ───────────────────────────────────────────────────────────────────────────────
 
     def _mark_canonical(self) -> None:
-        """An object that no lineage names, where its case's object belongs, is no stranger: UUIDv5 tells."""
+        """Mark objects whose id is uuid5(case number): they belong to that case even without lineage."""
         after = _LOWEST
         while rows := self._conn.execute(SQL["unclaimed"], {"after": after, "limit": PAGE}).fetchall():
             after = rows[-1][0]
@@ -323,7 +323,7 @@ class GapTables:
 
 
 def keep(conn: Connection, run_id: UUID) -> None:
-    """Write the gaps of this session's last look down with their run."""
+    """Store the gaps of this connection's last comparison with their run."""
     conn.execute(SQL["keep"], {"run_id": run_id})
 
 

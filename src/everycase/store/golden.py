@@ -10,7 +10,7 @@ SQL = queries("golden")
 
 
 def add(conn: Connection, golden: GoldenQuery) -> bool:
-    """Keep it; whether it is new."""
+    """Store a golden query; whether it is new."""
     given = {"query": golden.query, "case_number": golden.case_number}
     return conn.execute(SQL["add"], given).rowcount > 0
 

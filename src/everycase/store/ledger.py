@@ -17,7 +17,7 @@ SQL = queries("ledger")
 
 
 def book(conn: Connection, run_id: UUID, usage: Mapping[str, Usage], prices: Prices) -> None:
-    """Add what a batch used to its run."""
+    """Add the usage of a batch to its run."""
     if not usage:
         return
     rows = list(usage.items())

@@ -227,13 +227,13 @@ def record_loaded(conn: Connection, rows: Sequence[LoadedRow], *, recipe: str, a
 
 
 def disown(conn: Connection, owners: Sequence[Stamps]) -> None:
-    """Of these objects each belongs to its case: other cases that had its number have lost it."""
+    """Clear the object id of other cases that held one of these objects: each belongs to its case alone."""
     ids, object_ids = [s.case_id for s in owners], [s.object_id for s in owners]
     conn.execute(SQL["disown"], {"ids": ids, "object_ids": object_ids})
 
 
 def unowned(conn: Connection, object_ids: Sequence[UUID]) -> set[UUID]:
-    """Those of these that no live case has as its own."""
+    """Those of these objects that no live case owns."""
     return {r[0] for r in conn.execute(SQL["unowned"], {"ids": list(object_ids)})}
 
 
@@ -310,7 +310,7 @@ def census(conn: Connection) -> dict[str, Any]:
 
 
 def at_source(conn: Connection) -> int:
-    """Cases that the source has, as far as it has been read: staged ones, and those that were refused."""
+    """The number of cases at the source, as far as it has been read: staged ones and refused ones."""
     return int(scalar(conn, SQL["at_source"]))
 
 
@@ -340,7 +340,7 @@ def last_join(conn: Connection, record_id: str) -> dict[str, Any] | None:
 
 
 def example(conn: Connection) -> str | None:
-    """The number of a loaded case with much to show."""
+    """The number of a loaded case with many children, to try commands with."""
     row = conn.execute(SQL["example"]).fetchone()
     return row[0] if row else None
 

@@ -170,6 +170,6 @@ def release_shared(conn: Connection, name: str) -> None:
 
 
 def release(conn: Connection, name: str) -> None:
-    """Give the lock back; a connection that is lost has given it back."""
+    """Release the lock; the end of a connection has released it already."""
     with suppress(DatabaseFault):
         conn.execute("select pg_advisory_unlock(hashtextextended(%s, 0))", (name,))

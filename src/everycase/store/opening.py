@@ -16,7 +16,7 @@ EMBEDDED = "embedded"
 
 
 class Access(StrEnum):
-    """What a command does to what it finds."""
+    """What a command may create."""
 
     WRITE = "write"
     """Creates what is missing: the data directory, the server, the schema."""

@@ -1,4 +1,4 @@
-"""Staging as it would be after a sync, in temporary tables and views: nobody waits for a plan."""
+"""Staging as it would be after a sync, in temporary tables and views, which block no other run."""
 
 from __future__ import annotations
 

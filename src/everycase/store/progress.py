@@ -1,4 +1,4 @@
-"""How far each run is: one row a run, for whoever wants to watch or cancel it."""
+"""How far each run is: one row for each run, to watch or cancel it by."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from everycase.store.queries import queries
 SQL = queries("progress")
 
 SILENT_FOR = timedelta(minutes=15)
-"""A run that has said nothing for so long is not at work any more."""
+"""A run that has written no progress for so long is taken for dead."""
 
 
 def begin(conn: Connection, run_id: UUID, *, kind: str, phase: str) -> None:

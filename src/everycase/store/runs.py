@@ -1,4 +1,4 @@
-"""The books of each run, and what stays of them: a row a day (contract §9, §14)."""
+"""The books of each run, and the row of each day that outlives them (contract §9, §14)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from everycase.domain.errors import WrongUse
-from everycase.domain.runs import RunStatus
+from everycase.domain.runs import RunFigures, RunStatus
 from everycase.store import locks
 from everycase.store.db import Connection
 from everycase.store.queries import queries
@@ -96,7 +96,7 @@ def _recovery(r: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def last_look(conn: Connection) -> datetime | None:
-    """When a reconciliation that finished last held everything against the index."""
+    """When the last finished reconciliation that compared every object with the index began."""
     row = conn.execute(SQL["last_look"]).fetchone()
     return row[0] if row else None
 
@@ -137,7 +137,7 @@ def report(conn: Connection, key: str | None = None) -> dict[str, Any]:
 
 
 def roll_up(conn: Connection, report: Mapping[str, Any], *, now: datetime) -> None:
-    """Add a reconciliation to its day: what stays when the run is gone."""
+    """Add a finished reconciliation to the row of its day, which outlives the run's own row."""
     r = report
     conn.execute(
         SQL["roll_up"],
@@ -159,15 +159,13 @@ def roll_up(conn: Connection, report: Mapping[str, Any], *, now: datetime) -> No
 
 def roll_up_spending(
     conn: Connection,
+    figures: RunFigures,
     *,
     cases: int,
     completeness: float,
-    calls: int,
-    tokens: int,
-    cost: float,
     now: datetime,
 ) -> None:
-    """Add to its day what a run spent that is no finished reconciliation.
+    """Add the embedding calls, tokens and cost of a sync or an unfinished reconciliation to their day.
 
     `cases` and `completeness` count where it is the first run of the day.
     """
@@ -175,9 +173,9 @@ def roll_up_spending(
         "day": now.date(),
         "cases": cases,
         "completeness": completeness,
-        "calls": calls,
-        "tokens": tokens,
-        "cost": cost,
+        "calls": figures.totals.embedding_calls,
+        "tokens": figures.totals.tokens,
+        "cost": figures.cost,
     }
     conn.execute(SQL["roll_up_spending"], given)
 

@@ -1,4 +1,4 @@
-"""Jobs that come round, as rows: any number of daemons, cron jobs and timers may compete for them.
+"""Periodic jobs, as rows: any number of daemons, cron jobs and timers may compete for them.
 
 A job is claimed by one UPDATE under an advisory lock that lasts as long as the job, so it never runs twice
 at once, and when its holder dies a sibling takes over (docs/facts.md). Time is the database's.

@@ -104,7 +104,7 @@ def _enter(
 
 
 def _is_done(conn: Connection, work: ShardedWork, shard: Shard) -> bool:
-    """Done with this round, which others are still at."""
+    """Whether this shard has finished its part of a round that others are still working on."""
     is_ours = locks.is_held_by_others(conn, locks.workers_of(_family(work, shard.count)))
     row = conn.execute(SQL["is_done"], {"work": work, "shard": str(shard)}).fetchone()
     return bool(is_ours and row and row[0])

@@ -1,4 +1,4 @@
-"""What a source remembers from one process to the next: jobs at Salesforce, places in them, descriptions."""
+"""What a source keeps from one process to the next: its jobs at Salesforce, places in them, descriptions."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ class Orphans:
 
 @lru_cache(maxsize=4096)
 def _spelt(when: datetime | None) -> str | None:
-    """A moment as PostgreSQL reads it: the driver would spell it again for each of a row's columns."""
+    """A moment in PostgreSQL's own format, made once: the driver would format it for each column anew."""
     return str(when) if when else None
 
 
@@ -183,7 +183,7 @@ def _is_as_hashed(obj: SourceObject, row: Mapping[str, Any]) -> bool:
 
 
 def disbelieve(conn: Connection, obj: SourceObject, ids: Sequence[str]) -> None:
-    """Take the hash from rows that were altered, so that what the source has replaces them."""
+    """Clear the hash of altered rows, so that the next read replaces them by what the source has."""
     conn.execute(StagingTable(obj).compose("staging", "disbelieve"), {"ids": list(ids)})
 
 

@@ -43,7 +43,7 @@ def _vector(raw: bytes, space: str) -> Vector | None:
 def keep(
     conn: Connection, vectors: Iterable[tuple[str, str, Vector]], *, half_precision: bool = True
 ) -> None:
-    """Keep `(text_hash, space, vector)`; what is there stays."""
+    """Store `(text_hash, space, vector)`; a vector that is stored already is left as it is."""
     rows = list(vectors)
     if not rows:
         return

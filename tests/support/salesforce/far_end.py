@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from everycase.domain.catalogue import Catalogue
 from everycase.domain.rows import moment
 from everycase.ports import ReadState
 from everycase.sources.salesforce.grants import ClientCredentials
-from everycase.sources.salesforce.position import MemoryState
 from everycase.sources.salesforce.quota import Quota
 from everycase.sources.salesforce.session import Patience, Session
 from everycase.sources.salesforce.source import ReadManners, SalesforceSource
@@ -21,6 +21,22 @@ from tests.support.salesforce.server import SalesforceServer
 
 CREDENTIALS = ClientCredentials(client_id="client", client_secret="secret-of-the-client")
 IMPATIENT = Patience(attempts=4, first_wait_s=0.0)
+
+
+class MemoryState:
+    """What a source keeps between reads, in memory. Implements `ports.ReadState`."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, Mapping[str, Any]] = {}
+
+    def get(self, key: str) -> Mapping[str, Any] | None:
+        return self._kept.get(key)
+
+    def put(self, key: str, value: Mapping[str, Any]) -> None:
+        self._kept[key] = value
+
+    def delete(self, key: str) -> None:
+        self._kept.pop(key, None)
 
 
 class Clock:

@@ -21,7 +21,7 @@ EXPECTED = Expected(UUID(int=1), "r", "n", vector_hash="v", object_hash="o")
 
 
 def decide(
-    gaps: dict[GapKind, int], *, due=(), allowed: int = 0, gone: int = 0, **given: int
+    gaps: dict[GapKind, int], *, due: int = 0, allowed: int = 0, gone: int = 0, **given: int
 ) -> RecoveryPlan:
     numbers = {"objects": 1000, "cases": 1000, **given}
     return identify(
@@ -55,8 +55,7 @@ def test_each_gap_asks_for_just_the_steps_that_close_it(gaps: dict[GapKind, int]
 
 def test_due_failures_are_work_though_nothing_disagrees() -> None:
     """And debt is not touched while the preferred provider is away."""
-    due = [(FailureStage.WEAVIATE_LOAD, ErrorType.WEAVIATE_TIMEOUT, 3)]
-    assert decide({}, due=due).process
+    assert decide({}, due=3).process
     away = identify(
         {GapKind.DEBT: 9},
         (),

@@ -18,13 +18,12 @@ from everycase.sources.salesforce import soql
 from everycase.sources.salesforce.cells import cell, number
 from everycase.sources.salesforce.errors import QuotaSpent, refused
 from everycase.sources.salesforce.grants import SignedAssertion, signer
-from everycase.sources.salesforce.position import MemoryState
 from everycase.sources.salesforce.quota import Quota
 from everycase.sources.salesforce.ranges import split_range
 from everycase.sources.salesforce.session import Session
 from everycase.sources.salesforce.windows import Mark, Pace, read_mark
 from tests.support.exports import case, child, record_id
-from tests.support.salesforce.far_end import IMPATIENT, OrganisationEnd, do_not_wait, source_of
+from tests.support.salesforce.far_end import IMPATIENT, MemoryState, OrganisationEnd, do_not_wait, source_of
 from tests.support.salesforce.faults import Ask, Fault
 from tests.support.salesforce.schema import FieldType
 

@@ -9,7 +9,6 @@ from everycase.domain.catalogue import (
     RECORD_KEEPING,
     Catalogue,
     IdentityColumn,
-    IdentityKind,
     SourceObject,
 )
 from everycase.sources.salesforce.describe import DescribedField, Description
@@ -113,12 +112,6 @@ def choose_columns(
         missing_keys=tuple(missing_keys),
         is_replicateable=description.is_replicateable,
     )
-
-
-def hidden_identity(columns: Columns) -> bool:
-    """Whether not one column that names a person is read."""
-    people = {i.name for i in columns.object.identity if i.kind is IdentityKind.PERSON}
-    return bool(people) and not people & set(columns.headers)
 
 
 def _keys(obj: SourceObject) -> set[str]:

@@ -11,22 +11,6 @@ from everycase.ports import ReadState
 _MOST_AGAIN = 2000
 
 
-class MemoryState:
-    """Keeps what is told to it for this process alone: for commands that write nothing."""
-
-    def __init__(self) -> None:
-        self._kept: dict[str, Mapping[str, Any]] = {}
-
-    def get(self, key: str) -> Mapping[str, Any] | None:
-        return self._kept.get(key)
-
-    def put(self, key: str, value: Mapping[str, Any]) -> None:
-        self._kept[key] = value
-
-    def delete(self, key: str) -> None:
-        self._kept.pop(key, None)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadProgress:
     """How far a part has come."""

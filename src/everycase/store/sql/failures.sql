@@ -131,10 +131,10 @@ returning failure_id, record_id, stage, source_object, error_type
 select failure_id from recon.failed_records
 where failure_id = any (%(ids)s) and (not resolved or recovery_method = 'superseded')
 
--- due --
--- Failures whose retry time has come, by stage and type.
-select stage, error_type, count(*) from recon.failed_records
-where not resolved and disposition = 'retry' and next_retry_time <= %(now)s group by stage, error_type
+-- count_due --
+-- How many failures' retry time has come.
+select count(*) from recon.failed_records
+where not resolved and disposition = 'retry' and next_retry_time <= %(now)s
 
 -- by_type --
 -- Open failures that are not merely noted, by type; counted as in `tally`.
