@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import stamina
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from everycase import telemetry
 from tests.support import weaviate_server
@@ -15,6 +18,10 @@ from tests.support.providers import StandIn, standing_in
 from tests.support.weaviate_server import GivenServer, WeaviateServer
 from tests.support.world import World
 
+hypothesis_settings.register_profile("everycase", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("everycase")
+"""No example has a time limit: how long one takes says more of the machine than of the code."""
+
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
@@ -22,6 +29,13 @@ SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 def _logs() -> None:
     """Logs go where they go in a command: warnings, to stderr."""
     telemetry.configure(debug=False)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_waits_between_tries() -> Iterator[None]:
+    """Within this process a call is tried as often as ever, and nobody waits between the tries."""
+    with stamina.set_testing(True, attempts=1000, cap=True):
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -22,6 +22,8 @@ from tests.support.cluster import DaskCluster, dask_cluster
 from tests.unit.pipeline.test_engine import die_always, die_once, double, never_return
 
 SHORT = ClusterOptions(connect_timeout_s=3, workers_timeout_s=1)
+WITHOUT_WORKERS = ClusterOptions(workers_timeout_s=1)
+"""Waits for the scheduler as long as ever: on a busy machine it takes a while to start."""
 
 
 @pytest.fixture(scope="module")
@@ -104,13 +106,13 @@ def test_a_cluster_without_workers_is_a_sentence(tmp_path: Path) -> None:
         dask_cluster(tmp_path, {}, workers=0) as empty,
         pytest.raises(DependencyUnreachable, match="has had no worker"),
     ):
-        list(run(EngineSpec.parse(empty.engine, SHORT), double, range(3)))
+        list(run(EngineSpec.parse(empty.engine, WITHOUT_WORKERS), double, range(3)))
 
 
 def test_workers_that_all_go_are_a_sentence(tmp_path: Path) -> None:
     """Also in the middle of a run."""
     with dask_cluster(tmp_path, {}, workers=1) as own:
-        outcomes = run(EngineSpec.parse(own.engine, SHORT), die_with_nanny, range(100))
+        outcomes = run(EngineSpec.parse(own.engine, WITHOUT_WORKERS), die_with_nanny, range(100))
         with pytest.raises(DependencyUnreachable, match="has had no worker"):
             list(outcomes)
 
