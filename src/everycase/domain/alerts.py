@@ -1,4 +1,4 @@
-"""What a run tells people: the facts that the alert rules judge, and the alerts that came of them."""
+"""The facts of a run that the alert rules judge, and the alerts that follow from them."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ class Alert:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """The alerts of a run, and the rules (or the heartbeat) that some channel could not be told of."""
+    """The alerts of a run, and the rules (or the heartbeat) whose message some channel did not take."""
 
     alerts: Sequence[Alert] = ()
     undelivered: Sequence[str] = ()

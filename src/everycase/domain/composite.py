@@ -117,7 +117,7 @@ class _Section:
     pieces: list[_Piece]
     """A case section has one piece, a child section one for each child, oldest first."""
     keeps: bool
-    """Gives way only after every child has."""
+    """A section that is shortened only after every child was dropped."""
 
     @property
     def heading(self) -> str:

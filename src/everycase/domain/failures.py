@@ -65,7 +65,7 @@ class Policy:
     at_once: bool = False
     """The next run tries again whatever the clock says."""
     is_waiting: bool = False
-    """Something else has to come first: no clock brings it, so there is no time of a next try."""
+    """It waits for something other than time (a parent record), so there is no time of a next try."""
 
 
 _RETRY = Policy(disposition=Disposition.RETRY)
@@ -109,7 +109,7 @@ LONGEST_WAIT = timedelta(hours=6)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What becomes of a failure that has just happened (again)."""
+    """What happens next to a failure that was just seen (again): its disposition and next try."""
 
     disposition: Disposition
     retry_count: int

@@ -11,7 +11,7 @@ from everycase.domain import catalogue, composite
 from everycase.domain.cases import JoinedCase, Record, Vector
 
 NAMESPACE = UUID("6f1d3c52-4f0e-5f0a-9c5c-0e7e5ca5e000")
-"""Ours, for ever: the object id of a case is the UUIDv5 of its case number under it."""
+"""The namespace of object ids (UUIDv5 of the case number). It must never change."""
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
@@ -35,7 +35,7 @@ def checksum(case: Record) -> str:
 
 
 def children_checksum(children: Iterable[Record]) -> str:
-    """Over the children's row hashes in the joined order: a new comment moves this, not `checksum`."""
+    """A hash of the children's row hashes in the joined order: a new comment changes this, not `checksum`."""
     return digest(canonical(r.row_hash for r in children))
 
 
@@ -45,28 +45,28 @@ def of_children(joined: JoinedCase) -> str:
 
 
 def content_hash(joined: JoinedCase) -> str:
-    """Of all that a case was joined from: equal for equal content, whatever any counter says."""
+    """A hash of the case row and all its children: equal for equal content, whatever the generation is."""
     return digest(canonical([joined.case.row_hash, of_children(joined)]))
 
 
 def text_hash(text: str) -> str:
-    """Of the redacted text that is embedded. Same text and space: the stored vector is reused."""
+    """A hash of the redacted text that is embedded. For the same text and space the stored vector is used."""
     return digest(text.encode())
 
 
 def object_hash(properties: Mapping[str, str | Sequence[str]], composite_text: str) -> str:
-    """Of everything an index object holds but its stamps and vector."""
+    """A hash of everything that an index object holds but its stamps and vector."""
     body = {k: v if isinstance(v, str) else list(v) for k, v in sorted(properties.items()) if v}
     return digest(_ENCODER.encode([body, composite_text]).encode())
 
 
 def vector_hash(vector: Vector) -> str:
-    """Of the vector at half precision, the coarsest form it is kept in, so that every store agrees."""
+    """A hash of the vector at half precision, the coarsest form in which a store keeps it."""
     return digest(vector.astype("<f2").tobytes())
 
 
 def object_id(case_number: str) -> UUID:
-    """One case, one id, for ever."""
+    """The object id of a case: the UUIDv5 of its case number. It never changes."""
     return uuid5(NAMESPACE, case_number)
 
 

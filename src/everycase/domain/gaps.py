@@ -16,7 +16,7 @@ class GapKind(StrEnum):
     """One kind of disagreement between two places that should agree."""
 
     NOT_STAGED = "not_staged"
-    """The source has the row, staging has not."""
+    """The source has the row, and staging does not."""
     GONE_AT_SOURCE = "gone_at_source"
     """Staging or lineage has it alive, the source has it no longer."""
     CHANGED_AT_SOURCE = "changed_at_source"
@@ -40,7 +40,7 @@ class GapKind(StrEnum):
     WRONG_SPACE = "wrong_space"
     """The object is in another embedding space than lineage says."""
     ORPHAN = "orphan"
-    """In the index, and of no case of ours."""
+    """An object of the index that belongs to no staged case."""
     DUPLICATE = "duplicate"
     """A second object of one case."""
     DEBT = "debt"
@@ -96,9 +96,9 @@ AT_SOURCE = frozenset(
 REPAIRABLE = frozenset(
     {GapKind.MISSING, GapKind.STALE, GapKind.CORRUPT, GapKind.UNSEARCHABLE, GapKind.WRONG_SPACE}
 )
-"""Kinds whose object is loaded again: what the index has of it is not to be trusted."""
+"""Kinds whose object is loaded again, because the index holds none or a wrong one."""
 EXTRA = frozenset({GapKind.ORPHAN, GapKind.DUPLICATE, GapKind.QUARANTINED})
-"""Kinds whose object is taken out."""
+"""Kinds whose object is deleted from the index."""
 
 
 class RunType(StrEnum):
@@ -116,10 +116,10 @@ class RunType(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
-    """What a run looks at."""
+    """What a reconciliation compares."""
 
     sets: bool
-    """Hold every object of the index against lineage, and every row of the source against staging."""
+    """Compare every object of the index with lineage, and every row of the source with staging."""
     contents: bool
     """Read objects back and probe them: what was loaded since the last look and a sample of the rest."""
     everything: bool

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 FIRST = 10
-"""A case that is found behind these places is not found."""
+"""A case that is found in a later place counts as not found."""
 
 WORST = 3
 """Queries that a refusal names."""

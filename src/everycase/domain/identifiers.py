@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 SHORTEST, LONGEST = 3, 64
 MOST = 400
-"""Of one case: a pasted log has thousands, the first ones tell."""
+"""Identifiers kept of one case: a pasted log has thousands, and the first ones are enough."""
 
 _BARE, _LONG = 3, 30
 """Words of a query that may be nothing but identifiers, and of one that is a whole report."""

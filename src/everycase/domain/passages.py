@@ -39,7 +39,7 @@ class Match:
 
 
 def stems(text: str) -> frozenset[str]:
-    """The words of a text that tell, without their endings."""
+    """The meaningful words of a text, without their endings."""
     return frozenset(stem(w) for w in _WORD.findall(text.lower()) if w not in _STOP)
 
 

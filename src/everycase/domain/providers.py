@@ -14,13 +14,13 @@ FAILURES_IN_A_ROW = 5
 LEAST_CALLS = 50
 TIMEOUT_SHARE = 0.05
 LONGEST_COOL_DOWN = 10
-"""A breaker that opens again and again stays open twice as long each time, up to so many times."""
+"""A breaker that opens again stays open twice as long each time; the doubling ends after so many times."""
 
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class CallOutcome(StrEnum):
-    """What came of one request, as far as the provider's health goes."""
+    """How one request ended, as far as it shows the provider's health."""
 
     ANSWERED = "answered"
     """Also when it refuses a text: it is there."""
@@ -28,7 +28,7 @@ class CallOutcome(StrEnum):
     FAILED = "failed"
     """Unreachable, reset, an error of its own, or an answer that is none."""
     LIMITED = "limited"
-    """Too many requests: it asks for patience."""
+    """The provider refused: too many requests."""
 
 
 class Admission(StrEnum):
@@ -53,19 +53,19 @@ class Transition(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What a provider may be asked for. 0: no limit."""
+    """The limits of a provider: requests and tokens a minute, and the breaker's times. 0: no limit."""
 
     requests_per_minute: float = 0
     tokens_per_minute: float = 0
     cool_down: timedelta = timedelta(seconds=30)
     """How long a breaker that has just opened stays so."""
     probe_for: timedelta = timedelta(seconds=70)
-    """A probe that has said nothing for so long is dead, and another may be made."""
+    """A probe without an outcome after so long is given up, and another may be made."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderState:
-    """What all processes know of a provider: a row in PostgreSQL."""
+    """The state of a provider that all processes share: a row in PostgreSQL."""
 
     requests_at: datetime = _LONG_AGO
     """When the next request may be made, as far as requests go."""
@@ -96,7 +96,7 @@ class Grant:
     admission: Admission
     wait_s: float = 0.0
     is_held: bool = False
-    """The wait is the provider's own wish."""
+    """The provider itself asked for this wait (`Retry-After`)."""
     trouble: Trouble | None = None
 
 
@@ -170,7 +170,7 @@ def report(
     now: datetime,
     retry_after_s: float = 0.0,
 ) -> Reported:
-    """What a call's outcome changes. Only the probe closes a breaker; what was under way does not."""
+    """The state after a call's outcome. Only a probe closes a breaker, not a call that was under way."""
     if outcome is CallOutcome.LIMITED:
         state = _held(state, now + timedelta(seconds=retry_after_s))
     if is_probe and state.is_open:

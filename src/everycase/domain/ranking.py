@@ -44,7 +44,7 @@ class Background:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A case that some list brought up, with the scores of the lists that have it."""
+    """A case in at least one list of hits, with its score in each list."""
 
     id: UUID
     space: str

@@ -1,4 +1,4 @@
-"""What every index does before it writes: it refuses poison, and lets the newest of a batch stand."""
+"""What every index does before it writes: refuse harmful objects, and keep the newest of each id."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def refusal(o: IndexObject) -> UpsertOutcome | None:
 
 
 def texts(o: IndexObject) -> list[str]:
-    """Everything that the object says."""
+    """All texts of the object."""
     return [o.composite, *(t for p in o.properties.values() for t in ([p] if isinstance(p, str) else p))]
 
 

@@ -75,7 +75,7 @@ def revoke_token(app: App, name: str) -> None:
 
 
 def has_tokens(app: App) -> bool:
-    """Whether anybody could sign in."""
+    """Whether there is a valid token, so that somebody could sign in."""
     with app.pool.connection() as conn:
         return access.has_tokens(conn)
 

@@ -28,7 +28,7 @@ TRIAL = 500
 """Cases among which a new model must find those of the golden queries."""
 
 Judge = Callable[[VectorIndex, VectorIndex], list[str]]
-"""Why the second index must not be served in place of the first one; empty where it may."""
+"""Returns why the second index must not be served in place of the first one; empty if it may."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +92,7 @@ def _place(embedder: Embedder, index: VectorIndex, wanted: GoldenQuery) -> int |
 
 
 def judge_of(app: App) -> Judge:
-    """What holds a new build of the index against the served one."""
+    """The function that compares a new build of the index with the served one."""
 
     def judge(served: VectorIndex, build: VectorIndex) -> list[str]:
         loss = app.settings.golden_loss

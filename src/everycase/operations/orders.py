@@ -70,7 +70,7 @@ def filter_failures(
     case: str | None = None,
     failures: list[UUID] | None = None,
 ) -> FailureSelection:
-    """A filter as a person gives it: a blank part is no part."""
+    """A filter from a person's words; a blank part means no limit."""
     return FailureSelection(
         stage=stage or None,
         error_type=error_type or None,

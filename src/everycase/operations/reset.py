@@ -1,4 +1,4 @@
-"""Begin again: list what would go, and remove it."""
+"""Reset: list what would be removed, and remove it."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ Connect = Callable[[], Connection]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduledJob:
-    """Something that comes round. `every` of zero: switched off.
+    """A periodic job. `every` of zero: switched off.
 
     `run` returns one sentence on what it did, and raises `EverycaseError` with one that says what to do.
     """
@@ -55,7 +55,7 @@ class JobOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobResult:
-    """What became of one job at one look."""
+    """How one job ended."""
 
     name: str
     outcome: JobOutcome

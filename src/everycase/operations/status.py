@@ -37,7 +37,7 @@ from everycase.store.vectors import CacheSize
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderOverview:
-    """A provider as everybody knows it, and what it has cost in 30 days."""
+    """The state of a provider's breaker, and what the provider has cost in 30 days."""
 
     name: str
     is_known: bool
@@ -131,7 +131,7 @@ class Overview:
 
     @property
     def is_old_news(self) -> bool:
-        """All that is amiss are failures that were open before the last sync."""
+        """The only problems are failures that were open before the last sync."""
         is_explained = self.census["completed"] + self.census["failed"] == self.census["staging"]
         return not self.new_failures and is_explained and self._is_well
 
@@ -208,7 +208,7 @@ def read_status(app: App) -> Overview:
 
 
 def _index_state(app: App) -> tuple[int | None, IndexHealth]:
-    """What the index says; that it says nothing keeps nobody from the rest."""
+    """Count and health of the index; an index that does not answer is shown as such, and raises nothing."""
     try:
         return app.index.count(), app.index.health()
     except (LoadFailure, DependencyUnreachable) as e:

@@ -50,7 +50,7 @@ class EmbeddedIndex:
 
     name = "embedded"
     settles_after = timedelta(0)
-    """A transaction is there whole, with its vectors, or not at all."""
+    """A transaction writes objects with their vectors, or nothing."""
     writes_whole = True
     most_dimensions = MOST_DIMENSIONS[name]
 
@@ -87,7 +87,7 @@ class EmbeddedIndex:
         return admit(objects, partial(self._write, anew=anew), refuse=lambda o: _refuse_space(o, there))
 
     def _write(self, objects: Sequence[IndexObject], *, anew: bool) -> dict[UUID, UpsertOutcome]:
-        """All of them in one go; where the server refuses one, halves, until that one stands alone."""
+        """Write all in one statement; if the server refuses one, write halves until that one stands alone."""
         if not objects:
             return {}
         try:
@@ -210,7 +210,7 @@ class EmbeddedIndex:
                 )
 
     def probe(self, object_ids: Sequence[UUID]) -> set[UUID]:
-        """An approximate index overlooks a few; lost is what it does not find at its most thorough."""
+        """Objects count as lost only if the most thorough search misses them: a quick one overlooks a few."""
         found = self._probe(object_ids, effort=_EFFORTS[0])
         for effort in _EFFORTS[1:]:
             left = [i for i in object_ids if i not in found]
