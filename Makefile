@@ -54,8 +54,8 @@ SEEDS ?= 200
 soak: setup ## Break a world by seed, kill processes, heal, judge: SEEDS=200 FROM=1
 	@$(BIN)/python -m tests.soak --seeds $(SEEDS) --from $(or $(FROM),1)
 
-histories: setup ## Faults of Salesforce by seed, each history to its end: SEEDS=200
-	@EVERYCASE_TEST_HISTORIES=$(SEEDS) $(BIN)/python -m pytest -q -n0 tests/acceptance/test_salesforce_histories.py
+histories: setup ## Faults of Salesforce by seed, each history to its end: SEEDS=200 FROM=0
+	@EVERYCASE_TEST_HISTORIES=$(SEEDS) EVERYCASE_TEST_HISTORIES_FROM=$(or $(FROM),0) $(BIN)/python -m pytest -q -n0 tests/acceptance/test_salesforce_histories.py
 
 FUZZ_SECONDS ?= 600
 fuzz: setup ## Fuzz the readers of exports, then redaction, guided by coverage (needs Atheris): FUZZ_SECONDS=600

@@ -1,7 +1,8 @@
 """Reading an organisation: rows a second beside simple-salesforce's own Bulk download of the same data.
 
-The stand-in answers from a process of its own, from pages that it has rendered before, so that the clients
-are measured, in rounds, one after the other. simple-salesforce writes CSV files and parses nothing; it
+The stand-in answers from a process of its own. What its queries find and the pages of their jobs are kept
+from a first reading by each client, and the time stands still, so that every round asks for just these: the
+clients are measured, in rounds, one after the other. simple-salesforce writes CSV files and parses nothing; it
 begins with a pause of five seconds, which is left out here unless `--pause 5` is given. "read" is what the
 source yields: canonical rows, hashed, the read balanced; "staged" is all of it, in PostgreSQL. CPU is that
 of this process (the database's own is not in it). `--rate 20000` lets the stand-in send so many rows a
@@ -19,6 +20,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -39,12 +41,15 @@ from everycase.sources.salesforce.everything import page_rows
 from everycase.sources.salesforce.source import SalesforceSource
 
 COMMENT = next(o for o in OBJECTS if o.name == "CaseComment")
+NOW = datetime(2026, 11, 4, tzinfo=UTC)
+open_source = functools.partial(source_of_url, clock=lambda: NOW)
 
 
 def serve(rows: int, rate: float, certificate: str, line: Connection) -> None:
     """Runs in a process of its own until it is told to stop."""
-    organisation = Organisation()
+    organisation = Organisation(clock=lambda: NOW)
     fill(organisation, rows)
+    organisation.found = {}
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     with SalesforceServer(organisation) as plain, SalesforceServer(organisation, tls=context) as secure:
@@ -120,11 +125,11 @@ def main(arguments: Sequence[str]) -> None:
     with tempfile.TemporaryDirectory() as folder, serving() as postgres:
         certificate = write_certificate(Path(folder))
         with organisation_of(asked.rows, certificate, asked.rate) as (url, host):
-            columns = source_of_url(url).columns(COMMENT)
+            columns = open_source(url).columns(COMMENT)
             assert columns is not None
             soql = f"SELECT {', '.join(columns.paths)} FROM CaseComment"
             print(f"pages of {page_rows(asked.rows):,} rows for everycase, of 50,000 for simple-salesforce")
-            read(source_of_url(url))  # the stand-in renders its pages
+            read(open_source(url))  # the stand-in renders its pages
             simple_download(host, certificate, soql)
             ratios = []
             for _ in range(asked.rounds):
@@ -132,9 +137,9 @@ def main(arguments: Sequence[str]) -> None:
                     "simple-salesforce bulk2",
                     lambda: simple_download(host, certificate, soql, asked.pause),
                 )
-                ours = timed("everycase read", lambda: read(source_of_url(url)))
+                ours = timed("everycase read", lambda: read(open_source(url)))
                 with Databases(postgres).fresh() as dsn:
-                    staged = timed("everycase staged", functools.partial(stage, source_of_url(url), dsn))
+                    staged = timed("everycase staged", functools.partial(stage, open_source(url), dsn))
                 ratios.append((ours / theirs, staged / theirs))
             for name, found in zip(("read", "staged"), zip(*ratios, strict=True), strict=True):
                 print(

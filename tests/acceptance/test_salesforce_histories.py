@@ -1,6 +1,7 @@
 """Whatever goes wrong at Salesforce, a sync finishes or fails with a sentence, and the next one completes.
 
-`EVERYCASE_TEST_HISTORIES=200` runs as many; a history is a seed.
+`EVERYCASE_TEST_HISTORIES=200` runs as many; a history is a seed, counted from
+`EVERYCASE_TEST_HISTORIES_FROM`.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from tests.support.salesforce.world import (
 )
 
 HISTORIES = int(os.environ.get("EVERYCASE_TEST_HISTORIES", "12"))
+FROM = int(os.environ.get("EVERYCASE_TEST_HISTORIES_FROM", "0"))
 STEPS = 4
 _OBJECTS = ("Case", "Task", "WorkOrder", "CaseComment", "EmailMessage", "WorkOrderFeed")
 
@@ -71,7 +73,7 @@ def try_once(dsn: str, source: SalesforceSource, seen: dict[str, set[str]]) -> b
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(HISTORIES))
+@pytest.mark.parametrize("seed", range(FROM, FROM + HISTORIES))
 def test_a_history_of_faults_ends_in_agreement(database_url: str, tmp_path: Path, seed: int) -> None:
     """No row lost, no window skipped, no job left behind, nothing deleted that is there."""
     dice = random.Random(seed)

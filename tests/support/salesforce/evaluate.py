@@ -45,9 +45,18 @@ class Selection:
         self.table = self._find_table(query.object)
         self.columns = [self._column(path) for path in query.fields]
         self._predicate = self._predicate_of(query, with_deleted)
+        self._key = f"{with_deleted} {query}"
 
     def rows(self) -> list[Row]:
         """What is there now; later changes do not alter it."""
+        kept = self._organisation.found
+        if kept is None:
+            return self._find()
+        if self._key not in kept:
+            kept[self._key] = self._find()
+        return kept[self._key]
+
+    def _find(self) -> list[Row]:
         with self._organisation.lock:
             self._organisation.table(self.table.type.name)
             rows: Iterable[Row] = filter(self._predicate, self._candidates())

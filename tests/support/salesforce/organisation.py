@@ -77,6 +77,8 @@ class Organisation:
         self.hidden_objects: set[str] = set()
         self.hidden_rows: set[str] = set()
         self.is_deletion_log_purged = False
+        self.found: dict[str, list[Row]] | None = None
+        """Where it is a dict, what queries find is kept in it: for an organisation that never changes."""
         self._late: list[tuple[datetime, str, str, dict[str, Any]]] = []
         self._blanked: dict[str, Row] = {}
         self._next = 0
