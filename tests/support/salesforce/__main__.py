@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import random
+import sys
 import tempfile
 import time
 from datetime import UTC, datetime
@@ -53,12 +54,14 @@ def _print_settings(server: SalesforceServer, cases: int) -> None:
         "EVERYCASE_SALESFORCE__CLIENT_SECRET": server.door.client_secret,
         "EVERYCASE_SALESFORCE__LAG": "2s",
         "EVERYCASE_SYNC_EVERY": "20s",
-        "EVERYCASE_HOME": str(Path(tempfile.gettempdir()) / "everycase-salesforce-demo"),
+        # Each start is another organisation under the same id, so that an earlier home would not fit.
+        "EVERYCASE_HOME": str(Path(tempfile.gettempdir()) / f"everycase-salesforce-demo-{time.time():.0f}"),
     }
     print(f"A Salesforce organisation of {cases:,} cases (a stand-in, invented) answers at {server.url}.")
     print("In another terminal:\n")
     print("\n".join(f"export {name}={value}" for name, value in settings.items()))
-    print("everycase doctor && everycase serve\n\nWhat changes there, until Ctrl-C:", flush=True)
+    command = Path(sys.executable).with_name("everycase")
+    print(f"{command} doctor && {command} serve\n\nWhat changes there, until Ctrl-C:", flush=True)
 
 
 def _change_for_ever(organisation: Organisation, dice: random.Random, every: float) -> None:
