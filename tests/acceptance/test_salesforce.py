@@ -197,6 +197,24 @@ def test_a_page_that_does_not_hold_what_it_announces_fails_its_window(
     assert not server.jobs.open
 
 
+@pytest.mark.parametrize(("ask", "bulk_from"), [(Ask.MORE, 100_000), (Ask.RESULTS, 1)])
+def test_a_first_load_whose_page_lacks_a_row_is_whole_the_next_time(
+    database_url: str, tmp_path: Path, ask: Ask, bulk_from: int
+) -> None:
+    """Also where rows were stored before the last page told that one before it lacked a row, as by REST."""
+    fill(organisation := Organisation(), 1000)
+    pool = db.open_pool(database_url, size=4)
+    with SalesforceServer(organisation) as server, pool:
+        server.queries.page = server.jobs.page = 100
+        options: dict[str, Any] = {"state": StoredReadState(pool), "bulk_from": bulk_from}
+        server.faults.plan(Fault.PAGE_LACKS_A_ROW, ask, skip=1)
+        assert not all(r.is_whole for r in extract(database_url, source_of(server, **options)))
+        assert 0 < len(staged_rows(database_url)["CaseComment"]) < 1000
+        assert all(r.is_whole for r in extract(database_url, source_of(server, **options)))
+        assert not server.jobs.open
+    assert staged_rows(database_url) == expected_rows(organisation, tmp_path / "export")
+
+
 def test_freshness_counts_from_the_newest_change_of_a_case_or_a_child(
     world: World, organisation: Organisation, server: SalesforceServer, clock: MovedClock
 ) -> None:

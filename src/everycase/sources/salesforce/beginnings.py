@@ -79,7 +79,7 @@ class Beginnings:
         """Let go of an increment whose jobs show rows as they were: a sweep finds out how they are now, and
         a job that went on after it would take that back."""
         kept = self.kit.positions.load(self.name)
-        if kept is not None and "SystemModstamp >= " in kept.where and any(p.job for p in kept.parts):
+        if kept is not None and "SystemModstamp >= " in kept.where and kept.has_jobs:
             self.kit.tools.keeper.settle(self.name, kept)
 
     def _is_of(self, kept: Position, window: Window) -> bool:

@@ -155,7 +155,7 @@ class Everything(Generic[T]):
 
     def _is_for_bulk(self) -> bool:
         position = self.position
-        if any(p.job for p in position.parts):
+        if position.has_jobs:
             return True
         if any(p.given.after for p in position.parts):
             return False

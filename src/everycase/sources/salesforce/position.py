@@ -75,6 +75,15 @@ class Position:
     def announced(self) -> int:
         return sum(p.given.announced for p in self.parts)
 
+    @property
+    def is_read(self) -> bool:
+        """Every part was read to its end."""
+        return all(p.given.is_done for p in self.parts)
+
+    @property
+    def has_jobs(self) -> bool:
+        return any(p.job for p in self.parts)
+
     def note_stored(self) -> None:
         """All that was given out is stored."""
         for part in () if self.is_held else self.parts:
