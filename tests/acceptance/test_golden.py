@@ -78,6 +78,9 @@ def test_a_worse_model_is_refused_with_the_worst_queries(world: World, export: P
         app.embedder = Poor()
         with pytest.raises(WrongUse, match=f'"fans are loud" finds {wanted} in place 5'):
             golden.check_model(app)
+        app.index = WithSpaces(app.index, {WordLlamaEmbedder.space: 4, Poor.space: 1})
+        with pytest.raises(WrongUse, match=f'"fans are loud" finds {wanted} in place 5'):
+            golden.check_model(app)  # one case that it embedded as a fallback makes it no model of the index
         app.settings = replace_loss(app.settings)
         golden.check_model(app)
     with world.app(export, embedders=("local",)) as app:
@@ -90,16 +93,32 @@ def replace_loss(settings):
 
 
 def test_a_build_that_finds_less_is_refused(world: World, export: Path) -> None:
-    """By the golden queries and by what cases say of themselves."""
+    """By the golden queries and by what cases say of themselves; of all that lose three are named."""
     world.sync(export)
     with world.app(export) as app:
-        wanted = app.index.search("fans", {}).hits[0].case_number
-        golden.add(app, "fans are loud", wanted)
+        for query in ("fans are loud", "drive failed", "licence key rejected", "memory upgrade"):
+            wanted = app.index.search(query, {}).hits[0].case_number
+            golden.add(app, query, wanted)
         judge = golden.judge_of(app)
         assert judge(app.index, app.index) == []
         found = judge(app.index, Emptied(app.index))
     assert len(found) == 2
-    assert f"finds {wanted} nowhere, now in place 1" in found[0]
+    assert "4 of 4 queries lose, the worst 3: " in found[0]
+    assert found[0].count("nowhere, now in place 1") == 3
+    assert found[1].count("nowhere, now in place 1") == 3
+
+
+class WithSpaces:
+    """An index of which it is said how many cases each of its spaces has."""
+
+    def __init__(self, index, sizes: dict[str, int]) -> None:
+        self._index, self._sizes = index, sizes
+
+    def about_spaces(self) -> dict[str, int]:
+        return self._sizes
+
+    def __getattr__(self, name: str):
+        return getattr(self._index, name)
 
 
 class Emptied:

@@ -65,18 +65,21 @@ class Judgement:
         """Whether the index to come is worse by more than `loss`."""
         return self.before - self.after > loss + 1e-9
 
-    def worst(self) -> list[Placed]:
-        """The queries that lose most."""
-        return [p for p in sorted(self.placed, key=lambda p: -p.loss)[:WORST] if p.loss > 0]
+    def losing(self) -> list[Placed]:
+        """The queries that find their case further down than before, the greatest loss first."""
+        return sorted((p for p in self.placed if p.loss > 0), key=lambda p: -p.loss)
 
     def refusal(self, loss: float, *, what: str) -> str:
         """Why the index to come is refused, with the worst queries; empty where it is not."""
         if not self.finds_less(loss):
             return ""
-        named = "; ".join(map(str, self.worst()))
+        losing = self.losing()
+        named = "; ".join(map(str, losing[:WORST]))
+        which = f"the worst {WORST}" if len(losing) > WORST else "all of these"
         return (
             f"{what} finds less: {self.after:.3f} of 1, the served index {self.before:.3f}, and "
-            f"EVERYCASE_GOLDEN_LOSS allows {loss:g}. The worst: {named}"
+            f"EVERYCASE_GOLDEN_LOSS allows {loss:g}. {len(losing)} of {len(self.placed)} queries lose, "
+            f"{which}: {named}"
         )
 
 

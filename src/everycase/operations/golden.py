@@ -137,12 +137,13 @@ def _first_objects(index: VectorIndex, most: int) -> list[IndexObject]:
 def check_model(app: App) -> None:
     """Raise `WrongUse` where the golden queries find less with a new model than with that of the index.
 
-    Their cases and a sample of others are embedded with the new one; nothing is written. Where its provider
-    cannot embed all of them now, nothing is judged.
+    A model is new until half of all cases are in its space: those that it embedded as a fallback say nothing.
+    The cases of the queries and a sample of others are embedded with it; nothing is written. Where its
+    provider cannot embed all of them now, nothing is judged.
     """
     kept = _kept(app)
-    former = [s for s in app.index.about_spaces() if s != app.embedder.space] if kept else []
-    if not former or app.embedder.space in app.index.about_spaces():
+    sizes = app.index.about_spaces() if kept else {}
+    if 2 * sizes.get(app.embedder.space, 0) >= sum(sizes.values()):
         return
     trial = _trial(app.index, kept)
     batch = app.embedder.embed_documents([_text(app, o) for o in trial])

@@ -1,5 +1,7 @@
 """The judgement of an index by golden queries."""
 
+import re
+
 import pytest
 
 from everycase.domain.golden import GoldenQuery, Judgement, Placed, gain
@@ -21,10 +23,17 @@ def test_an_index_that_finds_less_is_refused_with_the_worst_queries() -> None:
     lost = [placed(1, 1, 2), placed(2, 1, None), placed(3, 1, 3), placed(4, 2, 1), placed(5, 1, 10)]
     judged = Judgement(placed=tuple(lost))
     assert judged.finds_less(0.02)
-    assert [p.golden.case_number for p in judged.worst()] == ["00000002", "00000005", "00000003"]
     said = judged.refusal(0.02, what="the build")
+    assert "4 of 5 queries lose, the worst 3: " in said
+    assert re.findall(r'"query (\d)" finds', said) == ["2", "5", "3"]
     assert '"query 2" finds 00000002 nowhere, now in place 1' in said
-    assert "query 4" not in said
+
+
+def test_a_refusal_that_names_fewer_than_three_says_that_there_are_no_more() -> None:
+    """So that nobody looks for the others."""
+    said = Judgement(placed=(placed(1, 1, None), placed(2, 1, 1))).refusal(0.02, what="the build")
+    assert "1 of 2 queries lose, all of these: " in said
+    assert re.findall(r'"query (\d)" finds', said) == ["1"]
 
 
 @pytest.mark.parametrize("loss", [0.0, 0.1])

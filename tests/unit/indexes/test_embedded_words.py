@@ -2,13 +2,14 @@
 
 import pytest
 
-from everycase.indexes.embedded.search import Word, telling
+from everycase.indexes.bm25 import Word
+from everycase.indexes.embedded.search import telling
 
 SIZE = 100_000
 
 
 def word(lexeme: str, *, cases: float, times: int = 1) -> Word:
-    return Word(lexeme=lexeme, times=times, term=1, cases=cases)
+    return Word(lexeme=lexeme, times=times, cases=cases)
 
 
 def chosen(*words: Word, most: int) -> list[str]:

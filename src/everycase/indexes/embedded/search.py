@@ -24,6 +24,7 @@ from everycase.domain.catalogue import Field, SourceObject
 from everycase.domain.errors import DatabaseFault
 from everycase.domain.identifiers import identifiers
 from everycase.domain.sql_blocks import read_blocks
+from everycase.indexes.bm25 import Word, choose, worth
 from everycase.indexes.hybrid import SHOWN
 from everycase.ports import Comparison, Condition
 
@@ -82,46 +83,25 @@ def plain(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Word:
-    """A word of the query, how often it has it, and in how many cases it occurs."""
+class Term(Word):
+    """A word of the query, and the place of its weight in a sparse vector."""
 
-    lexeme: str
-    times: int
-    term: int
-    cases: float
+    place: int
 
 
-def rarity(word: Word, size: int) -> float:
-    """Inverse document frequency, as in BM25."""
-    return math.log(1 + (max(size - word.cases, 0) + 0.5) / (word.cases + 0.5))
-
-
-def worth(word: Word, size: int) -> float:
-    """A word's part in the score of a case that has it: times in the query × inverse document frequency."""
-    return word.times * rarity(word, size)
-
-
-def query_weights(words: Sequence[Word], size: int) -> str:
+def query_weights(words: Sequence[Term], size: int) -> str:
     """The query's side of BM25, as a sparsevec."""
     weights: dict[int, float] = {}
     for w in words:
-        weights[w.term] = weights.get(w.term, 0.0) + worth(w, size)
-    inside = ",".join(f"{term}:{weight:.6g}" for term, weight in weights.items() if weight > 0)
+        weights[w.place] = weights.get(w.place, 0.0) + worth(w, size)
+    inside = ",".join(f"{place}:{weight:.6g}" for place, weight in weights.items() if weight > 0)
     return "{" + inside + "}/1000000000"
 
 
 def telling(words: Sequence[Word], size: int, most: int) -> str:
-    """A tsquery for about `most` cases: any of the words that count most, or several common ones together.
-
-    A word that occurs in more cases than are left is passed over, and the next ones are tried.
-    """
+    """A tsquery for about `most` cases: any of the words that count most, or several common ones together."""
     known = [w for w in words if w.cases]
-    chosen: list[Word] = []
-    left = float(most)
-    for w in sorted(known, key=lambda w: (-worth(w, size), w.lexeme)):
-        if w.cases <= left:
-            chosen.append(w)
-            left -= w.cases
+    chosen = choose(known, size, most)
     if chosen or not known:
         return _any_of([[w] for w in chosen])
     return _together(sorted(known, key=lambda w: (w.cases, w.lexeme))[:6], size, most)
@@ -188,7 +168,7 @@ class EmbeddedLists:
             found = self._weigh(words, FILTERED_CANDIDATES, depth)
         return found
 
-    def _weigh(self, words: Sequence[Word], most: int, depth: int) -> dict[UUID, float]:
+    def _weigh(self, words: Sequence[Term], most: int, depth: int) -> dict[UUID, float]:
         """The best of about `most` cases."""
         expression = telling(words, self._lexicon.size, most)
         if not expression:
@@ -197,15 +177,15 @@ class EmbeddedLists:
         given = {"query": query, "telling": expression, "most": 2 * max(most, depth), "limit": depth}
         return {i: score for i, score in self._run("lexical", given) if score > 0}
 
-    def _words(self, text: str) -> list[Word]:
+    def _words(self, text: str) -> list[Term]:
         rows = self._conn.execute(SQL["words"], {"text": plain(text[:LONGEST_QUERY])}).fetchall()[:MOST_WORDS]
         known, size = self._lexicon.shares, self._lexicon.size
         cases = self._count([lexeme for lexeme, _, _ in rows if lexeme not in known])
         usual = sum(cases.values()) / len(cases) if cases else 0.0
         cases |= {lexeme: known[lexeme] * size for lexeme, _, _ in rows if lexeme in known}
         return [
-            Word(lexeme=lexeme, times=times, term=term, cases=cases.get(lexeme, usual))
-            for lexeme, times, term in rows
+            Term(lexeme=lexeme, times=times, place=place, cases=cases.get(lexeme, usual))
+            for lexeme, times, place in rows
         ]
 
     def _count(self, unknown: Sequence[str]) -> dict[str, float]:

@@ -22,14 +22,14 @@ from everycase.domain.cases import MOST_DIMENSIONS, IndexObject, Stamps, Vector
 from everycase.domain.errors import WrongUse
 from everycase.domain.failures import ErrorType, LoadFailure
 from everycase.domain.lineage import Owned
-from everycase.domain.ranking import Background
 from everycase.indexes import hybrid
 from everycase.indexes.admission import admit, check_widths, failed
-from everycase.indexes.hybrid import SAMPLE, Question, as_matrix
+from everycase.indexes.hybrid import Question
 from everycase.indexes.weaviate import errors, schema
 from everycase.indexes.weaviate import search as asked
 from everycase.indexes.weaviate.client import WeaviateConnection
 from everycase.indexes.weaviate.home import CollectionHome, Consistency, Shape
+from everycase.indexes.weaviate.standing import StandingFacts
 from everycase.indexes.weaviate.write import Fence, mark_unreached, read_stamps, write
 from everycase.ports import Condition, Findings, IndexHealth, UpsertOutcome
 
@@ -74,9 +74,7 @@ class WeaviateIndex:
         self._connection = connection
         self._home = CollectionHome(connection, collection, is_alias=is_alias, shape=shape or Shape())
         self._fence = fence
-        self._sizes = hybrid.remembered_sizes()
-        self._samples = hybrid.remembered_samples()
-        self._unreached = hybrid.Remembered[bool](lambda _: True)
+        self._standing = StandingFacts(self.spaces)
 
     @property
     def target(self) -> str:
@@ -174,7 +172,7 @@ class WeaviateIndex:
             for page in pages(dict.fromkeys(object_ids), _PAGE):
                 with self._fence(page):
                     mark_unreached(collection, page)
-        self._unreached.forget()
+        self._standing.forget_unreached()
 
     # ── reading ──────────────────────────────────────────────────────────────────────────────
 
@@ -317,23 +315,13 @@ class WeaviateIndex:
         def ask() -> Findings:
             with self._home.asking():
                 collection = self._home.use(consistent=False)
-                unreached = self._unreached.get("", lambda: asked.has_unreached(collection))
-                lists = asked.WeaviateLists(collection, where, has_unreached=unreached)
-                return hybrid.search(lists, question, self._backgrounds(collection, queries))
+                lists = self._standing.lists(collection, where)
+                return hybrid.search(lists, question, self._standing.backgrounds(collection, queries))
 
         return _once_more(ask)
 
-    def _backgrounds(self, collection: Any, queries: Mapping[str, Vector]) -> dict[str, Background]:
-        sizes = self.about_spaces() if queries else {}
-
-        def sample(space: str) -> Vector:
-            return self._samples.get(space, lambda: as_matrix(asked.sample(collection, space, SAMPLE)))
-
-        fitting = {s: v for s, v in queries.items() if sizes.get(s) and v.shape == (schema.width_of(s),)}
-        return {s: hybrid.background(sample(s), sizes[s], vector) for s, vector in fitting.items()}
-
     def about_spaces(self) -> Mapping[str, int]:
-        return self._sizes.get("", self.spaces)
+        return self._standing.sizes()
 
 
 def _bare(collection: Any, ids: Sequence[UUID]) -> Sequence[Any]:

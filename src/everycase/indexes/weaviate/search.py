@@ -19,6 +19,7 @@ from everycase.domain.catalogue import Kind
 from everycase.indexes.hybrid import SHOWN
 from everycase.indexes.weaviate import schema as schema
 from everycase.indexes.weaviate.errors import reason
+from everycase.indexes.weaviate.words import Lexicon, is_long, shorten
 from everycase.ports import Comparison, Condition
 
 LONGEST_QUERY = 20_000
@@ -99,10 +100,20 @@ def has_unreached(collection: Any) -> bool:
 class WeaviateLists:
     """Implements `hybrid.Lists` on a collection. What a list shows of its cases comes with it."""
 
-    def __init__(self, collection: Any, where: Sequence[Condition], *, has_unreached: bool) -> None:
-        """`has_unreached`: some objects are out of reach of the vector graph (`schema.UNREACHED`)."""
+    def __init__(
+        self,
+        collection: Any,
+        where: Sequence[Condition],
+        *,
+        has_unreached: bool,
+        lexicon: Callable[[], Lexicon],
+    ) -> None:
+        """`has_unreached`: some objects are out of reach of the vector graph (`schema.UNREACHED`).
+
+        `lexicon`: asked for long queries alone.
+        """
         self._collection, self._chosen = collection, conditions(where)
-        self._has_unreached = has_unreached
+        self._has_unreached, self._lexicon = has_unreached, lexicon
         self._shown: dict[UUID, Mapping[str, str]] = {}
 
     def by_words(self, text: str, depth: int) -> dict[UUID, float]:
@@ -110,7 +121,7 @@ class WeaviateLists:
         if not words.strip():
             return {}
         answer = self._collection.query.bm25(
-            words,
+            shorten(words, self._lexicon()) if is_long(words) else words,
             query_properties=_SEARCHED,
             filters=self._chosen,
             limit=depth,
@@ -183,6 +194,12 @@ def sample(collection: Any, space: str, size: int) -> list[Vector]:
     name = schema.vector_name(space)
     held = (schema.vectors_of(o.vector).get(name) for o in answer.objects)
     return [v for v in held if v is not None and v.shape == (schema.width_of(space),)]
+
+
+def sample_texts(collection: Any, size: int) -> list[str]:
+    """Composites of some cases; ids are hashes, so the first ones are as good as any."""
+    answer = collection.query.fetch_objects(limit=size, return_properties=[schema.COMPOSITE])
+    return [o.properties.get(schema.COMPOSITE) or "" for o in answer.objects]
 
 
 def finds(collection: Any, object_id: UUID, name: str, vector: Vector, effort: Effort) -> bool:
