@@ -41,8 +41,8 @@ _TEXT_STAMPS = (
 )
 _FILTERABLE_STAMPS = (SPACE, "recipe")
 STAMPS = ("case_id", "case_number", *_TEXT_STAMPS, GENERATION)
-CODES, IDENTIFIERS = "codes", "identifiers"
-"""Made for searching: codes as words, and every identifier as one token. They are not read back."""
+IDENTIFIERS = "identifiers"
+"""Made for searching: every identifier as one token. They are not read back."""
 
 UNREACHED = "out_of_reach_of_graph"
 """True for an object that the vector graph does not reach. Every search also compares these exactly."""
@@ -107,8 +107,7 @@ def key(text: str) -> str:
 
 def properties() -> list[Property]:
     """Every property that a collection of cases has."""
-    found = [_property(COMPOSITE, is_prose=True), _property(CODES, is_prose=True)]
-    found.append(_property(IDENTIFIERS, is_list=True, is_filtered=True))
+    found = [_property(COMPOSITE, is_prose=True), _property(IDENTIFIERS, is_list=True, is_filtered=True)]
     for name, (owner, field) in CATALOGUE.items():
         is_list = bool(owner.parent)
         found.append(_property(name, is_list=is_list, is_prose=field.kind in _PROSE, is_filtered=True))
@@ -154,7 +153,6 @@ def to_weaviate(o: IndexObject) -> DataObject[Any, Any]:
             held[key_name(name)] = key(value) if isinstance(value, str) else sorted(set(map(key, value)))
     own = {"case_number": o.stamps.case_number, **o.properties}
     codes = [str(own[name]) for name in _CODES if own.get(name)]
-    held[CODES] = " ".join(codes)
     held[IDENTIFIERS] = identifiers([str(own.get("subject", "")), o.composite], codes=codes)
     stamps = {n: getattr(o.stamps, n) for n in STAMPS}
     stamps[_LOADED_AT] = o.stamps.loaded_at.astimezone(UTC).isoformat(timespec="microseconds")

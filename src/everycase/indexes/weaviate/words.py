@@ -23,7 +23,7 @@ FRESH_S = 3600.0
 SHORT = 20
 """A query of so many different words is asked as it is."""
 
-MOST_OCCURRENCES = 150_000
+MOST_OCCURRENCES = 100_000
 """How often the words of a long query may occur in the index, each counted once a case."""
 
 _UNSEEN = 0.5
