@@ -356,6 +356,7 @@ def test_pages_are_one_list_in_one_order(index: VectorIndex) -> None:
     whole = page(0, 100)
     assert [n for offset in range(0, 60, 10) for n in page(offset, 10)] == whole
     assert len(whole) == len(set(whole)) == 45
+    assert page(990_000, 1000) == []
 
 
 def test_hits_say_why_and_what_all_of_them_are_like(index: VectorIndex) -> None:

@@ -7,6 +7,7 @@ organisation calls differently is re-mapped in the settings (`Catalogue.remapped
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -450,7 +451,9 @@ class Catalogue:
                 names |= {f.name.lower(), f.column, own.lower()}
             if wanted in names:
                 return f.property
-        raise WrongUse(f"no field {name!r} to filter on; there are: {', '.join(self.properties)}")
+        near = difflib.get_close_matches(wanted, self.properties, n=1)
+        meant = f": did you mean {near[0]}? There are" if near else "; there are:"
+        raise WrongUse(f"no field {name!r} to filter on{meant} {', '.join(self.properties)}")
 
 
 def _absent(names: Collection[str]) -> frozenset[str]:

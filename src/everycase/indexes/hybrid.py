@@ -115,12 +115,14 @@ class Question:
     queries: Mapping[str, Vector]
     limit: int
     offset: int = 0
+    deepest: int = 1_000_000
+    """The index lists no more cases; pages behind them are empty."""
 
     @property
     def depth(self) -> int:
         """The same for all pages that one depth can fill, so that their order is the same."""
         wanted = self.offset + self.limit
-        return DEPTH if wanted <= DEPTH else 1000 * -(-wanted // 1000)
+        return DEPTH if wanted <= DEPTH else min(1000 * -(-wanted // 1000), self.deepest)
 
 
 def background(sample: Vector, cases: int, vector: Vector) -> Background:

@@ -18,7 +18,8 @@ def parse_condition(text: str, catalogue: Catalogue) -> Condition:
     """`field=value`, or with != < <= > >=; a field as `Catalogue.property_for` takes it.
 
     A date is the whole day, `2023-05` the month, `2023` the year, `2023-01-02..2023-03-31` all of these
-    days; a time with hours is that moment. Raises `WrongUse` saying what is wrong with it.
+    days; a time with hours is that moment. Raises `WrongUse` saying what is wrong with it, also where a
+    range ends before it begins.
     """
     found = _CONDITION.fullmatch(text)
     if found is None or not found[3]:
@@ -27,19 +28,22 @@ def parse_condition(text: str, catalogue: Catalogue) -> Condition:
     if catalogue.properties[name][1].kind is not Kind.MOMENT:
         return Condition(property=name, comparison=comparison, value=value)
     try:
-        return _about_time(name, comparison, value)
+        condition = _about_time(name, comparison, value)
     except (MalformedRow, ValueError, OverflowError):
         raise WrongUse(
             f"the filter {text!r} wants a date: YYYY, YYYY-MM, YYYY-MM-DD, a time, or a range like "
             "2023-01-01..2023-03-31"
         ) from None
+    if condition.until and condition.until < condition.value:
+        raise WrongUse(f"the range of the filter {text!r} ends before it begins")
+    return condition
 
 
 def _about_time(name: str, comparison: Comparison, value: str) -> Condition:
     first, is_range, last = value.partition("..")
     begin, end = _period(first.strip())[0], _period((last if is_range else first).strip())[1]
     if comparison in (Comparison.EQUAL, Comparison.NOT_EQUAL):
-        until = iso(end) if end > begin else ""
+        until = iso(end) if end != begin else ""
         return Condition(property=name, comparison=comparison, value=iso(begin), until=until)
     if is_range:
         raise ValueError("a range is equal or not equal")

@@ -109,8 +109,8 @@ def find_cases(
 ) -> SearchAnswer:
     """The best cases for a text, by meaning, by word and by identifier.
 
-    A space whose provider cannot be reached is searched by words alone, and a note says so; another note
-    says that nothing fits. Raises `WrongUse` for a blank text.
+    A space whose provider cannot be reached is searched by words alone, and a note says so; other notes
+    say that nothing fits, or that a page is behind the last case. Raises `WrongUse` for a blank text.
     """
     if not text.strip():
         raise WrongUse("there is nothing to search for: give a few words")
@@ -120,6 +120,8 @@ def find_cases(
     if page == 1 and not any(map(fits, hits)):
         notes.append("nothing fits: no case is about this" if hits else "nothing fits: no case was found")
         hits = ()
+    if page > 1 and not hits:
+        notes.append(f"page {page} is behind the last case that was found")
     return SearchAnswer(hits=hits, candidates=found.candidates, facets=found.facets, notes=tuple(notes))
 
 

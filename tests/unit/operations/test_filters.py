@@ -63,9 +63,17 @@ def test_a_date_is_the_whole_of_it(value: str, begin: str, end: str) -> None:
         "created_date=2023-13",
         "created_date<2022..2023",
         "created_date=2023..soon",
+        "created_date=2023-05..2023-01",
+        "created_date!=2023-01-02 10:00..2023-01-01 10:00",
     ],
 )
 def test_what_is_no_filter_is_said_so(text: str) -> None:
     """With what it should look like."""
     with pytest.raises(WrongUse, match="filter"):
         parse_condition(text, Catalogue())
+
+
+def test_a_field_with_a_typing_error_is_told_what_it_may_be() -> None:
+    """Before the list of all of them."""
+    with pytest.raises(WrongUse, match=r"no field 'satus' to filter on: did you mean status\?"):
+        parse_condition("satus=Closed", Catalogue())

@@ -308,8 +308,9 @@ class WeaviateIndex:
         question = Question(
             text=text.replace("\x00", " "),
             queries=queries,
-            limit=min(limit, asked.MOST_RESULTS),
+            limit=limit,
             offset=offset,
+            deepest=asked.MOST_RESULTS,
         )
 
         def ask() -> Findings:
