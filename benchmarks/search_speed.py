@@ -4,9 +4,9 @@ Usage: python -m benchmarks.search_speed [--cases 10000,100000] [--queries 40] [
 
 Invented cases of 120 words whose frequencies fall as those of a language do (Zipf), vectors of 384 dimensions
 in 200 clusters. Queries are pieces of a case, mixed with words of others: 3 to 300 words; and the three
-commonest words, which is the worst that words can be. For the embedded index it is also told how many of the
-true ten best by BM25 are among the cases that are weighed, and how much CPU time a search by both needs in this
-process and in the server's: a figure that a busy machine leaves alone.
+commonest words, which is the worst that words can be. It is also told how much CPU time a search by both needs in
+this process and in the server's, a figure that a busy machine leaves alone, and for the embedded index how many
+of the true ten best by BM25 are among the cases that are weighed.
 """
 
 from __future__ import annotations
@@ -52,13 +52,14 @@ def main(args: list[str]) -> None:
     for cases in map(int, given.cases.split(",")):
         with ExitStack() as stack:
             started = time.perf_counter()
-            index, some = (_embedded if given.index == "embedded" else _weaviate)(stack, cases)
+            index, some, server = (_embedded if given.index == "embedded" else _weaviate)(stack, cases)
             print(f"<!-- {cases:,} cases loaded in {time.perf_counter() - started:.0f} s -->", flush=True)
-            measure(index, cases, some, given.queries)
+            measure(index, server, cases, some, given.queries)
 
 
-def _embedded(stack: ExitStack, cases: int) -> tuple[EmbeddedIndex, list[IndexObject]]:
-    return embedded_index(stack, Invented(), cases, space=SPACE, width=WIDTH)
+def _embedded(stack: ExitStack, cases: int) -> tuple[EmbeddedIndex, list[IndexObject], psutil.Process]:
+    index, some = embedded_index(stack, Invented(), cases, space=SPACE, width=WIDTH)
+    return index, some, server_of(index)
 
 
 def embedded_index(
@@ -76,19 +77,21 @@ def embedded_index(
     return index, some
 
 
-def _weaviate(stack: ExitStack, cases: int) -> tuple[WeaviateIndex, list[IndexObject]]:
+def _weaviate(stack: ExitStack, cases: int) -> tuple[WeaviateIndex, list[IndexObject], psutil.Process]:
     home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ecs", dir="/tmp")))
     server = stack.enter_context(running(home))
     connection = connect(server.url, grpc_port=server.grpc_port)
     stack.callback(connection.close)
     index = WeaviateIndex(connection, "Speed")
     index.prepare({SPACE: WIDTH})
-    return index, lean.load(index, Invented(), cases)
+    return index, lean.load(index, Invented(), cases), psutil.Process(server.pid)
 
 
-def measure(index: VectorIndex, cases: int, some: Sequence[IndexObject], queries: int) -> None:
+def measure(
+    index: VectorIndex, server: psutil.Process, cases: int, some: Sequence[IndexObject], queries: int
+) -> None:
     """Print a row for each kind of query. `some`: cases of the index, whose words are asked for."""
-    invented, server = Invented(seed=2), server_of(index)
+    invented = Invented(seed=2)
     index.search("warm", {SPACE: some[0].vector})
     common = " ".join(invented.words[:3])
     for name, texts in [
@@ -97,7 +100,7 @@ def measure(index: VectorIndex, cases: int, some: Sequence[IndexObject], queries
     ]:
         costs = [cost(index, server, t, q) for t, q in _ways(texts, invented)]
         row = " | ".join(shown([c.wall_ms for c in costs[way::3]]) for way in range(3))
-        row += f" | {shown([c.cpu_ms for c in costs[2::3]])}" if server else " | "
+        row += f" | {shown([c.cpu_ms for c in costs[2::3]])}"
         found = f"{recall(index, texts[:10]):.3f}" if isinstance(index, EmbeddedIndex) else ""
         print(f"| {index.name} | {cases:,} | {name} | {row} | {found} |", flush=True)
 
@@ -114,22 +117,20 @@ class Cost:
     cpu_ms: float
 
 
-def cost(index: VectorIndex, server: psutil.Process | None, text: str, queries: dict[str, Any]) -> Cost:
+def cost(index: VectorIndex, server: psutil.Process, text: str, queries: dict[str, Any]) -> Cost:
     """What one search takes; `cpu_ms` in this process and in the server's. The kernel counts that in steps of 10 ms."""
     began, began_cpu = time.perf_counter(), _cpu_s(server)
     index.search(text, queries)
     return Cost(1000 * (time.perf_counter() - began), 1000 * (_cpu_s(server) - began_cpu))
 
 
-def _cpu_s(server: psutil.Process | None) -> float:
-    times = server.cpu_times() if server else None
-    return time.process_time() + (times.user + times.system if times else 0.0)
+def _cpu_s(server: psutil.Process) -> float:
+    times = server.cpu_times()
+    return time.process_time() + times.user + times.system
 
 
-def server_of(index: VectorIndex) -> psutil.Process | None:
+def server_of(index: EmbeddedIndex) -> psutil.Process:
     """The process of PostgreSQL that answers; the pool has one connection."""
-    if not isinstance(index, EmbeddedIndex):
-        return None
     with index._schema.connection(vectors=False) as conn:
         return psutil.Process(conn.info.backend_pid)
 
