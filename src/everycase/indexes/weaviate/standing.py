@@ -8,7 +8,7 @@ from typing import Any
 from everycase.domain.cases import Vector
 from everycase.domain.ranking import Background
 from everycase.indexes import hybrid
-from everycase.indexes.weaviate import schema as schema
+from everycase.indexes.weaviate import schema
 from everycase.indexes.weaviate import search as asked
 from everycase.indexes.weaviate.words import FRESH_S, SAMPLE, Lexicon, lexicon_of
 from everycase.ports import Condition
