@@ -7,7 +7,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.support.exports import HEADERS, case, write_export, write_table
+from tests.support.exports import HEADERS, case, record_id, write_export, write_table
 from tests.support.receiver import receiving
 from tests.support.shell import Prompt
 from tests.support.weaviate_server import GivenServer, WeaviateServer
@@ -63,6 +63,21 @@ def test_both_sides_of_the_columns_are_shown_with_a_block_to_paste(shell: Prompt
         "checks"
     ]
     assert {c["name"]: c for c in mapped}["columns"]["detail"] == "Case has columns that nobody reads: Colour"
+
+
+def test_an_export_without_subjects_and_descriptions_is_found_before_a_sync(
+    world: World, tmp_path: Path
+) -> None:
+    """Every case would fail; doctor names the columns that nobody reads, and how they are named."""
+    header = "Id,CaseNumber,ContactName,Betreff,LastModifiedDate"
+    row = f"{record_id('Case', 1)},40000001,Ada Quill,Server startet nicht,2026-01-05T09:30:00Z"
+    (tmp_path / "x").mkdir()
+    (tmp_path / "x" / "Case.csv").write_text(f"{header}\n{row}\n", encoding="utf-8")
+    others = "Task,WorkOrder,CaseComment,EmailMessage,WorkOrderFeed"
+    done = Prompt(world, tmp_path / "x", without=others)("doctor")
+    assert done.returncode == 2
+    assert "BAD columns: no column holds Case.Subject and none Case.Description, so every case" in done.stdout
+    assert "Case has columns that nobody reads: Betreff" in done.stdout
 
 
 def test_a_mapping_to_a_column_that_is_not_there_is_an_error(shell: Prompt) -> None:

@@ -196,7 +196,10 @@ def hits(answer: SearchAnswer) -> None:
 
 def checks(found: Sequence[Check]) -> None:
     for c in found:
-        console.say(f"{'ok ' if c.is_ok else 'BAD'} {c.name}: {c.detail}")
+        said, *to_paste = c.detail.split("\n")
+        console.say(f"{'ok ' if c.is_ok else 'BAD'} {c.name}: {said}")
+        for line in to_paste:
+            console.verbatim(line)
 
 
 def sample(folder: Path, rows: Mapping[str, int]) -> None:

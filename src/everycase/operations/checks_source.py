@@ -16,6 +16,11 @@ from everycase.pipeline import identity
 from everycase.pipeline.plan import compare_source
 from everycase.store import db, reads
 
+_NO_TEXT = (
+    "no column holds Case.Subject and none Case.Description, so every case would fail: name the columns that "
+    'do, as in fields = { "Case.Subject" = "Summary" }'
+)
+
 
 def check_source(app: App) -> str:
     """Every object can be read and names people; layout and form of its files, and fields that it lacks."""
@@ -35,7 +40,10 @@ def check_source(app: App) -> str:
 
 
 def check_columns(app: App) -> str:
-    """Columns that are not read, and a block of settings for missing fields that they may hold."""
+    """Columns that are not read, and a block of settings for missing fields that they may hold.
+
+    Raises `WrongUse` where no case could pass, because the export has neither subjects nor descriptions.
+    """
     if app.source.is_incremental:
         return "not read here: fields of an organisation are checked with the source"
     lines: list[str] = []
@@ -48,7 +56,10 @@ def check_columns(app: App) -> str:
     if block:
         said = "perhaps these are meant; if so, put them into the settings file:"
         lines.append("\n    ".join([said, "[fields]", *block]))
-    return "; ".join(lines) or "every column is read"
+    said = "; ".join(lines) or "every column is read"
+    if {"Subject", "Description"} <= set(app.source.state(app.catalogue.case).missing_fields):
+        raise WrongUse(f"{_NO_TEXT}; {said}")
+    return said
 
 
 def check_identity(app: App) -> str:

@@ -400,7 +400,11 @@ def _two_files(path: Path) -> None:
 
 NO_EXPORT: dict[str, tuple[Callable[[Path], object], str]] = {
     "nothing": (lambda p: None, "does not exist: set EVERYCASE_SOURCE"),
-    "an empty folder": (lambda p: p.mkdir(), "has no Case file"),
+    "an empty folder": (lambda p: p.mkdir(), "or one of them with .gz): it is empty"),
+    "a zip in a zip": (
+        lambda p: _zip(p, export_zip=b"PK"),
+        "with .gz): export.zip is a zip inside of a zip, which is not opened: unpack it",
+    ),
     "a text": (lambda p: p.write_text("hello"), "is cut short or is not a zip: copy the export again"),
     "an empty file": (lambda p: p.write_bytes(b""), "is cut short or is not a zip"),
     "half a zip": (_half_zip, "is cut short or is not a zip: copy the export again; nothing was changed"),

@@ -28,6 +28,7 @@ SUFFIXES = (".csv", ".json", ".jsonl", ".ndjson", ".tsv", ".txt")
 UNUSABLE = {
     (".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".7z", ".rar"): "is an archive that is not read here: "
     "unpack it",
+    (".zip",): "is a zip inside of a zip, which is not opened: unpack it",
     (".parquet", ".avro", ".orc"): "is a binary table: write it as CSV or JSON lines",
     (".xls", ".xlsx", ".ods"): "is a spreadsheet: save it as CSV (UTF-8)",
 }

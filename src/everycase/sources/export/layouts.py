@@ -153,9 +153,8 @@ def _layout(path: Path, files: list[ExportFile], has_streams: bool) -> str:
 
 
 def _no_case_file(path: Path, files: list[ExportFile], remarks: list[str]) -> str:
-    there = ", ".join(sorted({f.name for f in files})[:5]) or "nothing"
-    why = f": {remarks[0]}" if remarks else ""
-    return (
-        f"{path} has no Case file (Case.csv, Case.json, Case.jsonl, or one of them with .gz), only "
-        f"{there}{why}; is it an export?"
-    )
+    lacks = f"{path} has no Case file (Case.csv, Case.json, Case.jsonl, or one of them with .gz)"
+    if remarks:
+        return f"{lacks}: {remarks[0]}"
+    names = sorted({f.name for f in files})[:5]
+    return f"{lacks}, only {', '.join(names)}; is it an export?" if names else f"{lacks}: it is empty"
