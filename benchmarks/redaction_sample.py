@@ -120,11 +120,11 @@ def records(source: ExportSource, catalogue: Catalogue, name: str) -> Iterator[R
 def count(found: Found, truth: dict[str, Any], case: JoinedCase, redacted: RedactedCase) -> None:
     found.cases += 1
     after = {r.id: r.values for r in (redacted.case, *(x for c in redacted.children.values() for x in c))}
-    whole = _level("\n".join(v for values in after.values() for v in values.values()))
+    whole = level("\n".join(v for values in after.values() for v in values.values()))
     read = {r.id: r for r in case.records()}  # without the Tasks of a type that is not ours
     for p in (p for p in truth["personal"] if p["record_id"] in read):
         found.personal[p["type"]] += 1
-        if _level(p["value"]) in whole:
+        if level(p["value"]) in whole:
             found.left[p["type"]] += 1
             found.places.append(f"left: {p['type']} of {p['object']}.{p['field']} in {truth['case_number']}")
     for t in (t for t in truth["technical"] if t["record_id"] in read):
@@ -141,7 +141,7 @@ def count(found: Found, truth: dict[str, Any], case: JoinedCase, redacted: Redac
             )
 
 
-def _level(text: str) -> str:
+def level(text: str) -> str:
     """Without case, and with one blank for any white space."""
     return " ".join(text.casefold().split())
 

@@ -57,6 +57,13 @@ def is_email(text: str, start: int, end: int) -> bool:
     )
 
 
+def is_quoted_email(text: str, start: int, end: int) -> bool:
+    """`"ada quill"@host.domain`; between two strings of JSON stands no name: `"1", "@odata.type"`."""
+    quoted = text[start + 1 : text.index('"@', start)]
+    is_name = quoted[:1].isalnum() and quoted[-1:].isalnum()
+    return is_name and is_email(text, start, end)
+
+
 def is_ipv4(text: str, start: int, end: int) -> bool:
     """Octets in range, not part of a longer dotted number (but for tcpdump's port), not a version."""
     if text[start - 1 : start] == "." and text[start - 2 : start - 1].isdigit():

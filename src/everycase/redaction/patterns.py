@@ -136,7 +136,7 @@ def _always(*_: object) -> bool:
 _INNER: dict[str, Callable[[str, TermMatch], Span | None]] = {"userinfo": _userinfo, "account": _account}
 _CHECKS: dict[str, tuple[Label, str, Callable[[str, int, int], bool]]] = {
     "email": (Label.EMAIL, "mail address", checks.is_email),
-    "quotedmail": (Label.EMAIL, "mail address, quoted", _always),
+    "quotedmail": (Label.EMAIL, "mail address, quoted", checks.is_quoted_email),
     "spelledmail": (Label.EMAIL, "mail address, spelled out", _always),
     "login": (Label.LOGIN, "DOMAIN\\user", checks.is_login),
     "hostip": (Label.IP, "host name with an address", checks.is_host_ip),

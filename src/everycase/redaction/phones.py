@@ -162,7 +162,7 @@ def _is_phone(text: str, start: int, end: int, *, is_asked: bool) -> bool:
     if is_signed:
         return 8 <= len(digits) <= 15 and digits[0] != "0"
     if _is_named(text, start, end):
-        is_path = "/" in number[3:-3].replace(" / ", "")
+        is_path = "/" in number[3:-3].replace(" / ", "") and not _AREA.match(number)
         return not is_path and not _is_series(text, start, end)
     if len(digits) < 9 or len(digits) == len(number):
         return False
@@ -222,6 +222,8 @@ def _is_said_before(before: str) -> bool:
     return word in words("phone_words") or said.endswith(_phrases())
 
 
+_AREA = re.compile(r"\(?0[0-9]{1,5}\)?/[0-9][^/]*\Z")
+"""`0171/1234567`: one slash behind a trunk zero and an area code."""
 _LEAD_SIGNS = " \t\n.:=(#-+*\"'>["
 _MOST_SIGNS = 6
 """Signs and blanks between the word and its number."""

@@ -25,7 +25,7 @@ from everycase.redaction.protect import Protector
 from everycase.redaction.shadow import fold, folded, plain
 from everycase.redaction.spans import Cover, Kept, Label, Span, resolve
 
-RULES_VERSION = "4"
+RULES_VERSION = "5"
 """Raised when the code of a rule changes; patterns and word lists count by themselves (`rules_digest`)."""
 
 

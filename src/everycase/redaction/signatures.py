@@ -39,24 +39,49 @@ _THANKS = re.compile(
 )
 
 
+_GREETS = re.compile(
+    rf"(?:{'|'.join(re.escape(p) for p in sorted(phrases('greetings'), key=lambda p: (-len(p), p)))})\b[^.?!]{{0,60}}[,:!]?$",
+    re.IGNORECASE,
+)
+"""A line that greets begins another mail, however much of a signature stands around it."""
+
+
 def without_signature(lines: Sequence[str], sender: Collection[str]) -> list[str]:
-    """The lines above the signature. `sender`: folded names of who wrote the mail, and their parts."""
-    end = len(lines)
+    """The lines above the signature. `sender`: folded names of who wrote the mail, and their parts.
+
+    Of several signatures below one another all go, so that a second pass finds none: linear, for a pass over
+    one looks at as many lines as it may have.
+    """
+    first_block = _first_block(lines)
+    start: int | None = len(lines)
+    while start is not None:
+        end = start
+        start = _last_signature(lines, first_block, end, sender)
+    return list(lines[:end])
+
+
+def _last_signature(lines: Sequence[str], first_block: int, end: int, sender: Collection[str]) -> int | None:
+    """Where the signature at the end of `lines[:end]` begins; None if there is none."""
     while end and not lines[end - 1].strip():
         end -= 1
-    for i in range(_earliest(lines, end), end):
+    for i in range(_earliest(lines, first_block, end), end):
         if lines[i].strip() and _begins_signature(lines, i, end, sender):
-            return list(lines[:i])
-    return list(lines)
+            return i
+    return None
 
 
-def _earliest(lines: Sequence[str], end: int) -> int:
+def _first_block(lines: Sequence[str]) -> int:
+    """Where the first lines that stand together end."""
+    end = 0
+    while end < len(lines) and not lines[end].strip():
+        end += 1
+    while end < len(lines) and lines[end].strip():
+        end += 1
+    return end
+
+
+def _earliest(lines: Sequence[str], first_block: int, end: int) -> int:
     """The first line that a signature may begin with: behind the first block, and not too far up."""
-    first_block = 0
-    while first_block < end and not lines[first_block].strip():
-        first_block += 1
-    while first_block < end and lines[first_block].strip():
-        first_block += 1
     at, said = end, 0
     while at > first_block and said < LONGEST_SIGNATURE:
         at -= 1
@@ -67,6 +92,8 @@ def _earliest(lines: Sequence[str], end: int) -> int:
 def _begins_signature(lines: Sequence[str], i: int, end: int, sender: Collection[str]) -> bool:
     line = lines[i]
     said = [x.strip() for x in lines[i + 1 : end] if x.strip()]
+    if any(_GREETS.match(x) for x in said):
+        return False
     if _DELIMITER.match(line) or (_SENT_FROM.match(line) and len(said) <= 3):
         return True
     if not all(_is_short(x) for x in said):

@@ -16,10 +16,12 @@ from everycase.redaction.words import phrases, words
 _REACH = 160
 
 
-def _any_of(name: str) -> str:
+def _any_of(name: str, *, beyond_ascii: bool = False) -> str:
+    """`beyond_ascii`: only phrases whose last letter is not ASCII, behind which RE2 knows no end of a word."""
     return "|".join(
         re.escape(p).replace("\\ ", "[ ]").replace("\\&", "&")
         for p in sorted(phrases(name), key=lambda p: (-len(p), p))
+        if not (beyond_ascii and p[-1].isascii())
     )
 
 
@@ -33,10 +35,10 @@ _POSTS = (
 _SPOKE = r"(?i:\b(?:spoke|spoken|talked|chatted|talk|speak|met|working|worked) (?:to|with)|\b(?:called|contacted|requested|reported|confirmed|raised|opened|escalated|assigned|approved|handled|provided|sent|signed) (?:by|to)|\bon behalf of|\bc/o)"
 
 EVERYWHERE = {
-    "greeting": rf"(?:{_LINE}|[.!?:][ ]{{1,2}})(?i:{_any_of('greetings')})\b",
-    "closing": rf"(?:{_LINE}[-–—]{{0,2}}|[.!?,;][ ]{{1,2}})(?i:{_any_of('closings')})(?:\b|[ \t]{{0,2}}[,.!-])",
+    "greeting": rf"(?:{_LINE}|[.!?:][ ]{{1,2}})(?:(?i:{_any_of('greetings')})\b|(?i:{_any_of('greetings', beyond_ascii=True)}))",
+    "closing": rf"(?:{_LINE}[-–—]{{0,2}}|[.!?,;][ ]{{1,2}})(?i:{_any_of('closings')})(?:\b|[ \t]{{0,2}}(?:[,.!-]|(?m:$)))",
     "label": rf"(?:{_LINE}[-•]?[ ]?|[,;|(][ \t]{{0,3}}|\.[ ]{{1,2}})(?i:{_PERSON_LABELS})[ \t]{{0,3}}[:：][ \t*]{{0,4}}[^\n]{{1,120}}",
-    "title": rf"\b{_TITLES}[ ]\p{{Lu}}[\pL'’-]+(?:[ ]\p{{Lu}}[\pL'’-]+)?",
+    "title": rf"\b{_TITLES}(?:[ ]{_TITLES})?[ ]\p{{Lu}}[\pL'’-]+(?:[ ]\p{{Lu}}[\pL'’-]+)?",
     "post": rf"\b{_POSTS}[ ]\p{{Lu}}[\pL'’-]+[ ]\p{{Lu}}[\pL'’-]+",
     "spoke": rf"{_SPOKE}[ ]\p{{Lu}}[\pL'’-]+[ ]\p{{Lu}}[\pL'’-]+",
 }
@@ -44,6 +46,7 @@ IN_TALK = {
     "header": rf"{_LINE}\*?(?i:from|von|de|to|an|à|para|cc|bcc|kopie|copie|sender|reply-to|da|a|från|till|fra|til|van|aan|od|do|от|кому|копия|发件人|收件人|抄送|差出人|宛先)\*?[ \t]{{0,2}}[:：]\*?[ \t]{{0,4}}[^\n]+(?:\n[ \t]+[^\n:]+)*",
     "wrote": r"(?:\"[^\"\n]{2,60}\"|(?:\p{Lu}[\pL'’.-]*,?[ ]){0,4}\p{Lu}[\pL'’.-]*)[ ]?(?:[<(\[][^<>()\[\]\n]{3,90}[>)\]])?[ \t]{0,2}\n?[ \t>]{0,4}(?:wrote|writes|schrieb|a écrit|escribió|ha scritto|escreveu|schreef|skrev|napisał|napsal|kirjoitti|пишет|написал)\b",
     "alone": rf"{_LINE}[-–—~*]{{0,3}}[ ]?{TITLE.replace('?:', '?:')}\p{{Lu}}[\pL'’.-]+(?:[ ]\p{{Lu}}[\pL'’.-]+){{0,3}}[ \t]{{0,2}}[,:!.–-]{{0,2}}[ \t*]{{0,4}}(?m:$)",
+    "mention": r"(?:^|[\s(])@\p{Lu}[\pL'’-]+[ ]\p{Lu}[\pL'’-]+",
     "first": r"(?:\A|\x1e\n)\s{0,8}\p{Lu}[\pL'’-]+(?:[ ]\p{Lu}[\pL'’-]+)?(?:,[ ]|[ ][-–][ ])",
 }
 WITH_MAIL = {
@@ -102,6 +105,8 @@ def _person(text: str, start: int, end: int, rule: str) -> Iterator[Span]:
 
 def _greeting(text: str, m: TermMatch) -> Iterator[Span]:
     """`Hi Petra, Jan and Tom,`; `Hi Team`, `Hi, Based on …` and `Dear Dell Community` name nobody."""
+    if text[m.end : m.end + 1].isalnum():
+        return
     found = _ADDRESSED.match(text, m.end, m.end + _REACH)
     if found is None:
         low = _LOW_ADDRESSED.match(text, m.end, m.end + _REACH)
@@ -110,6 +115,8 @@ def _greeting(text: str, m: TermMatch) -> Iterator[Span]:
         return
     start, stop = found.span("name")
     end = leading_name(text, start, stop)
+    if text[start].islower():
+        return
     if end == start or (
         end < stop and text[end + 1 : stop].lower().split()[:1] != [] and _is_group(text[end + 1 : stop])
     ):
@@ -133,6 +140,8 @@ def _others(text: str, end: int) -> Iterator[Span]:
             return
         start = found.start("name")
         end = leading_name(text, start, found.end("name"))
+        if not text[start].isupper() or text[end : end + 1] == ":":
+            return
         if end == start or not (_ENDS.match(text, end) or _NEXT_ADDRESSED.match(text, end, end + _REACH)):
             return
         yield from _person(text, start, end, "greeting")
@@ -187,11 +196,14 @@ def _label(text: str, m: TermMatch) -> Iterator[Span]:
     yield from _others(text, end)
 
 
+_SECOND_TITLE = re.compile(r"(?:Dr|Prof|Ing)\.?[ ]")
 _LABELLED = re.compile(rf"[ \t*]{{0,4}}{TITLE}(?P<name>{FULL})")
 
 
 def _title(text: str, m: TermMatch) -> Iterator[Span]:
     start = m.start + m.text.index(" ") + 1
+    if second := _SECOND_TITLE.match(text, start, m.end):
+        start = second.end()
     end = leading_name(text, start, m.end)
     yield from _person(text, start, end, "title")
 
@@ -256,7 +268,7 @@ def _alone(text: str, m: TermMatch) -> Iterator[Span]:
     bare = said.strip("-–—~*,:!. \t")
     start = m.start + m.text.index(bare)
     before, after = text[max(0, m.start - 80) : m.start], text[m.end : m.end + 8]
-    if not is_name(bare) or (bare.isupper() and len(bare) > 12):
+    if not is_name(bare) or (bare.isupper() and len(bare) > 12) or _greets(bare):
         return
     above = before.rstrip(" \t>\n")
     is_first = not above.strip() or above.endswith("\x1e")
@@ -278,6 +290,12 @@ def _alone(text: str, m: TermMatch) -> Iterator[Span]:
         yield from _person(text, start, start + len(bare), "line of its own")
 
 
+def _greets(words_: str) -> bool:
+    """Whether words begin with a greeting: the name behind it is found by that."""
+    low = words_.lower()
+    return low in phrases("greetings") or low.partition(" ")[0] in phrases("greetings")
+
+
 _BELOW_NAME = re.compile(
     r"(?i:\b(?:engineer|manager|director|consultant|administrator|developer|analyst|architect|specialist|support|president|"
     r"phone|tel|mobile|fax|cell|ext)\b)|@|^\s{0,8}\d{1,4}[./-]\d{1,2}[./-]\d{2,4}|^\s{0,8}\+?\(?\d[\d ().-]{7,20}\d\s{0,3}$"
@@ -285,10 +303,17 @@ _BELOW_NAME = re.compile(
 """What stands under a name in a signature or a header: a post, a number, a date."""
 
 
+def _mention(text: str, m: TermMatch) -> Iterator[Span]:
+    """`@Petra Sommer please look`: how people call one another in feeds."""
+    start = m.start + m.text.index("@") + 1
+    if is_name(text[start : m.end], least=2):
+        yield from _person(text, start, m.end, "mention")
+
+
 def _first(text: str, m: TermMatch) -> Iterator[Span]:
     """`Petra, please look` at the very start of a mail or a comment."""
     bare = m.text.strip("\x1e\n \t").rstrip(" ,-–")
-    if is_name(bare) and bare.lower() not in words("name_words") and not bare.isupper():
+    if is_name(bare) and bare.lower() not in words("name_words") and not bare.isupper() and not _greets(bare):
         start = m.start + m.text.index(bare)
         yield from _person(text, start, start + len(bare), "first words")
 
@@ -303,5 +328,6 @@ _MEANINGS: dict[str, Callable[[str, TermMatch], Iterator[Span]]] = {
     "header": _header,
     "wrote": _wrote,
     "alone": _alone,
+    "mention": _mention,
     "first": _first,
 }

@@ -47,6 +47,8 @@ def test_an_own_number_goes_in_any_digits_and_signs(number: str) -> None:
         "call back on 392-513-4902",
         "392-513-4902",
         "(37) 788-063-Office",
+        "tel. 089/2345678",
+        "mobile 0171/123 45 67",
     ],
 )
 def test_a_number_behind_its_word_or_in_american_groups_needs_no_plan(number: str) -> None:
@@ -223,6 +225,12 @@ def test_a_person_behind_a_label_or_title_goes(line: str) -> None:
         'cc: "Petra, Petra" <p@x.example>',
         "To: Petra; Petra <p@x.example>\nok",
         "Am 4.11. schrieb Petra Petra:\nnur das",
+        "Здравствуйте, Petra! Готово.",
+        "Γεια σου Petra, ο δίσκος χάλασε.",
+        "안녕하세요 Petra, 디스크",
+        "Hei Petra,\nviften er byttet.",
+        "Готово.\n\nС уважением\nPetra Petra",
+        "@Petra Petra please check",
     ],
 )
 def test_names_go_where_the_form_of_a_mail_shows_them(text: str) -> None:

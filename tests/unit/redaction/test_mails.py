@@ -33,6 +33,8 @@ from everycase.redaction.mails import clean_body
         ("New.\n\nB C\n11/04/2024 08:00 AM\nTo: D E/X/Y@Z\ncc: \nSubject: F\n\nold", "New."),
         ("New.\n\nOn Mon A <a@x.example> wrote:\n\nold without signs", "New."),
         ("New.\n\nadA", "New."),
+        ("New.\n\nRegards,\nAda\n\n-- \nAda\nHead of Fans", "New."),
+        ("New.\n\n-- \nAda\n\nDear Bo,\n\nold", "New.\n\n-- \nAda\n\nDear Bo,\n\nold"),
         ("New.\n\nBest,\nKonrad", "New.\n\nBest,\nKonrad"),
         ("New.\n\nBest,\nKonrad\nPhone: +1 212 555 0143", "New."),
         ("New.\n\nB Smith\nSystems Engineer\nb@x.example", "New."),

@@ -7,6 +7,8 @@ import pytest
 from tests.unit.redaction.test_redactor import clean
 
 TEXTS = [
+    '"@odata.id": "/redfish/v1/Systems/1", "@odata.type": "#Chassis.v1_14_0.Chassis"',
+    "Привет, диск заменён.",
     "081109 203615 148 INFO dfs.DataNode: Received block blk_-1608999687919862906 of size 67108864",
     "03-17 16:13:38.811  1702  2395 D WindowManager: printFreezing",
     "20171223-22:15:29:606|Step_LSC|30002312|1514038530000",

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from everycase.domain.catalogue import Catalogue
 from everycase.redaction.redactor import TableRedactor
-from tests.unit.redaction.pieces import again, any_text, case_with, people, sample, values_of
+from tests.unit.redaction.pieces import again, any_text, case_with, people, sample, texts, values_of
 
 REDACTOR = TableRedactor(catalogue=Catalogue())
 PLACEHOLDER = re.compile(r"<([A-Z]+)_\d+>")
@@ -39,6 +39,37 @@ def test_the_same_case_comes_out_the_same_and_redacted_twice_it_does_not_change(
     case = case_with(*made)
     once = REDACTOR.redact(case)
     assert values_of(TableRedactor(catalogue=Catalogue()).redact(case)) == values_of(once)
+    assert values_of(REDACTOR.redact(again(case, once))) == values_of(once)
+
+
+_BETWEEN = (
+    "\n",
+    "\n\n",
+    "\n-- \n",
+    "\n\nBest regards,\n",
+    "\n---------- Forwarded message ----------\n",
+    "\n-----Original Message-----\nFrom: Ada <a@b.example>\nSent: Monday\nTo: Bo\nSubject: x\n\n",
+    "\n\nOn 4 Jan 2023, Ada Quill <a@x.example> wrote:\n",
+)
+"""What stands between mails that somebody pasted below one another."""
+
+
+@st.composite
+def threads(draw: st.DrawFn) -> str:
+    """Two to four whole mails in one body, quoted or not."""
+    mail = st.sampled_from(sorted(set(texts()["mail"])))
+    body = draw(mail)
+    for _ in range(draw(st.integers(1, 3))):
+        body += draw(st.sampled_from(_BETWEEN)) + draw(mail)
+    return "\n".join(f"> {line}" for line in body.split("\n")) if draw(st.booleans()) else body
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=SLOW)
+@given(threads())
+def test_mails_pasted_into_one_body_do_not_change_when_redacted_twice(body: str) -> None:
+    """All their signatures go at once."""
+    case = case_with({"EmailMessage": body}, {})
+    once = REDACTOR.redact(case)
     assert values_of(REDACTOR.redact(again(case, once))) == values_of(once)
 
 
