@@ -84,6 +84,17 @@ def test_errors_are_problems_with_a_sentence(client: httpx.Client, path: str, st
     assert says in answer.json()["detail"]
 
 
+def test_a_sync_has_a_report(client: httpx.Client) -> None:
+    """By the API, on its page, and at the address where a reconciliation has its page of its own."""
+    [run] = client.get("/api/runs").json()["items"]
+    rows = client.get(f"/api/runs/{run['run_id']}").json()["rows"]
+    assert rows["Case"]["rows"] == 34
+    page = client.get(f"/runs/{run['run_id']}/report", follow_redirects=True)
+    assert (page.status_code, page.url.path) == (200, f"/runs/{run['run_id']}")
+    assert "What was read" in page.text
+    assert "CaseComment" in page.text
+
+
 def test_search_finds_a_case(client: httpx.Client) -> None:
     """A hit names its case, its subject and its score."""
     hits = client.get("/api/search", params={"q": "server 7 does not start", "limit": 5}).json()["hits"]

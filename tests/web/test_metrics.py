@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import promql_parser
 import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
@@ -19,6 +20,12 @@ ROOT = Path(__file__).resolve().parents[2]
 RULES = ROOT / "deploy" / "prometheus-rules.yml"
 DASHBOARD = ROOT / "deploy" / "grafana-dashboard.json"
 _NAME = re.compile(r"everycase_[a-z0-9_]+")
+
+
+def _expressions() -> list[str]:
+    rules = yaml.safe_load(RULES.read_text(encoding="utf-8"))["groups"][0]["rules"]
+    panels = json.loads(DASHBOARD.read_text(encoding="utf-8"))["panels"]
+    return [r["expr"] for r in rules] + [t["expr"] for p in panels for t in p.get("targets", ())]
 
 
 def test_the_docs_name_every_metric_and_no_other() -> None:
@@ -49,6 +56,12 @@ def test_the_rules_are_whole() -> None:
     rules = yaml.safe_load(RULES.read_text(encoding="utf-8"))["groups"][0]["rules"]
     assert all(r["labels"]["severity"] and r["annotations"]["action"] and r["expr"] for r in rules)
     assert json.loads(DASHBOARD.read_text(encoding="utf-8"))["panels"]
+
+
+@pytest.mark.parametrize("expression", _expressions())
+def test_every_expression_is_promql(expression: str) -> None:
+    """Of the alert rules and of the dashboard's panels, by a parser of PromQL."""
+    promql_parser.parse(expression)
 
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="needs promtool, which is not on this machine")

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from uuid import uuid4
 
-from everycase.domain.orders import RunProgress
 from everycase.store import progress
-from everycase.web import schemas
 from tests.support.service import Service
 from tests.support.shell import Prompt
 
@@ -28,8 +25,3 @@ def test_the_command_line_shows_the_row_that_workers_update(changing: Service) -
     assert {n: shown[n] for n in names} == {n: by_api[0][n] for n in names}
     assert "At work: sync, cases: 1,200 of 4,000 (30%), 3 failed" in shell("status").stdout
     assert "1,200" in page
-
-
-def test_the_api_says_of_a_run_what_the_row_says() -> None:
-    """Every field of the row and the share; a new one cannot be forgotten."""
-    assert set(schemas.Progress.model_fields) == {f.name for f in fields(RunProgress)} | {"share"}

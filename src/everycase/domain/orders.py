@@ -70,10 +70,5 @@ class RunProgress:
     updated_at: datetime
     ended_at: datetime | None
     is_cancelling: bool
-
-    @property
-    def share(self) -> float | None:
-        """Between 0 and 1; None while the total is not known."""
-        if self.total is None:
-            return None
-        return min(self.done / self.total, 1.0) if self.total else 1.0
+    share: float | None
+    """Between 0 and 1; None while the total is not known."""

@@ -71,9 +71,18 @@ class RunView:
     duration: float | None
     report: Mapping[str, Any]
 
+    @property
+    def is_reconciliation(self) -> bool:
+        return self.kind == "reconcile"
+
+    @property
+    def reads(self) -> Sequence[Mapping[str, Any]]:
+        """What a sync read of each table, and what is to be said of it."""
+        return list(self.report.get("rows", {}).values()) if self.kind == "sync" else []
+
     def as_text(self) -> str | None:
         """The text report of a reconciliation; None for what has none."""
-        return as_text(self.report) if self.kind == "reconcile" and self.report else None
+        return as_text(self.report) if self.is_reconciliation and self.report else None
 
 
 def page(

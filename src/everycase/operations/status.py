@@ -162,7 +162,7 @@ class Overview:
             "alerts": list(self.alerts),
             "stop_reason": self.stop_reason,
             "is_running": self.is_running,
-            "live": [{**asdict(p), "share": p.share} for p in self.live],
+            "live": [asdict(p) for p in self.live],
             "debt": self.debt,
             "providers": {p.name: p.as_dict() for p in self.providers},
             "cache": asdict(self.cache),

@@ -11,7 +11,7 @@ from pydantic import Field
 from everycase.domain.access import Role
 from everycase.domain.failures import Disposition, ErrorType, FailureStage
 from everycase.domain.lineage import Stage, Status
-from everycase.domain.orders import Order
+from everycase.domain.orders import Order, RunProgress
 from everycase.operations import cases, doctor, inbox, orders, overview, progress, runs, search, trace, work
 from everycase.operations.orders import filter_failures
 from everycase.web import cursors, schemas
@@ -189,9 +189,9 @@ def list_runs(app: Everycase, cursor: Cursor = None, limit: Limit = 50) -> schem
 
 
 @router.get("/runs/live", tags=["runs"], operation_id="list_live_runs")
-def list_live_runs(app: Everycase) -> list[schemas.Progress]:
+def list_live_runs(app: Everycase) -> list[RunProgress]:
     """The runs that are at work now, wherever they run."""
-    return [schemas.Progress.model_validate(p) for p in progress.live_runs(app)]
+    return progress.live_runs(app)
 
 
 @router.get("/runs/{run_id}", tags=["runs"], operation_id="read_run")
@@ -207,9 +207,9 @@ def list_gaps(app: Everycase, run_id: UUID, limit: Limit = 100) -> list[dict[str
 
 
 @router.post("/runs/{run_id}/cancel", tags=["runs"], operation_id="cancel_run", status_code=202)
-def cancel_run(app: Everycase, caller: Operator, run_id: UUID) -> schemas.Progress:
+def cancel_run(app: Everycase, caller: Operator, run_id: UUID) -> RunProgress:
     """Ask a run to end at its next batch; what it has done stays done."""
-    return schemas.Progress.model_validate(progress.cancel_run(app, run_id, caller))
+    return progress.cancel_run(app, run_id, caller)
 
 
 # ── search and plan ──────────────────────────────────────────────────────────────────────────────

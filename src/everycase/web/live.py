@@ -9,10 +9,11 @@ from collections.abc import AsyncIterator
 from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.sse import EventSourceResponse, ServerSentEvent
+from pydantic import TypeAdapter
 
 from everycase.app import App
+from everycase.domain.orders import RunProgress
 from everycase.operations import orders, progress
-from everycase.web import schemas
 from everycase.web.auth import VIEWERS, Everycase
 
 EVERY_S = 1.0
@@ -20,6 +21,8 @@ LONGEST_S = 300.0
 """A stream ends after so long, and the browser opens the next one: a revoked token ends with it."""
 
 router = APIRouter()
+
+_RUNS = TypeAdapter(list[RunProgress])
 
 
 @router.get(
@@ -30,7 +33,7 @@ router = APIRouter()
     dependencies=VIEWERS,
 )
 async def watch_runs(request: Request, app: Everycase) -> AsyncIterator[ServerSentEvent]:
-    """An event whenever it changes: `runs`, a list of `Progress`; `orders`, the state of each open order."""
+    """An event whenever it changes: `runs`, a list of `RunProgress`; `orders`, each open order's state."""
     is_ending: threading.Event = request.app.state.is_ending
     last: dict[str, object] = {}
     for _ in range(int(LONGEST_S / EVERY_S)):
@@ -45,5 +48,5 @@ async def watch_runs(request: Request, app: Everycase) -> AsyncIterator[ServerSe
 
 
 def _look(app: App) -> dict[str, object]:
-    runs = [schemas.Progress.model_validate(p).model_dump(mode="json") for p in progress.live_runs(app)]
+    runs = _RUNS.dump_python(progress.live_runs(app), mode="json")
     return {"runs": runs, "orders": orders.open_states(app)}

@@ -1,6 +1,6 @@
 """The bodies of the API: what a client is generated from. Names and meanings are stable.
 
-An order is the domain's own `Order`, as it stands.
+An order and the progress of a run are the domain's own `Order` and `RunProgress`, as they stand.
 """
 
 from __future__ import annotations
@@ -150,22 +150,6 @@ class NewOrder(BaseModel):
 class OrderList(Body):
     items: list[Order]
     next: str | None
-
-
-class Progress(Body):
-    """How far a run is."""
-
-    run_id: UUID
-    kind: str
-    phase: str
-    done: int
-    total: int | None
-    failed: int
-    started_at: datetime
-    updated_at: datetime
-    ended_at: datetime | None
-    is_cancelling: bool
-    share: float | None
 
 
 class Run(Body):

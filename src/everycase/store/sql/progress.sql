@@ -24,13 +24,15 @@ where run_id = %(run_id)s and ended_at is null returning run_id
 -- one --
 -- How far one run is.
 select run_id, kind, phase, done, total, failed, started_at, updated_at, ended_at,
-       cancel_requested_at is not null as is_cancelling
+       cancel_requested_at is not null as is_cancelling,
+       case when total = 0 then 1 when total > 0 then least(done::float / total, 1) end as share
 from recon.run_progress where run_id = %(run_id)s
 
 -- live --
 -- The runs that are at work, newest first; one that has said nothing for long has died.
 select run_id, kind, phase, done, total, failed, started_at, updated_at, ended_at,
-       cancel_requested_at is not null as is_cancelling
+       cancel_requested_at is not null as is_cancelling,
+       case when total = 0 then 1 when total > 0 then least(done::float / total, 1) end as share
 from recon.run_progress
 where ended_at is null and updated_at > clock_timestamp() - %(silent_for)s::interval
 order by started_at desc

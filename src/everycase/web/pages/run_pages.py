@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
@@ -79,6 +79,7 @@ class _Shown:
     duration: float | None
     problems: list[str]
     groups: list[_Group]
+    reads: Sequence[Mapping[str, Any]]
     text: str | None
 
 
@@ -100,6 +101,7 @@ def _shown(found: RunView) -> _Shown:
         duration=found.duration,
         problems=[str(p) for p in r.get("problems", [])],
         groups=[g for g in (_group(n, keys, r) for n, keys in _FIGURES.items()) if g.figures],
+        reads=found.reads,
         text=found.as_text(),
     )
 
@@ -109,8 +111,10 @@ def _group(name: str, keys: tuple[str, ...], report: Mapping[str, Any]) -> _Grou
 
 
 @router.get("/runs/{run_id}/report", dependencies=VIEWERS)
-def report_page(app: Everycase, run_id: UUID) -> HTMLResponse:
-    """The self-contained page of a reconciliation. It has its own style sheet inside."""
+def report_page(app: Everycase, run_id: UUID) -> Response:
+    """A reconciliation as a page that can be sent on, its style sheet inside; a sync's report is its page."""
+    if not runs.read_run(app, run_id).is_reconciliation:
+        return to(f"/runs/{run_id}")
     page = HTMLResponse(runs.read_report(app, str(run_id)).as_html())
     page.headers["Content-Security-Policy"] = (
         "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'"
