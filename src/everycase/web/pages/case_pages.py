@@ -62,6 +62,7 @@ def list_cases(
         "/cases",
         items=page["items"],
         next=f"/cases?{following}" if following else None,
+        is_filtered=bool(query) or bool(after),
         sentence="Cases that are " + status.replace("_", " ") if status else "Every case, and where it is",
         statuses=list(Status),
         stages=list(Stage),

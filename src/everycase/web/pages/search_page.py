@@ -12,7 +12,8 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 from markupsafe import Markup, escape
 
-from everycase.domain.errors import WrongUse
+from everycase.domain.errors import DependencyUnreachable, WrongUse
+from everycase.domain.failures import LoadFailure
 from everycase.operations import search
 from everycase.operations.search import SearchAnswer
 from everycase.web import templating
@@ -85,7 +86,7 @@ def search_page(
             answer = search.search(
                 app, asked.q, where=asked.conditions, limit=PAGE, page=page, similar=similar
             )
-        except WrongUse as e:
+        except (WrongUse, DependencyUnreachable, LoadFailure) as e:
             problem = str(e)
     return show(
         request,
