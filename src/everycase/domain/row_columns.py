@@ -32,8 +32,8 @@ _NOTHING = "0" * 15
 class ColumnParser:
     """Reads the plain rows of a source whose columns `Layout` describes."""
 
-    def __init__(self, layout: Layout, volatile: Sequence[str]) -> None:
-        """`volatile`: the fields and identity columns that the version of a row is made of."""
+    def __init__(self, layout: Layout, volatile: Sequence[str] | None = None) -> None:
+        """`volatile`: fields and identity columns that make the version of a row; None: rows have none."""
         self._layout, self._volatile = layout, volatile
 
     def part(self, rows: Iterable[Row]) -> tuple[list[Row], list[Row]]:
@@ -41,10 +41,10 @@ class ColumnParser:
         plain: list[Row] = []
         others: list[Row] = []
         for row in rows:
-            (plain if self._is_plain(row) else others).append(row)
+            (plain if self.is_plain(row) else others).append(row)
         return plain, others
 
-    def _is_plain(self, row: Row) -> bool:
+    def is_plain(self, row: Row) -> bool:
         at = self._layout
         return (
             (at.deleted is None or row[at.deleted] in ("false", ""))
@@ -52,8 +52,8 @@ class ColumnParser:
             and (at.task_type is None or row[at.task_type].strip().lower() in at.task_types)
         )
 
-    def read(self, rows: Sequence[Row]) -> list[Record]:
-        """The records of plain rows, in their order.
+    def read(self, rows: Sequence[Row], lines: Sequence[int] | None = None) -> list[Record]:
+        """The records of plain rows, in their order. `lines`: on which line of its file each begins.
 
         Raises `MalformedRow` where one of them is not well formed: read them one by one, to know which.
         """
@@ -86,6 +86,7 @@ class ColumnParser:
                 stamped,
                 row_hashes(ids, parents, fields, identity, stamps),
                 self._versions(parents, stamps[-1], fields, identity),
+                lines or [0] * len(rows),
                 strict=True,
             )
         ]
@@ -121,6 +122,8 @@ class ColumnParser:
     ) -> list[str]:
         """The version of each row, by its columns that can change without a stamp."""
         blank = [""] * len(parents)
+        if self._volatile is None:
+            return blank
         columns = [stamps, [p or "" for p in parents]]
         columns += [fields.get(n) or identity.get(n) or blank for n in self._volatile]
         return version_hashes(columns)
@@ -138,6 +141,7 @@ def _record(
     stamp: datetime | None,
     hashed: str,
     version: str,
+    line: int,
 ) -> Record:
     return Record(
         object=name,
@@ -151,6 +155,7 @@ def _record(
         system_modstamp=stamp,
         row_hash=hashed,
         source_version=version,
+        line=line,
     )
 
 

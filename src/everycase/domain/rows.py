@@ -113,8 +113,9 @@ class RowParser:
 
     def layout(self) -> Layout | None:
         """The places of the columns for `ColumnParser`; None if a field has several columns or files."""
-        places = [self._id, *(p for _, p, _ in self._fields), *(p for _, p in self._identity)]
-        how = self._how
+        how, keys = self._how, [self._id, self._deleted, self._task_type]
+        places = [*filter(None, keys), *(p for _, p in self._stamped if p)]
+        places += [*(p for _, p, _ in self._fields), *(p for _, p in self._identity)]
         is_mixed = how.blanks or how.is_sparse or how.lookup or self._html or self._names or self._deleted_at
         if is_mixed or any(len(p) != 1 for p in places):
             return None

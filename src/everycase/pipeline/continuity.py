@@ -27,10 +27,12 @@ def open_database(conn: Connection, *, now: datetime) -> list[str]:
     """
     clock = continuity.future_times(conn)
     continuity.bound_times(conn)
-    life = continuity.read(conn)
-    restored = [*_in_database(life), *_counters(conn)]
+    life, behind = continuity.read(conn), continuity.behind(conn)
+    restored = [*_in_database(life, behind), *_counters(conn)]
     if restored or life.token is None:
         continuity.begin_epoch(conn, now=now)
+    if behind:
+        continuity.level(conn)
     return [*_doubted(conn, restored), *clock]
 
 
@@ -52,7 +54,8 @@ def open_index(conn: Connection, index: VectorIndex, *, run_id: UUID, now: datet
 def look(conn: Connection, index: VectorIndex) -> list[str]:
     """The same without writing anything, for whoever asks before a run. Raises `LoadFailure`."""
     life = continuity.read(conn)
-    found = [life.doubt] if life.doubt else [*_in_database(life), *_in_index(conn, index, life)]
+    behind = continuity.behind(conn)
+    found = [life.doubt] if life.doubt else [*_in_database(life, behind), *_in_index(conn, index, life)]
     return [*found, *continuity.future_times(conn)]
 
 
@@ -63,9 +66,9 @@ def _doubted(conn: Connection, restored: list[str]) -> list[str]:
     return restored
 
 
-def _in_database(life: Life) -> list[str]:
-    if life.behind:
-        return [f"{life.behind:,} staged cases are older than what was loaded: staging was restored; {_THEN}"]
+def _in_database(life: Life, behind: int) -> list[str]:
+    if behind:
+        return [f"{behind:,} staged cases are older than what was loaded: staging was restored; {_THEN}"]
     if life.token is None:
         return []
     if life.staged != life.token:

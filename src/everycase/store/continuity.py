@@ -17,7 +17,7 @@ from psycopg.rows import dict_row
 from everycase.domain.cases import Stamps
 from everycase.domain.errors import DatabaseLacks
 from everycase.domain.failures import LONGEST_WAIT
-from everycase.store.db import Connection
+from everycase.store.db import Connection, scalar
 from everycase.store.queries import queries
 
 SQL = queries("continuity")
@@ -48,8 +48,6 @@ class Life:
     """Why the index is to be compared object by object; empty where there is no reason."""
     has_loaded: bool
     """Whether lineage knows of anything in the index."""
-    behind: int
-    """Staged cases that are older than what lineage has seen of them."""
 
 
 def read(conn: Connection) -> Life:
@@ -65,8 +63,17 @@ def read(conn: Connection) -> Life:
         is_at=f"{_server(conn)}/{row['database']}",
         doubt=row["doubt"],
         has_loaded=row["has_loaded"],
-        behind=row["behind"],
     )
+
+
+def behind(conn: Connection) -> int:
+    """Staged cases that are older than what lineage has seen of them: all cases are looked at."""
+    return int(scalar(conn, SQL["behind"]))
+
+
+def level(conn: Connection) -> None:
+    """Give those cases a new number, or theirs would fence out their writes."""
+    conn.execute(SQL["level"])
 
 
 def _server(conn: Connection) -> str:

@@ -125,7 +125,6 @@ def track(
         "only": list(only) if only is not None else None,
         **(shard.as_given() if shard else WHOLE),
     }
-    conn.execute(SQL["level"])
     row = conn.execute(SQL["track"], given).fetchone()
     assert row is not None
     if row[0] >= MANY:

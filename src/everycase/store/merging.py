@@ -36,7 +36,7 @@ class Vanishing:
     seen: int
     """Different ids that the read named alive."""
     live: int
-    """Rows staged and not marked as deleted."""
+    """Rows staged and not marked as deleted; not counted where nothing is gone."""
     gone: int
 
 
@@ -101,10 +101,11 @@ class Merge:
     def find_gone(self, *, absent: bool, spared: Sequence[str]) -> Vanishing:
         """What has a tombstone and, if `absent` counts, what was not named. Nothing is marked yet."""
         self._run("begin_chunk")
-        self._conn.execute(self.table.statement("find_gone"), {"absent": absent, "spared": list(spared)})
+        for name in ("find_buried", "find_absent") if absent else ("find_buried",):
+            self._conn.execute(self.table.statement(name), {"spared": list(spared)})
         row = self._conn.execute(self.table.statement("count_gone")).fetchone()
         assert row is not None
-        return Vanishing(seen=row[0], live=row[1], gone=row[2])
+        return Vanishing(seen=row[0], live=row[1] or 0, gone=row[2])
 
     def mark_gone(self) -> None:
         """Call inside a transaction."""

@@ -3,10 +3,18 @@
 select l.token, l.previous, coalesce(l.server, '') as server, coalesce(l.doubt, '') as doubt,
   (select token from udp.life) as staged,
   (select oid::text from pg_database where datname = current_database()) as database,
-  exists (select from recon.data_lineage where index_state = 'loaded') as has_loaded,
-  (select count(*) from recon.data_lineage t join udp.case c on c.id = t.record_id
-   where c.generation < t.generation) as behind
+  exists (select from recon.data_lineage where index_state = 'loaded') as has_loaded
 from (select) one left join recon.life l on true
+
+-- behind --
+-- Staged cases that are older than what lineage has seen of them.
+select count(*) from recon.data_lineage t join udp.case c on c.id = t.record_id where c.generation < t.generation
+
+-- level --
+-- They get a new number: theirs would fence out their writes.
+update udp.case c set generation = nextval('udp.generation')
+from recon.data_lineage l
+where l.record_id = c.id and l.generation > c.generation
 
 -- server --
 -- Which server, and which of its lives: a restore to a point in time and a failover raise the time line.

@@ -42,12 +42,6 @@ with due as materialized (
 )
 select count(*) from due
 
--- level --
--- Staged cases that are behind what lineage has seen of them get a new number: theirs would fence out their writes.
-update udp.case c set generation = nextval('udp.generation')
-from recon.data_lineage l
-where l.record_id = c.id and l.generation > c.generation
-
 -- overtake --
 -- The index refuses these as older, and yet nothing newer is staged: the numbers are of another life of this
 -- database. They get numbers above all that the index has shown.

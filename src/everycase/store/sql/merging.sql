@@ -77,19 +77,26 @@ select id, first_line, last_line from doubled order by first_line, id limit %(li
 select f.record_id from recon.failed_records f join seen s on s.id = f.record_id
 where f.source_object = %(object)s and f.stage = 'extraction' and not f.resolved
 
--- find_gone --
--- Staged rows that have a tombstone, or (`absent`) that a read of everything did not name. A row that the same
--- read names alive, and not earlier than its tombstone, is alive. `spared` were named by rows that could not be read.
+-- find_buried --
+-- Staged rows that have a tombstone. A row that the same read names alive, and not earlier than its tombstone, is
+-- alive. `spared` were named by rows that could not be read.
 insert into gone
 select t.id, t.parent_id
-from {table} t left join seen s on s.id = t.id left join tombstone x on x.id = t.id
-where not t.is_deleted and t.id <> all (%(spared)s::text[])
-  and (x.id is not null or %(absent)s) and (s.id is null or x.at > s.system_modstamp)
+from tombstone x join {table} t on t.id = x.id left join seen s on s.id = t.id
+where not t.is_deleted and t.id <> all (%(spared)s::text[]) and (s.id is null or x.at > s.system_modstamp)
+
+-- find_absent --
+-- Staged rows that a read of everything did not name.
+insert into gone
+select t.id, t.parent_id
+from {table} t left join seen s on s.id = t.id
+where not t.is_deleted and t.id <> all (%(spared)s::text[]) and s.id is null
+on conflict do nothing
 
 -- count_gone --
--- What the guard against mass deletion decides on.
+-- What the guard against mass deletion decides on; without a deletion the live rows need not be counted.
 select (select count(*) from seen) as seen,
-       (select count(*) from {table} where not is_deleted) as live,
+       case when exists (select from gone) then (select count(*) from {table} where not is_deleted) end as live,
        (select count(*) from gone) as gone
 
 -- mark_gone --
