@@ -57,6 +57,8 @@ class Merge:
         self._conn, self._target = conn, target
         self.table = StagingTable(obj)
         self.changed = 0
+        self._is_mostly_same = False
+        """Most rows of the last chunk were as they are staged, so of the next one hashes are sent first."""
         self._run("create")
 
     def add(self, records: Sequence[Record]) -> None:
@@ -68,12 +70,29 @@ class Merge:
         newest, doubles = _newest(records)
         with self._conn.transaction():
             self._run("begin_chunk")
-            self._copy(newest)
             self._note_doubles(doubles)
-            if self._run("note_new") < len(newest):
-                self._run("note_doubles", "drop_older", "note_again")
-            changed = self._run("changed")
-            self._target.write(self.table)
+            differing = self._differing(newest) if self._is_mostly_same else newest
+            changed = self._write(differing) if differing else 0
+        self._is_mostly_same = 2 * changed < len(newest)
+        return changed
+
+    def _differing(self, records: Sequence[Record]) -> Sequence[Record]:
+        """Those whose content is needed: of most rows of a file that is read again the hash is enough."""
+        with self._conn.cursor() as cursor, cursor.copy(self.table.statement("copy_names")) as copy:
+            for r in records:
+                copy.write_row(
+                    (r.id, r.row_hash, r.source_version, r.system_modstamp, r.last_modified_date, r.line)
+                )
+        ids = {i for (i,) in self._conn.execute(self.table.statement("differing"))}
+        return [r for r in records if r.id in ids]
+
+    def _write(self, records: Sequence[Record]) -> int:
+        """Write those of these that differ from what is staged; how many."""
+        self._copy(records)
+        if self._run("note_new") < len(records):
+            self._run("note_doubles", "drop_older", "note_again")
+        changed = self._run("changed")
+        self._target.write(self.table)
         return changed
 
     def _note_doubles(self, doubles: Sequence[Double]) -> None:

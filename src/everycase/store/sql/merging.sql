@@ -1,6 +1,9 @@
 -- create --
 -- What one read brings, beside the staging table; of this session alone, and kept over its transactions.
-drop table if exists pg_temp.newest, pg_temp.changed, pg_temp.seen, pg_temp.doubled, pg_temp.tombstone, pg_temp.gone;
+drop table if exists pg_temp.newest, pg_temp.named, pg_temp.changed, pg_temp.seen, pg_temp.doubled, pg_temp.tombstone,
+  pg_temp.gone;
+create temp table named (
+  id text, row_hash text, source_version text, system_modstamp timestamptz, last_modified_date timestamptz, line bigint);
 create temp table newest as select {columns}, 0::bigint as line from {table} with no data;
 create temp table changed (id text, new_parent text, old_parent text);
 create temp table seen (
@@ -11,7 +14,24 @@ create temp table gone (id text primary key, parent_id text)
 
 -- begin_chunk --
 -- Room for the next rows.
-truncate newest, changed
+truncate newest, named, changed
+
+-- copy_names --
+-- What rows are known by, without their content.
+copy named (id, row_hash, source_version, system_modstamp, last_modified_date, line) from stdin
+
+-- differing --
+-- The rows whose content is needed: new, not what is staged, or named before by this read. All others are done with.
+with differing as materialized (
+  select n.id
+  from named n left join lateral (select * from {table} where {table}.id = n.id offset 0) t on true
+  where t.id is null or t.row_hash <> n.row_hash or t.is_deleted or t.source_version <> n.source_version
+    or (select s.id from seen s where s.id = n.id) is not null
+), same as (
+  insert into seen select id, row_hash, system_modstamp, last_modified_date, line from named
+  where id not in (select id from differing)
+)
+select id from differing
 
 -- copy --
 -- Rows in, in bulk.
