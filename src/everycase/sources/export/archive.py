@@ -157,7 +157,7 @@ def _in_zip(path: Path, place: PurePosixPath) -> list[ExportFile]:
 def _members(path: Path) -> list[str]:
     if path.name.lower().removesuffix(".gz").endswith(SUFFIXES):
         raise WrongUse(f"{path} is one file of an export: set EVERYCASE_SOURCE to the folder that it is in")
-    if what := what_is_wrong(path.name):
+    if path.suffix.lower() != ".zip" and (what := what_is_wrong(path.name)):
         raise WrongUse(f"{path} {what}, and set EVERYCASE_SOURCE to the folder")
     try:
         with zipfile.ZipFile(path) as archive:
