@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -30,6 +29,7 @@ from ahocorasick_rs import AhoCorasick
 from tests.support.invariants import STAMPS
 from tests.support.providers import KEY, StandIn, standing_in, text_of
 from tests.support.service import service
+from tests.support.shell import Shell
 from tests.support.world import World
 from tests.web.routes import fill, routes_of
 
@@ -37,6 +37,9 @@ from benchmarks.redaction_eval.cases import Share
 from benchmarks.redaction_sample import MOST_DAMAGED, level
 from everycase.sources.sample.source import TRUTH, write_sample
 from everycase.store import embedded
+
+PATIENCE_S = 3600.0
+"""A first load of 10,000 cases takes minutes."""
 
 COMMANDS = (
     ("sync", "--debug"),
@@ -145,15 +148,10 @@ def note(seen: Seen, place: str, name: str, left: int) -> None:
 
 def printed(world: World, source: Path, settings: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Each command with all that it printed, its log included."""
-    env = world.environment(source, **settings)
+    shell = Shell(world, source, **settings)
+    shell.patience = PATIENCE_S
     for command in COMMANDS:
-        done = subprocess.run(
-            [sys.executable, "-m", "everycase.cli", *command],
-            env=env,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = shell(*command)
         if done.returncode > 1:
             raise SystemExit(f"everycase {' '.join(command)} ended with {done.returncode}")
         yield f"everycase {' '.join(command)}", done.stdout + done.stderr

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 from everycase.domain.catalogue import Catalogue
@@ -12,6 +10,7 @@ from everycase.domain.rows import BadRow
 from everycase.sources.export.source import ExportSource
 from everycase.sources.sample.source import TRUTH, write_sample
 from tests.support.exports import case, child, record_id, write_export
+from tests.support.shell import Shell
 from tests.support.world import World
 
 
@@ -85,7 +84,7 @@ def test_a_debug_run_and_every_error_are_silent_about_values(world: World, tmp_p
         ],
         CaseComment=[child("CaseComment", 1, me, CommentBody=f"Hi {SECRET}, done.", CreatedByName=SECRET)],
     )
-    env = world.environment(source, home=tmp_path)
+    shell = Shell(world, source, home=tmp_path)
     for command in (
         ["sync", "--debug"],
         ["failures"],
@@ -93,13 +92,7 @@ def test_a_debug_run_and_every_error_are_silent_about_values(world: World, tmp_p
         ["status", "--json"],
         ["run", "--debug", "--json"],
     ):
-        done = subprocess.run(
-            [sys.executable, "-m", "everycase.cli", *command],
-            env=env,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = shell(*command)
         assert "Traceback" not in done.stderr
         for word in (*SECRET.split(), "555 0123"):
             assert word not in done.stdout + done.stderr, command

@@ -17,6 +17,9 @@ from tests.support.world import World
 class Shell:
     """Runs everycase in a process of its own."""
 
+    patience: float = 300
+    """Seconds until a command is given up."""
+
     def __init__(self, world: World, source: Path | str, **settings: Any) -> None:
         self.env = world.environment(source, **settings)
 
@@ -27,7 +30,7 @@ class Shell:
             capture_output=True,
             text=True,
             check=False,
-            timeout=300,
+            timeout=self.patience,
         )
 
     def json(self, *words: str, **env: str) -> dict:

@@ -69,7 +69,7 @@ class ClusterApp(WorkerApp, Protocol):
 
 
 Make = Callable[[Settings], ClusterApp]
-"""Opens an `App` without creating anything. It travels by name, so a worker must be able to import it."""
+"""Opens an `App` without creating anything. It is pickled by name, so a worker must be able to import it."""
 
 
 def process_batch(make: Make, agreed: Agreement, run_id: UUID, ids: Sequence[str]) -> BatchResult:
@@ -87,7 +87,7 @@ def build_batch(
 
 
 def look(make: Make) -> Agreement | str:
-    """Say what this worker would work with, or in a sentence why it cannot work."""
+    """Return what this worker would work with; or say, in a sentence, why it cannot work."""
     try:
         app = _make(make, threads=1)
     except EverycaseError as e:
@@ -102,7 +102,7 @@ def look(make: Make) -> Agreement | str:
 def _at_work(
     make: Make, agreed: Agreement, lock: str, run_id: UUID, ids: Sequence[str]
 ) -> Iterator[ClusterApp]:
-    """Lend the run's app to one batch. Within the block no other worker has it, and no new run starts.
+    """Lend the run's app to one batch. Meanwhile no other worker does it, and no run starts.
 
     Raises `WrongUse` where this worker does not agree with the run, `RunEnded` where the run is over. After
     a lost scheduler a batch may be on two workers: the second one waits here and then finds it done.

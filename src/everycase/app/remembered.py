@@ -39,7 +39,7 @@ def recall(home: Path) -> LastUse | None:
 
 
 def hint(settings: Settings) -> str:
-    """A sentence for whoever comes with another settings file or source than the last load, or nothing."""
+    """A hint what this home was last loaded with, if settings file or source were others; otherwise empty."""
     last = recall(settings.home)
     now = str(settings.file.resolve()) if settings.file else ""
     if last is None or (last.settings, last.source) == (now, settings.source):

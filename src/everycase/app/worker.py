@@ -26,7 +26,7 @@ class WorkerApp(Protocol):
 
 
 Make = Callable[[Settings], WorkerApp]
-"""`App`. It travels by name, so a worker process imports it."""
+"""Opens an `App`. It is pickled by name, so a worker process must be able to import it."""
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from everycase.cli.layout import GLUE, lay_out, stretches, wrap
 from everycase.domain.runs import BatchResult
 
 _WIDE = 160
-"""Columns of a table where nobody says how wide the output is."""
+"""The width of a table, in columns, where the width of the output is not known."""
 _NARROWEST = 40
 
 
@@ -92,7 +92,7 @@ _COLOURS = {
 
 
 def width(stream: TextIO | None = None) -> int | None:
-    """The columns of a stream, by default stdout: those of `COLUMNS`, else of its terminal.
+    """The width of a stream (default: stdout) in columns, from `COLUMNS` or else from its terminal.
 
     None in a pipe or file: lines are not broken there, so that a search finds a whole sentence.
     """
@@ -105,7 +105,7 @@ def width(stream: TextIO | None = None) -> int | None:
 
 
 def say(text: str = "", *, indent: int = 4, columns: int | None = None) -> None:
-    """Print a text to stdout in lines that fit, those that go on `indent` further in.
+    """Print a text to stdout, wrapped to its width. Continuation lines are indented by `indent` more.
 
     On a terminal each line has the colour of the sign that it begins with. `columns`: the width in a pipe.
     """

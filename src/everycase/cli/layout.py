@@ -1,4 +1,4 @@
-"""How text and tables fit a number of columns: lines break between words, and no word is cut in prose."""
+"""Fit text and tables into a number of columns. Lines break between words; no word of prose is cut."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from collections.abc import Iterable, Sequence
 from rich.cells import cell_len
 
 GLUE = "\u00a0"
-"""A blank at which no line breaks; it is printed as a blank."""
+"""A no-break space: no line is wrapped at it, and it is printed as an ordinary blank."""
 
 _SHORTEST = 8
-"""Columns that the values of a table keep, however narrow the output is."""
+"""The least width of a table column, however narrow the output is."""
 
 
 def stretches(text: str, width: int, *, rest: int | None = None) -> list[tuple[int, int]]:
-    """Where the lines of a text begin and end. `rest`: the width of all lines but the first.
+    """The start and end of each line of the wrapped text. `rest`: the width of all lines but the first.
 
     A word that is longer than a line stands whole on a line of its own, so that it can be copied.
     """
@@ -31,7 +31,7 @@ def stretches(text: str, width: int, *, rest: int | None = None) -> list[tuple[i
 
 
 def wrap(text: str, width: int | None, *, indent: int = 4) -> list[str]:
-    """One line as lines of at most `width` columns; those after the first stand `indent` further in."""
+    """Wrap a line into lines of at most `width` columns. Later ones are indented by `indent` more."""
     if width is None or cell_len(text) <= width:
         return [text.replace(GLUE, " ")]
     before = " " * (len(text) - len(text.lstrip(" ")) + indent)
@@ -41,7 +41,7 @@ def wrap(text: str, width: int | None, *, indent: int = 4) -> list[str]:
 
 
 def lay_out(columns: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> list[str]:
-    """The lines of a plain table, at most `width` columns wide; numbers stand to the right.
+    """Return the lines of a plain table, at most `width` columns wide. Numbers are right-aligned.
 
     What is too wide is broken between words first. Then the gaps between the columns become narrow, and
     only then words are shortened in their middle, those of the widest column first.
@@ -57,7 +57,7 @@ def _is_number(cell: str) -> bool:
 
 
 def _fit(columns: Sequence[Sequence[str]], width: int) -> tuple[int, list[int]]:
-    """The gap between columns, and the width of each."""
+    """The gap between the columns, and the width of each column."""
     whole = [max(map(cell_len, cells)) for cells in columns]
     least = [max(cell_len(word) for cell in cells for word in cell.split(" ")) for cells in columns]
     for gap in (2, 1):
@@ -68,7 +68,7 @@ def _fit(columns: Sequence[Sequence[str]], width: int) -> tuple[int, list[int]]:
 
 
 def _shrink(widths: Sequence[int], least: Sequence[int], room: int) -> list[int]:
-    """Take from the widest column that may be narrower, until all fit into `room`."""
+    """Narrow the widest columns, none below its `least` width, until all fit into `room`."""
     found = list(widths)
     while sum(found) > room:
         _, widest = max((n, i) if n > least[i] else (-1, i) for i, n in enumerate(found))
@@ -96,7 +96,7 @@ def _fold(cell: str, width: int) -> list[str]:
 
 
 def shorten(word: str, width: int) -> str:
-    """A word without its middle: `5008d00…NHAAW`. Both ends tell most names, ids and paths apart."""
+    """Shorten a word by its middle: `5008d00…NHAAW`. Most names, ids and paths differ at an end."""
     if cell_len(word) <= width:
         return word
     head, tail = (width - 1) // 2 + (width - 1) % 2, (width - 1) // 2

@@ -25,7 +25,7 @@ Digests = Mapping[int, Digest]
 
 
 class Range(NamedTuple):
-    """The ids in `(after, until]`. None means without that limit."""
+    """A range of ids: greater than `after`, up to and including `until`. None means no limit."""
 
     after: UUID | None
     until: UUID | None

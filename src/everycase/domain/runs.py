@@ -50,6 +50,10 @@ class StageResult:
     """Summed over all workers."""
 
     def __post_init__(self) -> None:
+        self.check()
+
+    def check(self) -> None:
+        """Raise `AssertionError` if the numbers do not add up."""
         if self.read != self.written + self.skipped + self.failed:
             raise AssertionError(f"a stage lost cases: {self}")
 

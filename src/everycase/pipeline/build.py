@@ -44,7 +44,7 @@ class Builder:
 
 @dataclass
 class _Batch:
-    """One batch under way; its cases are counted and nothing is written down of them."""
+    """One batch of a build. It counts its cases and records nothing else of them."""
 
     processor: Processor
     index: VectorIndex

@@ -22,7 +22,7 @@ log = structlog.get_logger()
 
 
 class Steps(Protocol):
-    """The stages for one batch. Each counts in `stage` and returns the cases that go on."""
+    """The stages of one batch. Each adds its counts to `stage` and returns the cases for the next stage."""
 
     def join(self, stage: StageResult) -> Sequence[JoinResult]: ...
 
@@ -52,7 +52,7 @@ def _measured(result: BatchResult, name: str) -> Iterator[StageResult]:
     started = time.perf_counter()
     yield stage
     stage.seconds = time.perf_counter() - started
-    stage.__post_init__()
+    stage.check()
     result.stages[name] = stage
     log.debug(
         "stage_finished",

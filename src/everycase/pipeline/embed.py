@@ -32,7 +32,7 @@ class EmbedResult:
     usage: dict[str, Usage] = field(default_factory=dict)
 
     def count_in(self, result: BatchResult) -> None:
-        """Add the texts, calls and tokens to what a batch has come to."""
+        """Add these texts, calls and tokens to the result of a batch."""
         result.embedded += self.embedded
         result.reused += self.reused
         result.embedding_calls += self.calls

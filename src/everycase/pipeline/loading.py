@@ -1,4 +1,4 @@
-"""Around a load of many objects: the index puts off what is made faster at the end, and makes up for it then.
+"""Before a large load, the index puts off work that is cheaper at the end; after it, that work is done.
 
 A run that is killed leaves that to the next one. Of several shards at work the last one does it.
 """
@@ -17,7 +17,7 @@ _ENDING = "everycase.loading.ending"
 
 @contextmanager
 def putting_off(conn: Connection, index: VectorIndex, space: str, objects: int) -> Iterator[None]:
-    """So many objects are written within the block. Call `make_up` after it, unless the run is to end."""
+    """Tell the index that about `objects` objects are written within the block; call `make_up` after it."""
     locks.share(conn, locks.LOADING)
     try:
         index.begin_load(space, objects)
@@ -27,7 +27,7 @@ def putting_off(conn: Connection, index: VectorIndex, space: str, objects: int) 
 
 
 def make_up(conn: Connection, index: VectorIndex) -> None:
-    """Make what was put off, unless another shard is still loading: that one will."""
+    """Do the work that was put off, unless another shard is still loading: that shard will do it."""
     with locks.alone(conn, _ENDING):
         if not locks.is_held_by_others(conn, locks.LOADING):
             index.end_load()

@@ -107,7 +107,7 @@ def cases(n: int | None) -> str:
 
 
 def unfinished(report: Mapping[str, Any]) -> str:
-    """Why a run did not come to its end, in a sentence; empty where it did."""
+    """A sentence why a run did not finish; empty for a run that did."""
     said = {RunStatus.FAILED: "failed", RunStatus.INTERRUPTED: "was interrupted"}.get(report["status"])
     why = f" ({report['error']})" if report.get("error") else ""
     return (
@@ -118,7 +118,7 @@ def unfinished(report: Mapping[str, Any]) -> str:
 
 
 class Unsolved(NamedTuple):
-    """So many cases of a report that are left, and why."""
+    """A number of cases that a run left unsolved, and the reason."""
 
     cases: int
     reason: str

@@ -77,7 +77,7 @@ class Merge:
         return changed
 
     def _differing(self, records: Sequence[Record]) -> Sequence[Record]:
-        """Those whose content is needed: of most rows of a file that is read again the hash is enough."""
+        """The records that differ from staging by their hash. Only their content is sent then."""
         with self._conn.cursor() as cursor, cursor.copy(self.table.statement("copy_names")) as copy:
             for r in records:
                 copy.write_row(
@@ -87,7 +87,7 @@ class Merge:
         return [r for r in records if r.id in ids]
 
     def _write(self, records: Sequence[Record]) -> int:
-        """Write those of these that differ from what is staged; how many."""
+        """Write the records that differ from what is staged, and return their number."""
         self._copy(records)
         if self._run("note_new") < len(records):
             self._run("note_doubles", "drop_older", "note_again")

@@ -19,14 +19,14 @@ from everycase.domain.sql_blocks import read_blocks
 SQL = read_blocks("everycase.indexes.embedded", "embedded.sql")
 
 FEWEST = 2000
-"""Objects; fewer are inserted into the graph that is there."""
+"""For a load of fewer objects, the graph is kept."""
 
 SMALL = 0.25
-"""A table is small if it holds at most so many vectors for each one that is to come."""
+"""A table is small if its vectors are at most this share of those about to be inserted."""
 
 _MOST_MEMORY_MB = 2048
 _MEMORY_SHARE = 0.25
-"""Of this machine, for building a graph. What does not fit is built more slowly."""
+"""The share of this machine's memory for building a graph. A graph that does not fit is built more slowly."""
 
 
 def name_of(table: str) -> str:
@@ -34,7 +34,7 @@ def name_of(table: str) -> str:
 
 
 def add(conn: psycopg.Connection[Any], table: str) -> None:
-    """An empty table's graph; nothing where it is there."""
+    """Create the graph of a table, if it has none."""
     names = {"index": sql.Identifier(name_of(table)), "table": _qualified(table)}
     conn.execute(sql.SQL(SQL["add_vector_index"]).format(**names))
 
@@ -44,7 +44,7 @@ def rebuild(conn: psycopg.Connection[Any], table: str) -> None:
 
 
 def put_off(conn: psycopg.Connection[Any], table: str, objects: int) -> None:
-    """Drop the graph if so many vectors are to come, and few are there."""
+    """Drop the graph of a small table that `objects` vectors are about to be inserted into."""
     if objects < FEWEST:
         return
     most = int(objects * SMALL)
