@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,6 +25,16 @@ def free_port() -> int:
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         return int(s.getsockname()[1])
+
+
+def working_below(nannies: Iterable[int]) -> list[int]:
+    """The processes that work below these nannies, of those that live."""
+    found: list[int] = []
+    for nanny in nannies:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            children = psutil.Process(nanny).children(recursive=True)
+            found += [c.pid for c in children if "spawn_main" in " ".join(c.cmdline())]
+    return found
 
 
 class DaskCluster:
@@ -75,15 +86,16 @@ class DaskCluster:
         self._scheduler.kill()
         self._scheduler.wait()
 
+    @property
+    def nannies(self) -> list[int]:
+        return [w.pid for w in self._workers]
+
     def kill_worker(self, n: int) -> bool:
         """Kill the process that works, not the nanny; whether there was one."""
-        with contextlib.suppress(psutil.NoSuchProcess):
-            children = psutil.Process(self._workers[n].pid).children(recursive=True)
-            found = [c for c in children if "spawn_main" in " ".join(c.cmdline())]
-            for child in found:
-                child.kill()
-            return bool(found)
-        return False
+        found = working_below([self.nannies[n]])
+        for pid in found:
+            os.kill(pid, signal.SIGKILL)
+        return bool(found)
 
     def stop(self) -> None:
         for process in filter(None, [*self._workers, self._scheduler]):

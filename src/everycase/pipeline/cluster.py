@@ -10,7 +10,7 @@ import concurrent.futures as cf
 import importlib.util
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -36,7 +36,12 @@ class SchedulerLost(cf.BrokenExecutor):
 
 
 class WorkersDied(cf.BrokenExecutor):
-    """Several worker processes died while they had this batch."""
+    """Several worker processes died while they had this batch, running or waiting for its turn."""
+
+    def __init__(self, *, others_died: bool) -> None:
+        super().__init__()
+        self.others_died = others_died
+        """Whether workers died meanwhile that did not have this batch: then it is not the only cause."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,9 +68,12 @@ class Cluster(cf.Executor):
         self._address, self._options = address, options
         self._client = _connect(address, options)
         self._tasks: dict[cf.Future[Any], Any] = {}
+        self._deaths: list[frozenset[Any]] = []
+        """For each worker that died, the keys of the tasks that it had."""
         self._collector = cf.ThreadPoolExecutor(_COLLECTORS, "everycase-collector")
         self._threads, self._counted_at = 0, 0.0
         self._populated_at = time.monotonic()
+        self._client.subscribe_topic("all", self._note_death)
         try:
             self._wait_for_workers()
             self._check_versions()
@@ -86,6 +94,12 @@ class Cluster(cf.Executor):
                 f"a Dask worker has everycase {sorted(others)[0]}, this machine {version()}: install "
                 "the same version on both"
             )
+
+    def _note_death(self, event: tuple[float, Mapping[str, Any]]) -> None:
+        """Called by Dask with whatever its scheduler logs."""
+        _, message = event
+        if message.get("action") == "remove-worker" and not message.get("expected"):
+            self._deaths.append(frozenset(message.get("processing-tasks", ())))
 
     @property
     def threads(self) -> int:
@@ -118,19 +132,20 @@ class Cluster(cf.Executor):
     def submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> cf.Future[R]:
         future: cf.Future[R] = cf.Future()
         future.set_running_or_notify_cancel()
+        deaths_before = len(self._deaths)
         try:
             task = self._client.submit(fn, *args, **kwargs, pure=False)
         except Exception:  # of a client that is closing there is no other word
             raise SchedulerLost from None
         self._tasks[future] = task
-        task.add_done_callback(partial(self._collect, future))
+        task.add_done_callback(partial(self._collect, future, deaths_before))
         return future
 
-    def _collect(self, future: cf.Future[Any], task: Any) -> None:
+    def _collect(self, future: cf.Future[Any], deaths_before: int, task: Any) -> None:
         with suppress(RuntimeError):  # of a collector that is closed: nobody waits for the result any more
-            self._collector.submit(self._hand_over, future, task)
+            self._collector.submit(self._hand_over, future, deaths_before, task)
 
-    def _hand_over(self, future: cf.Future[Any], task: Any) -> None:
+    def _hand_over(self, future: cf.Future[Any], deaths_before: int, task: Any) -> None:
         """Pass a result on, in a thread: a result that was lost with its worker is computed again first."""
         self._tasks.pop(future, None)
         if future.done():
@@ -139,7 +154,9 @@ class Cluster(cf.Executor):
             if task.status == "finished":
                 future.set_result(task.result(timeout=_RESULT_S))
             elif task.status == "error":
-                future.set_exception(_translate(task.exception(timeout=_RESULT_S)))
+                error = task.exception(timeout=_RESULT_S)
+                others_died = any(task.key not in keys for keys in self._deaths[deaths_before:])
+                future.set_exception(_translate(error, others_died=others_died))
             else:
                 future.set_exception(SchedulerLost())
         except Exception:  # the connection was lost while the result was on its way
@@ -218,11 +235,10 @@ def _security(options: ClusterOptions) -> Any:
     )
 
 
-def _translate(error: Exception) -> Exception:
+def _translate(error: Exception, *, others_died: bool = False) -> Exception:
     """What a task raised, or what Dask says of it."""
-    kind = type(error).__name__
-    if kind == "KilledWorker":
-        return WorkersDied()
+    if type(error).__name__ == "KilledWorker":
+        return WorkersDied(others_died=others_died)
     if "deserialization of the task graph" in str(error):
         return _cannot_import("scheduler")
     if "No module named 'everycase" in str(error):

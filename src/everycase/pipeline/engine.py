@@ -13,7 +13,7 @@ import concurrent.futures as cf
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
 import structlog
@@ -29,6 +29,9 @@ B = TypeVar("B")
 R = TypeVar("R")
 
 TRIES = 3
+"""How often a batch is tried whose worker dies each time."""
+SPARED = 8
+"""How many tries of a batch are not counted, at most, because workers of the cluster died without it too."""
 LOSSES = 3
 """A scheduler that is lost more often than that, without a batch being finished meanwhile, is given up."""
 _CHECK_S = 5.0
@@ -52,6 +55,26 @@ class BatchOutcome(Generic[B, R]):
     batch: B
     value: R | None = None
     error: Exception | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Job(Generic[B]):
+    """A batch that is to run, and how often its workers have died."""
+
+    batch: B
+    attempt: int = 1
+    """Of `TRIES`; after the first one it runs alone."""
+    spared: int = 0
+
+    def after_death(self, *, others_died: bool = False) -> Job[B] | None:
+        """The next try of this batch; None when it was tried often enough.
+
+        `others_died`: workers died that did not have the batch, so something else kills them, and this try
+        does not count. That has a limit, for the batch may kill its workers all the same.
+        """
+        if others_died and self.spared < SPARED:
+            return replace(self, spared=self.spared + 1)
+        return replace(self, attempt=self.attempt + 1) if self.attempt < TRIES else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,10 +154,10 @@ class _Run(Generic[B, R]):
     ) -> None:
         self._spec, self._work, self._stall_s, self._should_end = spec, work, stall_s, should_end
         self._fresh = iter(batches)
-        self._again: deque[tuple[B, int]] = deque()
-        """Batches to run again, because the connection to their scheduler was lost."""
-        self._suspects: deque[tuple[B, int]] = deque()
-        self._live: dict[cf.Future[R], tuple[B, int]] = {}
+        self._again: deque[Job[B]] = deque()
+        """Batches to run again that are not suspected: their scheduler was lost, or workers die without them."""
+        self._suspects: deque[Job[B]] = deque()
+        self._live: dict[cf.Future[R], Job[B]] = {}
         self._executor: cf.Executor | None = None
         self._losses = 0
         self._is_broken = False
@@ -144,8 +167,7 @@ class _Run(Generic[B, R]):
         try:
             while self._fill():
                 for future in self._finished():
-                    batch, attempt = self._live.pop(future)
-                    if outcome := self._settle(future, batch, attempt):
+                    if outcome := self._settle(future, self._live.pop(future)):
                         self._losses = 0
                         yield outcome
                 if self._is_broken:
@@ -166,7 +188,7 @@ class _Run(Generic[B, R]):
         while not self._is_broken and len(self._live) < self._window(is_alone) and (job := self._next()):
             self._executor = self._executor or self._spec.open()
             try:
-                self._live[self._executor.submit(self._work, job[0])] = job
+                self._live[self._executor.submit(self._work, job.batch)] = job
             except cf.BrokenExecutor as e:
                 self._put_back(job, e)
                 self._is_broken = True
@@ -177,15 +199,15 @@ class _Run(Generic[B, R]):
             return 1
         return self._spec.window(self._executor)
 
-    def _next(self) -> tuple[B, int] | None:
+    def _next(self) -> Job[B] | None:
         for waiting in (self._suspects, self._again):
             if waiting:
                 return waiting.popleft()
         for batch in self._fresh:
-            return batch, 1
+            return Job(batch)
         return None
 
-    def _put_back(self, job: tuple[B, int], error: cf.BrokenExecutor) -> None:
+    def _put_back(self, job: Job[B], error: cf.BrokenExecutor) -> None:
         (self._again if isinstance(error, SchedulerLost) else self._suspects).append(job)
 
     def _withdraw(self) -> None:
@@ -226,27 +248,29 @@ class _Run(Generic[B, R]):
             self._is_stalled = True
             raise
 
-    def _settle(self, future: cf.Future[R], batch: B, attempt: int) -> BatchOutcome[B, R] | None:
+    def _settle(self, future: cf.Future[R], job: Job[B]) -> BatchOutcome[B, R] | None:
         """The outcome of a finished batch; None when it is to run again."""
         try:
-            return BatchOutcome(batch=batch, value=future.result())
+            return BatchOutcome(batch=job.batch, value=future.result())
         except SchedulerLost:
             self._is_broken = True
-            self._again.append((batch, attempt))
-        except WorkersDied:  # Dask has tried it on several workers already: once more, alone
-            return self._suspect(batch, max(attempt, TRIES - 1))
+            self._again.append(job)
+        except WorkersDied as e:
+            return self._try_again(job, others_died=e.others_died)
         except (cf.BrokenExecutor, cf.CancelledError):
             self._is_broken = True
-            return self._suspect(batch, attempt)
+            return self._try_again(job)
         except Exception as e:
-            return BatchOutcome(batch=batch, error=e)
+            return BatchOutcome(batch=job.batch, error=e)
         return None
 
-    def _suspect(self, batch: B, attempt: int) -> BatchOutcome[B, R] | None:
-        """Run the batch again, alone; after the last attempt, its outcome."""
-        if attempt == TRIES:
-            return BatchOutcome(batch=batch, error=WorkerLost("the worker process died under this batch"))
-        self._suspects.append((batch, attempt + 1))
+    def _try_again(self, job: Job[B], *, others_died: bool = False) -> BatchOutcome[B, R] | None:
+        """Have the batch run again, alone if it is suspected; after the last try, its outcome."""
+        following = job.after_death(others_died=others_died)
+        if not following:
+            error = WorkerLost("the worker process died under this batch")
+            return BatchOutcome(batch=job.batch, error=error)
+        (self._again if following.attempt == 1 else self._suspects).append(following)
         return None
 
     def _replace_workers(self) -> None:
@@ -255,11 +279,11 @@ class _Run(Generic[B, R]):
         Any batch that was under way may have killed a worker process: they run one at a time.
         """
         is_cluster = self._spec.kind == "dask"
-        for batch, attempt in self._live.values():
+        for job in self._live.values():
             if is_cluster:
-                self._again.append((batch, attempt))
+                self._again.append(job)
             else:
-                self._suspects.append((batch, attempt + 1))
+                self._suspects.append(replace(job, attempt=job.attempt + 1))
         self._live.clear()
         if self._executor:
             self._executor.shutdown(wait=False, cancel_futures=True)

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from everycase.domain.errors import DependencyUnreachable, WrongUse
 from everycase.pipeline.cluster import ClusterOptions
 from everycase.pipeline.engine import EngineSpec, Stalled, WorkerLost, run
-from tests.support.cluster import DaskCluster, dask_cluster
+from tests.support.cluster import DaskCluster, dask_cluster, working_below
 from tests.unit.pipeline.test_engine import die_always, die_once, double, never_return
 
 SHORT = ClusterOptions(connect_timeout_s=3, workers_timeout_s=1)
@@ -81,6 +81,28 @@ def test_a_batch_that_kills_every_worker_is_given_up_alone(spec: EngineSpec) -> 
     found = list(run(spec, die_always, range(6)))
     assert sorted(o.batch for o in found) == list(range(6))
     assert [o.batch for o in found if isinstance(o.error, WorkerLost)] == [3]
+
+
+@pytest.mark.slow
+def test_a_batch_is_not_given_up_because_something_kills_one_worker_after_the_other(tmp_path: Path) -> None:
+    """Ten workers die under the batch, more than it may kill; each time one dies that did not have it."""
+    with dask_cluster(tmp_path / "dask", {}) as own:
+        batches = [(tmp_path, n, own.nannies) for n in range(6)]
+        found = list(run(EngineSpec.parse(own.engine), die_ten_times, batches))
+    assert sorted(o.value for o in found if o.value is not None) == list(range(6))
+
+
+def die_ten_times(where: tuple[Path, int, list[int]]) -> int:
+    """Kills all workers, its own one last, at the first ten tries of batch 3."""
+    folder, n, nannies = where
+    tries = folder / "tries"
+    so_far = len(tries.read_bytes()) if tries.exists() else 0
+    if n == 3 and so_far < 10:
+        with tries.open("ab") as f:
+            f.write(b".")
+        for pid in [*filter(lambda pid: pid != os.getpid(), working_below(nannies)), os.getpid()]:
+            os.kill(pid, signal.SIGKILL)
+    return n
 
 
 def test_a_batch_that_never_returns_ends_the_run_at_the_stall_limit(tmp_path: Path) -> None:

@@ -9,13 +9,14 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
 
 from everycase.domain.errors import WrongUse
-from everycase.pipeline.engine import EngineSpec, WorkerLost, run
+from everycase.pipeline.engine import SPARED, TRIES, EngineSpec, Job, WorkerLost, run
 from everycase.pipeline.workers import is_any_left
 
 
@@ -70,6 +71,20 @@ def test_a_batch_that_kills_every_worker_is_given_up_alone() -> None:
     found = list(run(EngineSpec.parse("processes:2"), die_always, range(6)))
     assert sorted(o.batch for o in found) == list(range(6))
     assert [o.batch for o in found if isinstance(o.error, WorkerLost)] == [3]
+
+
+def test_deaths_count_against_a_batch_unless_workers_die_without_it() -> None:
+    """It is tried three times, and more often where something else kills workers, but not for ever."""
+    assert count_tries(lambda _: False) == TRIES
+    assert count_tries(lambda _: True) == SPARED + TRIES
+    assert count_tries(lambda n: n % 2 == 0) == 2 * TRIES - 1
+
+
+def count_tries(others_died: Callable[[int], bool]) -> int:
+    job, tries = Job("batch"), 1
+    while following := job.after_death(others_died=others_died(tries)):
+        job, tries = following, tries + 1
+    return tries
 
 
 def test_a_slow_consumer_holds_the_source_back() -> None:
