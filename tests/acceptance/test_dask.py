@@ -9,6 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from distributed import Client
 
 from everycase.domain.errors import DependencyUnreachable, EverycaseError
 from everycase.operations.progress import Silence
@@ -184,6 +185,8 @@ def test_a_batch_of_a_run_that_has_ended_does_nothing(
 def test_doctor_knows_the_cluster(world: World, source: Path, cluster: DaskCluster) -> None:
     """Its workers, and whether they would make the same of a case; without it, a sentence and code 4."""
     shell = Shell(world, source, engine=cluster.engine, dask={"connect_timeout": "2"})
+    with Client(cluster.address) as client:
+        client.wait_for_workers(2, timeout=60)
     found = shell.json("doctor")
     assert "checks" in found, found
     checks = {c["name"]: c for c in found["checks"]}

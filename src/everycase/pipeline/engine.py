@@ -155,7 +155,7 @@ class _Run(Generic[B, R]):
         self._spec, self._work, self._stall_s, self._should_end = spec, work, stall_s, should_end
         self._fresh = iter(batches)
         self._again: deque[Job[B]] = deque()
-        """Batches to run again that are not suspected: their scheduler was lost, or workers die without them."""
+        """Batches that are not suspected: their scheduler was lost, or workers die without them as well."""
         self._suspects: deque[Job[B]] = deque()
         self._live: dict[cf.Future[R], Job[B]] = {}
         self._executor: cf.Executor | None = None
