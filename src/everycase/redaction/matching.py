@@ -103,10 +103,6 @@ class Alternatives:
         """The name of a hit that matches nothing without what stands around it."""
         return next(name for name, pattern in self._alone.items() if pattern.fullmatch(raw, first, last))
 
-    def is_in(self, scanned: Scanned) -> bool:
-        """Whether there is any hit."""
-        return self._search.search(scanned.raw) is not None
-
     def places(self, scanned: Scanned) -> list[tuple[int, int]]:
         """Every hit without its name, in order: its start and end in characters."""
         found = hits(self._search, scanned.raw)

@@ -9,7 +9,10 @@ from everycase.redaction.words import words
 NAME = r"[^\W\d_a-z][^\W\d_]*(?:['’-][^\W\d_]+)*"
 _LINKS = r"(?:von|van|de|der|den|del|della|di|da|dos|la|le|el|al|bin|ben|ter|zu|af|av|y|e)"
 FULL = rf"{NAME}(?:[ ]{{1,2}}(?:{_LINKS}[ ]){{0,2}}(?:{NAME}|[A-Z]\.)){{0,3}}"
-TITLE = r"(?:(?:Mr|Mrs|Ms|Miss|Dr|Prof|Herr|Herrn|Frau|Sir|Señor|Señora|Sr|Sra|Monsieur|Madame|Mme|Dhr|Mevr|Pan|Pani)\b\.?[ ])?"
+TITLE = (
+    r"(?:(?:Mr|Mrs|Ms|Miss|Dr|Prof|Herr|Herrn|Frau|Hr|Fr|Sir|Señor|Señora|Sr|Sra|Srta|Monsieur|Madame|Mme|Mlle|Dhr|Mevr|Pan|Pani|Panie|Sig|Sig\.ra|"
+    r"Dott|Dott\.ssa|Ing|Dipl\.-Ing|i\.[ ]?[AV])\b\.?[ ]){0,3}"
+)
 _WORD = re.compile(r"[^\W_]+(?:['’-][^\W\d_]+)*\.?")
 _ENDINGS = (
     "ed",
@@ -34,7 +37,7 @@ def is_name_word(word: str) -> bool:
     low = word.lower().strip(".'’-")
     if not low or low in words("not_names") or low in words("tech_words") or any(map(str.isdigit, low)):
         return low in words("name_words") and low not in _NEVER
-    return not (len(low) >= 6 and low.endswith(_ENDINGS)) and "/" not in word
+    return ("-" in low or not (len(low) >= 6 and low.endswith(_ENDINGS))) and "/" not in word
 
 
 _NEVER = frozenset("will may best early just open day all so good".split())

@@ -38,7 +38,7 @@ PATTERNS = {
 """In order: where two begin at one place, the earlier one wins."""
 
 _RARE = frozenset({"userinfo", "account", *secrets.PATTERNS})
-"""Where none of these is in a text, the others are looked for alone, by a much smaller automaton."""
+"""Looked for apart: the automaton of the others is much smaller without them."""
 
 MAIL = {
     "quotedmail": rf"\"[^\"\n@<>]{{1,64}}\"@{_LABEL}(?:\.{_LABEL})+",
@@ -62,7 +62,6 @@ class PatternFinder:
         self._more = more or {}
         self._keep_masks = keep_masks
         patterns = {n: p for n, (_, p) in self._more.items()} | PATTERNS
-        self._patterns = Alternatives(patterns)
         self._rare = Alternatives({n: p for n, p in patterns.items() if n in _RARE})
         self._common = Alternatives({n: p for n, p in patterns.items() if n not in _RARE})
         self._mail = Alternatives(MAIL)
@@ -70,15 +69,17 @@ class PatternFinder:
     def find(self, scanned: Scanned, kept: Cover, *, strict: bool = False) -> Iterator[Span]:
         """`kept`: technical tokens; what is weaker than these is not looked at. `strict`: mask what cannot be confirmed too."""
         text = scanned.text
-        patterns = self._patterns if self._rare.is_in(scanned) else self._common
-        for place, (start, end) in patterns.spans(scanned):
+        for m in self._rare.find(scanned):
+            if span := self._confirm(text, m, strict):
+                yield span
+        for place, (start, end) in self._common.spans(scanned):
             is_kept = kept.touches(start, end)
             if is_kept and not self._more and _ADDRESS.match(text, start, end):
                 continue
             if _QUAD.fullmatch(text, start, end):
                 m = TermMatch("ipv4", start, end, text[start:end])
             else:
-                m = patterns.named(scanned, place, start, end)
+                m = self._common.named(scanned, place, start, end)
             if is_kept and m.name in _WEAK:
                 continue
             if span := self._confirm(text, m, strict):

@@ -255,9 +255,14 @@ def _is_european(number: str, groups: list[int]) -> bool:
     return number.lstrip("(")[1] != "0" or groups[0] >= 3
 
 
+_REGISTER = re.compile(r"(?:\A|[^0-9A-Za-z])0[xX][0-9A-Fa-f]{1,16}[ \t]{1,4}\Z")
+
+
 def _is_series(text: str, start: int, end: int) -> bool:
     """Whether more numbers stand in the same row: columns of a table, registers, sizes."""
     before, after = text[max(0, start - 16) : start], text[end : end + 16]
+    if _REGISTER.search(before):
+        return True
     left = before.rstrip(" \t,|")[-1:].isdigit() and before != before.rstrip(" \t,|")
     right = after.lstrip(" \t,|")[:1].isdigit() and after != after.lstrip(" \t,|") and "\n" not in after[:2]
     return left and right

@@ -18,7 +18,7 @@ _ROMANCE = (
 _LINK = r"(?:(?:de|del|de[ ]la|de[ ]los|de[ ]las|du|des|da|do|dos|das|della|dei|di|von|van|der|den|d'|l'|la|le|les|el|los|las|y|e)[ ]?)"
 PATTERNS = {
     "street": rf"\b\d{{1,5}}[A-Za-z]?,?[ ](?:[NSEW]\.?[ ]|North[ ]|South[ ]|East[ ]|West[ ])?(?:{_NAME}|\d{{1,3}}(?:st|nd|rd|th))(?:[ ]{_NAME}){{0,3}}[ ](?:{_ENGLISH})\b\.?(?:,?[ ](?:(?i:suite|ste|floor|unit|apt|apartment|room|bldg|building|#)\.?[ ]?\w{{1,6}}))?",
-    "strasse": rf"\b(?:\p{{Lu}}[\pL-]+[ ]?(?:straße|strasse|Straße|Strasse|str\.|Str\.|weg|Weg|platz|Platz|allee|Allee|gasse|Gasse|damm|Damm|ring|Ring|ufer|markt|berg|hof|chaussee))[ ]{_NUMBER}\b",
+    "strasse": rf"\b(?:\p{{Lu}}[\pL-]+[ ]?(?:straße|strasse|Straße|Strasse|str\.|Str\.|weg|Weg|platz|Platz|allee|Allee|gasse|Gasse|damm|Damm|[a-df-hj-np-tv-zßA-Z]ring|Ring|ufer|markt|berg|hof|chaussee)|(?:Gewerbe|Industrie|Technologie|Business)park)[ ]{_NUMBER}\b",
     "germanic": rf"\b(?:\p{{Lu}}[\pL'-]*[ ]){{0,2}}\p{{Lu}}[\pL'-]*(?:straat|laan|plein|kade|gracht|dreef|singel|steeg|gatan|vägen|gränd|torget|gade|gaden|vej|vejen|allé|gata|gaten|veien|vegen|katu|kuja|polku|aukio)[ ]{_NUMBER}\b",
     "slavic": rf"\b(?:ul\.|ulica|ulice|al\.|aleja|os\.|osiedle|pl\.|plac|nám\.|náměstí|tř\.|třída|trg|ул\.|улица|пр\.|проспект|вул\.)[ ]{{0,2}}(?:[\pL][\pL.'-]*[ ])+{_NUMBER}\b",
     "czech": r"\b\p{Lu}[\pL-]+(?:ská|cká|ova|ovo|ého|ní)[ ]\d{1,4}(?:/\d{1,4}[a-z]?)\b",

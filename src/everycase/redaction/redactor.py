@@ -13,7 +13,7 @@ from enum import Enum, auto
 from everycase.domain.cases import JoinedCase, Record, RedactedCase, RedactedRecord
 from everycase.domain.catalogue import Catalogue, Kind
 from everycase.domain.failures import ErrorType, RedactionFailure
-from everycase.redaction import blocks, patterns, places, protect, residual, secrets, talk, words
+from everycase.redaction import blocks, logins, patterns, places, protect, residual, secrets, talk, words
 from everycase.redaction.denylist import DenyList, identities
 from everycase.redaction.fields import BETWEEN, MARK, CaseText, is_no_text, own_numbers, stretches, texts_of
 from everycase.redaction.matching import Scanned
@@ -25,7 +25,7 @@ from everycase.redaction.protect import Protector
 from everycase.redaction.shadow import fold, folded, plain
 from everycase.redaction.spans import Cover, Kept, Label, Span, resolve
 
-RULES_VERSION = "5"
+RULES_VERSION = "6"
 """Raised when the code of a rule changes; patterns and word lists count by themselves (`rules_digest`)."""
 
 
@@ -40,6 +40,7 @@ def rules_digest() -> str:
         talk.EVERYWHERE,
         talk.IN_TALK,
         secrets.PATTERNS,
+        logins.PATTERNS,
         words.digest(),
     )
     return hashlib.sha256(repr(data).encode()).hexdigest()
@@ -225,6 +226,7 @@ class TableRedactor:
         yield from work.deny.find(scanned.text, folded(scanned.text))
         yield from self._patterns.find(scanned, kept, strict=work.strict)
         yield from phone_spans(scanned, kept, strict=work.strict)
+        yield from logins.login_spans(scanned)
         yield from talk.everywhere_spans(scanned)
         where = stretches(fields, scanned.text)
         if where.talk_end > where.talk_start:

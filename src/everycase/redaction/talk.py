@@ -1,6 +1,6 @@
 """Names that the form of a mail or a comment gives away: greetings, closings, headers, labels, titles.
 
-RE2 finds the places; Python looks at a bounded stretch behind each (`_REACH` characters).
+RE2 finds the places; Python looks at a bounded stretch behind each (`REACH` characters).
 """
 
 from __future__ import annotations
@@ -8,41 +8,45 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
+from everycase.redaction import mentioned
 from everycase.redaction.matching import Alternatives, Scanned, TermMatch
+from everycase.redaction.mentioned import (
+    REACH,
+    chat_spans,
+    ends_name,
+    named_spans,
+    others,
+    person,
+    title_spans,
+)
 from everycase.redaction.namewords import FULL, TITLE, is_name, leading_name, trailing_name
-from everycase.redaction.spans import Label, Span
+from everycase.redaction.spans import Span
 from everycase.redaction.words import phrases, words
 
-_REACH = 160
 
+def _any_of(name: str, *, beyond_ascii: bool = False, of_words: int = 0) -> str:
+    """`beyond_ascii`: only phrases whose last letter is not ASCII, behind which RE2 knows no end of a word.
 
-def _any_of(name: str, *, beyond_ascii: bool = False) -> str:
-    """`beyond_ascii`: only phrases whose last letter is not ASCII, behind which RE2 knows no end of a word."""
+    `of_words`: only phrases of one word (1), or of several (2).
+    """
     return "|".join(
         re.escape(p).replace("\\ ", "[ ]").replace("\\&", "&")
         for p in sorted(phrases(name), key=lambda p: (-len(p), p))
-        if not (beyond_ascii and p[-1].isascii())
+        if not (beyond_ascii and p[-1].isascii()) and of_words in (0, 1 + (" " in p))
     )
 
 
 _LINE = r"(?:(?m:^)[ \t>*]{0,8})"
 _PERSON_LABELS = _any_of("person_labels")
-_TITLES = r"(?:Mr\.?|Mrs\.?|Ms\.?|Miss|Mister|Dr\.?|Prof\.?|Herrn?|Frau|Señora?|Sra?\.|Monsieur|Madame|Mme|M\.|Dhr\.|Mevr\.|Pani?|Signora?|Sig\.)"
-_POSTS = (
-    r"(?:[Ee]ngineer|[Tt]echnician|Techniker(?:in)?|Servicetechniker|Technicien|Técnico|[Tt]ecnico|Ingeniero|Monteur|Ansprechpartner(?:in)?|Kollegen?|"
-    r"[Cc]olleague|[Cc]ontact|[Cc]ustomer|[Cc]aller|Kunde|техник|инженер)"
-)
-_SPOKE = r"(?i:\b(?:spoke|spoken|talked|chatted|talk|speak|met|working|worked) (?:to|with)|\b(?:called|contacted|requested|reported|confirmed|raised|opened|escalated|assigned|approved|handled|provided|sent|signed) (?:by|to)|\bon behalf of|\bc/o)"
-
 EVERYWHERE = {
+    "closing": rf"(?:{_LINE}[-–—]{{0,2}}|[.!?,;][ ]{{1,2}})(?i:{_any_of('closings', of_words=2)})(?:\b|[ \t]{{0,2}}(?:[,.!-]|(?m:$)))",
     "greeting": rf"(?:{_LINE}|[.!?:][ ]{{1,2}})(?:(?i:{_any_of('greetings')})\b|(?i:{_any_of('greetings', beyond_ascii=True)}))",
-    "closing": rf"(?:{_LINE}[-–—]{{0,2}}|[.!?,;][ ]{{1,2}})(?i:{_any_of('closings')})(?:\b|[ \t]{{0,2}}(?:[,.!-]|(?m:$)))",
-    "label": rf"(?:{_LINE}[-•]?[ ]?|[,;|(][ \t]{{0,3}}|\.[ ]{{1,2}})(?i:{_PERSON_LABELS})[ \t]{{0,3}}[:：][ \t*]{{0,4}}[^\n]{{1,120}}",
-    "title": rf"\b{_TITLES}(?:[ ]{_TITLES})?[ ]\p{{Lu}}[\pL'’-]+(?:[ ]\p{{Lu}}[\pL'’-]+)?",
-    "post": rf"\b{_POSTS}[ ]\p{{Lu}}[\pL'’-]+[ ]\p{{Lu}}[\pL'’-]+",
-    "spoke": rf"{_SPOKE}[ ]\p{{Lu}}[\pL'’-]+[ ]\p{{Lu}}[\pL'’-]+",
+    "thanks": rf"(?:{_LINE}[-–—]{{0,2}}|[.!?,;][ ]{{1,2}})(?i:{_any_of('closings', of_words=1)})(?:\b|[ \t]{{0,2}}(?:[,.!-]|(?m:$)))",
+    "label": rf"(?:{_LINE}[-•]?[ ]?|[,;|(][ \t]{{0,3}}|\.[ ]{{1,2}}|[ ][-–][ ])(?i:{_PERSON_LABELS})[ \t]{{0,3}}[:：][ \t*]{{0,4}}[^\s]",
+    **mentioned.EVERYWHERE,
 }
 IN_TALK = {
+    **mentioned.IN_TALK,
     "header": rf"{_LINE}\*?(?i:from|von|de|to|an|à|para|cc|bcc|kopie|copie|sender|reply-to|da|a|från|till|fra|til|van|aan|od|do|от|кому|копия|发件人|收件人|抄送|差出人|宛先)\*?[ \t]{{0,2}}[:：]\*?[ \t]{{0,4}}[^\n]+(?:\n[ \t]+[^\n:]+)*",
     "wrote": r"(?:\"[^\"\n]{2,60}\"|(?:\p{Lu}[\pL'’.-]*,?[ ]){0,4}\p{Lu}[\pL'’.-]*)[ ]?(?:[<(\[][^<>()\[\]\n]{3,90}[>)\]])?[ \t]{0,2}\n?[ \t>]{0,4}(?:wrote|writes|schrieb|a écrit|escribió|ha scritto|escreveu|schreef|skrev|napisał|napsal|kirjoitti|пишет|написал)\b",
     "alone": rf"{_LINE}[-–—~*]{{0,3}}[ ]?{TITLE.replace('?:', '?:')}\p{{Lu}}[\pL'’.-]+(?:[ ]\p{{Lu}}[\pL'’.-]+){{0,3}}[ \t]{{0,2}}[,:!.–-]{{0,2}}[ \t*]{{0,4}}(?m:$)",
@@ -56,13 +60,9 @@ _EVERYWHERE, _IN_TALK, _WITH_MAIL = Alternatives(EVERYWHERE), Alternatives(IN_TA
 
 _ADDRESSED = re.compile(rf"(?P<comma>[ ]?,)?[ \t]{{1,2}}(?:all[ ]and[ ])?{TITLE}(?P<name>{FULL})")
 _LOW_ADDRESSED = re.compile(r"[ \t]{1,2}(?P<name>[^\W\d_]{3,20})[ \t]?(?:[,!]|\n|\Z)")
-_NEXT_ADDRESSED = re.compile(
-    rf"[ ]?(?:,|&|/|;|(?:,[ ])?(?:and|und|et|y|e|og|och|en|i)\b)[ ]{{0,2}}{TITLE}(?P<name>{FULL})"
-)
-_ENDS = re.compile(r"[ \t]{0,2}(?:[.!,;:)(|/–-]|\n|\Z|[☺😊🙂])")
 _SAME_LINE = re.compile(rf"[ \t]{{0,2}}[,.!–-]{{0,3}}[ \t]{{1,3}}(?:[-–—][ ]?)?{TITLE}(?P<name>{FULL})")
 _NEXT_LINE = re.compile(
-    rf"(?:[ ](?:and|&|und)[ ](?:best[ ]|kind[ ])?(?:regards|gruß))?[ \t]{{0,3}}[,.!:;–-]{{0,4}}[ \t]{{0,4}}(?:\n[ \t>*]{{0,8}}){{1,4}}[-–—~]{{0,2}}[ ]?{TITLE}(?P<name>{FULL})"
+    rf"(?:[ ](?:and|&|und)[ ](?:best[ ]|kind[ ])?(?:regards|gruß))?(?:[ ](?:aus|vom|von|from|de|desde|da|dal|z|uit)(?:[ ](?:dem|der|the|la|il|le))?[ ][^\s,.]{{2,30}})?[ \t]{{0,3}}[,.!:;–-]{{0,4}}[ \t]{{0,4}}(?:\n[ \t>*]{{0,8}}){{1,4}}[-–—~]{{0,2}}[ ]?{TITLE}(?P<name>{FULL})"
 )
 _LOW_NEXT_LINE = re.compile(
     r"[ \t]{0,3}[,.!-]{0,3}[ \t]{0,4}(?:\n[ \t>*]{0,8}){1,3}[-–—~]{0,2}[ ]?(?P<name>[^\W\d_]{2,20}(?:[ ][^\W\d_]{2,20})?)[ \t]{0,4}(?:\n|\Z)"
@@ -97,21 +97,15 @@ def talk_spans(scanned: Scanned) -> Iterator[Span]:
         yield from _MEANINGS[m.name](scanned.text, m)
 
 
-def _person(text: str, start: int, end: int, rule: str) -> Iterator[Span]:
-    found = text[start:end].rstrip(" .,-'’")
-    if len(found) > 1:
-        yield Span(start, start + len(found), Label.PERSON, " ".join(found.lower().split()), rule)
-
-
 def _greeting(text: str, m: TermMatch) -> Iterator[Span]:
     """`Hi Petra, Jan and Tom,`; `Hi Team`, `Hi, Based on …` and `Dear Dell Community` name nobody."""
     if text[m.end : m.end + 1].isalnum():
         return
-    found = _ADDRESSED.match(text, m.end, m.end + _REACH)
+    found = _ADDRESSED.match(text, m.end, m.end + REACH)
     if found is None:
-        low = _LOW_ADDRESSED.match(text, m.end, m.end + _REACH)
+        low = _LOW_ADDRESSED.match(text, m.end, m.end + REACH)
         if low and low["name"].islower() and is_name(low["name"]) and low["name"] not in words("name_words"):
-            yield from _person(text, low.start("name"), low.end("name"), "greeting")
+            yield from person(text, low.start("name"), low.end("name"), "greeting")
         return
     start, stop = found.span("name")
     end = leading_name(text, start, stop)
@@ -121,10 +115,10 @@ def _greeting(text: str, m: TermMatch) -> Iterator[Span]:
         end < stop and text[end + 1 : stop].lower().split()[:1] != [] and _is_group(text[end + 1 : stop])
     ):
         return
-    if found["comma"] and not _ENDS.match(text, end):
+    if found["comma"] and not ends_name(text, end):
         return
-    yield from _person(text, start, end, "greeting")
-    yield from _others(text, end)
+    yield from person(text, start, end, "greeting")
+    yield from others(text, end, "greeting")
 
 
 def _is_group(rest: str) -> bool:
@@ -133,43 +127,29 @@ def _is_group(rest: str) -> bool:
     )
 
 
-def _others(text: str, end: int) -> Iterator[Span]:
-    for _ in range(6):
-        found = _NEXT_ADDRESSED.match(text, end, end + _REACH)
-        if found is None:
-            return
-        start = found.start("name")
-        end = leading_name(text, start, found.end("name"))
-        if not text[start].isupper() or text[end : end + 1] == ":":
-            return
-        if end == start or not (_ENDS.match(text, end) or _NEXT_ADDRESSED.match(text, end, end + _REACH)):
-            return
-        yield from _person(text, start, end, "greeting")
-
-
 def _closing(text: str, m: TermMatch) -> Iterator[Span]:
     """`Best regards,` and a name under it, or behind it."""
     phrase = m.text.strip(" \t>*-–—.,!?;\n").lower()
     at = m.end - (len(m.text) - len(m.text.rstrip(" ,.!-")))
     is_own_line = m.text[:1] not in ".!?,;"
-    under = _NEXT_LINE.match(text, at, at + _REACH) if is_own_line or phrase not in _ALONE_ONLY else None
+    under = _NEXT_LINE.match(text, at, at + REACH) if is_own_line or phrase not in _ALONE_ONLY else None
     if under:
         end = leading_name(text, *under.span("name"))
-        if end > under.start("name") and (_ENDS.match(text, end)):
-            yield from _person(text, under.start("name"), end, "closing")
+        if end > under.start("name") and (ends_name(text, end)):
+            yield from person(text, under.start("name"), end, "closing")
         return
     if phrase not in _ALONE_ONLY:
-        beside = _SAME_LINE.match(text, at, at + _REACH)
+        beside = _SAME_LINE.match(text, at, at + REACH)
         if (
             beside
             and (end := leading_name(text, *beside.span("name"))) > beside.start("name")
-            and _ENDS.match(text, end)
+            and ends_name(text, end)
         ):
-            yield from _person(text, beside.start("name"), end, "closing")
+            yield from person(text, beside.start("name"), end, "closing")
             return
-    low = _LOW_NEXT_LINE.match(text, at, at + _REACH) if is_own_line else None
+    low = _LOW_NEXT_LINE.match(text, at, at + REACH) if is_own_line else None
     if low and is_name(low["name"]) and low["name"].lower() not in words("name_words"):
-        yield from _person(text, *low.span("name"), "closing")
+        yield from person(text, *low.span("name"), "closing")
 
 
 def _label(text: str, m: TermMatch) -> Iterator[Span]:
@@ -177,12 +157,14 @@ def _label(text: str, m: TermMatch) -> Iterator[Span]:
     colon = re.search(r"[:：]", m.text)
     assert colon is not None
     label = m.text[: colon.start()].strip(" \t>*-•,;|(.\n").lower()
-    found = _LABELLED.match(text, m.start + colon.end(), m.end)
+    stop = text.find("\n", m.end, m.end + REACH)
+    stop = min(len(text), m.end + REACH) if stop == -1 else stop
+    found = _LABELLED.match(text, m.start + colon.end(), stop)
     if found is None:
         return
     start = found.start("name")
     end = leading_name(text, start, found.end("name"))
-    rest = text[end : m.end].strip()
+    rest = text[end:stop].strip()
     is_full = " " in text[start:end].strip()
     if (
         end == start
@@ -192,28 +174,11 @@ def _label(text: str, m: TermMatch) -> Iterator[Span]:
         return
     if end < found.end("name") and not is_full:
         return
-    yield from _person(text, start, end, f"label: {label}")
-    yield from _others(text, end)
+    yield from person(text, start, end, f"label: {label}")
+    yield from others(text, end, f"label: {label}")
 
 
-_SECOND_TITLE = re.compile(r"(?:Dr|Prof|Ing)\.?[ ]")
 _LABELLED = re.compile(rf"[ \t*]{{0,4}}{TITLE}(?P<name>{FULL})")
-
-
-def _title(text: str, m: TermMatch) -> Iterator[Span]:
-    start = m.start + m.text.index(" ") + 1
-    if second := _SECOND_TITLE.match(text, start, m.end):
-        start = second.end()
-    end = leading_name(text, start, m.end)
-    yield from _person(text, start, end, "title")
-
-
-def _post(text: str, m: TermMatch) -> Iterator[Span]:
-    """Two capital words behind a post or `spoke to`: a full name."""
-    parts = m.text.split(" ")
-    start = m.end - len(parts[-1]) - 1 - len(parts[-2])
-    if is_name(text[start : m.end], least=2):
-        yield from _person(text, start, m.end, m.name)
 
 
 def _header(text: str, m: TermMatch) -> Iterator[Span]:
@@ -234,7 +199,7 @@ def _header(text: str, m: TermMatch) -> Iterator[Span]:
         found = piece[0].strip(" '*\t")
         if len(found) > 1 and is_name(found) and not any(map(str.isdigit, found)):
             start = base + piece.start() + piece[0].index(found)
-            yield from _person(text, start, start + len(found), "mail header")
+            yield from person(text, start, start + len(found), "mail header")
 
 
 def _wrote(text: str, m: TermMatch) -> Iterator[Span]:
@@ -247,7 +212,7 @@ def _wrote(text: str, m: TermMatch) -> Iterator[Span]:
     end = m.start + len(head.rstrip(' "'))
     start = trailing_name(text, m.start, end)
     if start < end:
-        yield from _person(text, start, end, "attribution")
+        yield from person(text, start, end, "attribution")
 
 
 def _display(text: str, m: TermMatch) -> Iterator[Span]:
@@ -259,7 +224,7 @@ def _display(text: str, m: TermMatch) -> Iterator[Span]:
     end = m.start + m.text.index(bare) + len(bare)
     start = end - len(bare) if name[:1] in "\"'" else trailing_name(text, m.start, end)
     if start < end and (name[:1] not in "\"'" or any(is_name(p) for p in bare.replace(",", " ").split())):
-        yield from _person(text, start, end, "display name")
+        yield from person(text, start, end, "display name")
 
 
 def _alone(text: str, m: TermMatch) -> Iterator[Span]:
@@ -268,7 +233,12 @@ def _alone(text: str, m: TermMatch) -> Iterator[Span]:
     bare = said.strip("-–—~*,:!. \t")
     start = m.start + m.text.index(bare)
     before, after = text[max(0, m.start - 80) : m.start], text[m.end : m.end + 8]
-    if not is_name(bare) or (bare.isupper() and len(bare) > 12) or _greets(bare):
+    if (
+        not is_name(bare)
+        or bare.lower() in phrases("closings")
+        or (bare.isupper() and len(bare) > 12)
+        or _greets(bare)
+    ):
         return
     above = before.rstrip(" \t>\n")
     is_first = not above.strip() or above.endswith("\x1e")
@@ -287,7 +257,7 @@ def _alone(text: str, m: TermMatch) -> Iterator[Span]:
         or (is_dash_line and (is_last or after[:2] == "\n\n" or after[:2].strip(" \n") in (">", "O")))
         or (is_after_gap and " " in bare and after[:1] == "\n" and _BELOW_NAME.search(below))
     ):
-        yield from _person(text, start, start + len(bare), "line of its own")
+        yield from person(text, start, start + len(bare), "line of its own")
 
 
 def _greets(words_: str) -> bool:
@@ -307,7 +277,7 @@ def _mention(text: str, m: TermMatch) -> Iterator[Span]:
     """`@Petra Sommer please look`: how people call one another in feeds."""
     start = m.start + m.text.index("@") + 1
     if is_name(text[start : m.end], least=2):
-        yield from _person(text, start, m.end, "mention")
+        yield from person(text, start, m.end, "mention")
 
 
 def _first(text: str, m: TermMatch) -> Iterator[Span]:
@@ -315,16 +285,19 @@ def _first(text: str, m: TermMatch) -> Iterator[Span]:
     bare = m.text.strip("\x1e\n \t").rstrip(" ,-–")
     if is_name(bare) and bare.lower() not in words("name_words") and not bare.isupper() and not _greets(bare):
         start = m.start + m.text.index(bare)
-        yield from _person(text, start, start + len(bare), "first words")
+        yield from person(text, start, start + len(bare), "first words")
 
 
 _MEANINGS: dict[str, Callable[[str, TermMatch], Iterator[Span]]] = {
     "greeting": _greeting,
     "closing": _closing,
+    "thanks": _closing,
     "label": _label,
-    "title": _title,
-    "post": _post,
-    "spoke": _post,
+    "title": title_spans,
+    "post": named_spans,
+    "talked": named_spans,
+    "spoke": named_spans,
+    "chat": chat_spans,
     "header": _header,
     "wrote": _wrote,
     "alone": _alone,

@@ -33,15 +33,27 @@ _BESIDE = re.compile(
 )
 _ONCE = ("was", "from", "formerly", "previously", "old", "new", "now", "currently", "before", "instead of")
 """What the patterns above end with: the end of a text is quicker to compare than a pattern to search."""
+_SINCE = re.compile(
+    r"(?<![\w.])(\d{1,4}(?:\.\d{1,5}){3})(?:[-~+][\w.]{1,20})?[,;]?[ \t]{1,2}\(?(?:(?:and|und|et|y|e|i|then|was|is|now|later|earlier|before|before that|after that|afterwards|"
+    r"previously|previous|formerly|prior|initially|originally|old|new|from|to|upgraded|downgraded|updated|instead of|not|zuvor|vorher|davor|jetzt|dann|danach|war|"
+    r"avant|puis|ensuite|maintenant|antes|luego|después|ahora|depois|prima|poi|ora|dopo|wcześniej|potem|teraz|eerder|daarna|nu)[ \t:]{1,2}){1,3}\Z",
+    re.IGNORECASE,
+)
+"""`7.1.0.4, previously 6.9.0.7`: of one kind with the numbers before."""
 _TWO_AFTER = re.compile(r"[ \t]{0,2}(?:to|->|=>|→|vs\.?)[ \t]{0,2}\d{1,4}(?:\.\d{1,5}){2,4}")
+_LATEST = re.compile(
+    r",?[ \t]\(?(?:the )?(?:latest|newest|recommended|required|minimum|supported)(?: version| release)?(?: is| was)?:? \d{1,4}(?:\.\d{1,5}){2,4}"
+)
 _NAMED_AFTER = re.compile(
-    r"[ \t]{1,2}(?i:firmware|release|version|driver|build|bios|patch|hotfix|image|fw|rpm|package|update)\b"
+    r"[ \t]{1,2}(?i:firmware|release|version|driver|build|bios|patch|hotfix|image|fw|rpm|package|update)\b(?! \d)"
 )
 _PORT = re.compile(r":\d{1,5}(?![\d.])|/\d{1,2}(?![\d.])")
 _GLUED = re.compile(r"[-_~+][A-Za-z0-9]")
 _RANGE = re.compile(r"-\d{1,3}(?:\.\d{1,3}){3}")
 _TWO_DIGITS = re.compile(r"(?:\A|\.)0[0-9](?:\.|\Z)")
 """`7.20.05.00`: no number of an address has a zero in front."""
+_NEAR = 10
+"""The first part of a product's next version differs by less."""
 _LARGE = 100
 """A version seldom has a part as large as this; every second address has."""
 
@@ -96,13 +108,15 @@ def _is_named_so(before: str, after: str, octets: list[int]) -> bool:
     found = _LEFT_REVERSED.match(before[::-1])
     name = found[1][::-1] if found else ""
     word = name.lower().strip("._-")
-    if word in words("sure_version_words") or _NAMED_AFTER.match(after):
+    if word in words("sure_version_words") or _NAMED_AFTER.match(after) or _LATEST.match(after):
         return True
     end = before.rstrip(" \t")
     if end.lower().endswith(_MOVES) and _MOVED.search(before):
         return octets[0] != 10 or is_small
     if word in words("address_words") or (before[-1:] == "/" and not before[-2:-1].isalnum()):
         return False
+    if (first := _SINCE.search(before)) and abs(int(first[1].split(".")[0]) - octets[0]) < _NEAR:
+        return _is_version(before[: first.start()], first[1], before[first.end(1) :] + after)
     if octets[0] < 10 and before.rstrip(" :").endswith(_ONCE) and _BESIDE.search(before):
         return True
     is_second = end.endswith(_JOINS) and _TWO.search(before)

@@ -1,0 +1,118 @@
+"""Names within running text: behind a title, a post or a verb of talking, and the speakers of a chat."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from everycase.redaction.matching import TermMatch
+from everycase.redaction.namewords import FULL, TITLE, is_name, leading_name
+from everycase.redaction.spans import Label, Span
+
+REACH = 160
+"""Characters behind a hit that are looked at."""
+
+_TITLES = (
+    r"(?:Mr\.?|Mrs\.?|Ms\.?|Miss|Mister|Dr\.?|Prof\.?|Herrn?|Frau|Fr\.|Hr\.|Hrn\.|Fru|Señora?|Señorita|Sra?\.|Srta\.|Doña|Monsieur|Madame|Mme|Mlle|M\.|"
+    r"Dhr\.|Mevr\.|Mevrouw|Meneer|Panią|Panem|Panie|Panu|Pana|Paní|Pani?|paní|panią|pani|pana|panu|panem|Signora?|Sig\.ra|Sig\.na|Sig\.|Dott\.ssa|Dott\.|Dottor|Ing\.|Dipl\.-Ing\.|Kollege|Kollegin)"
+)
+_POSTS = (
+    r"(?:[Ee]ngineer|[Tt]echnician|Techniker(?:in)?|Servicetechniker|[Tt]echnicien(?:ne)?|[Tt]écnic[oa]|[Tt]ecnico|[Ii]ngeniero|Monteur|Ansprechpartner(?:in)?|Kollegen?|Kollegin|"
+    r"[Cc]olleague|[Cc]ollègue|[Cc]olega|[Cc]ollega|[Cc]ontact|[Cc]ustomer|[Cc]aller|[Cc]liente|Kunde|Kundin|техник|инженер)"
+)
+_TALKED = (
+    r"(?i:\b(?:spoke|spoken|talked|chatted|met|speaking) (?:to|with)|\b(?:gesprochen|telefoniert|gechattet|rücksprache|telefonat|absprache) mit|"
+    r"\b(?:falei|conversei|conversado|hablé|hablado|parlato|rozmawia[\pL]{1,6}|parlé|échangé|discuté|gesproken|talade|pratade) (?:com|con|z|ze|met|med|avec)|\bho sentito)"
+)
+"""Behind these even one capital word is somebody."""
+_HANDED = (
+    r"(?i:\b(?:talk|speak|working|worked|work) (?:to|with)|\b(?:called|contacted|requested|reported|confirmed|raised|opened|escalated|assigned|approved|handled|provided|sent|"
+    r"signed|forwarded|forward|escalate|assign|replaced|done|performed|installed|verified|checked|submitted|logged) (?:this |it |the case )?(?:by|to)|\bon behalf of|\bc/o|\bweiterleiten an|"
+    r"\b(?:llame|llamar|contactar|contacte) (?:a|con)|\b(?:chiamare|contattare|contacter|appeler|kontaktieren sie|bel|ring|phoned|emailed|e-mailed|ringa|cc|cc'd)|\bmit)"
+)
+_NAMED = r"\p{Lu}[\pL'’-]+"
+_LINKED = r"(?:(?:de|van|von|der|den|la|las|los|del|della|di|da|dos|ter|ten|el|al)[ ]){0,3}"
+_ARTICLE = r"(?:[ ](?:o|a|el|la|il|le|lo|l'))?"
+
+EVERYWHERE = {
+    "title": rf"\b{_TITLES}(?:[ ]{_TITLES}){{0,2}}[ ]{_LINKED}{_NAMED}(?:[ ]{_NAMED})?",
+    "post": rf"\b{_POSTS}(?:[ ](?:is|was|ist|est|es|è|é))?[ ]\(?{_NAMED}[ ]{_NAMED}",
+    "talked": rf"{_TALKED}{_ARTICLE}[ ]{_NAMED}",
+    "spoke": rf"{_HANDED}{_ARTICLE}[ ]{_NAMED}[ ]{_NAMED}",
+}
+IN_TALK = {
+    "chat": (
+        rf"(?m:^)[ \t>]{{0,4}}[\[(]?(?:\d{{1,4}}[./-]\d{{1,2}}[./-]\d{{1,4}}[ ,]{{1,2}})?\d{{1,2}}:\d{{2}}(?:\]|\)|(?::\d{{2}})?[ ]?(?:[AaPp]\.?[Mm]\.?)[\])]?|[ ][-–])"
+        rf"[ \t]{{1,4}}(?:[-–][ ])?(?:{_NAMED}(?:[ ]\p{{Lu}}[\pL'’.-]*){{1,3}}|[a-z]{{2,20}}\.[a-z]{{2,20}})[ ]?(?:\([^)\n]{{1,30}}\))?:"
+    ),
+}
+
+_NEXT_ADDRESSED = re.compile(
+    rf"[ ]?(?:,|&|/|;|(?:,[ ])?(?:and|und|et|y|e|og|och|en|i|oraz)\b)[ ]{{0,2}}(?:(?:com|con|avec|mit|z|met|with)[ ])?(?:(?:o|a|el|la|il|le)[ ])?{TITLE}(?P<name>{FULL})"
+)
+_ENDS = re.compile(r"[ \t]{0,2}(?:[.!,;:)(|/–-]|\n|\Z|[☺😊🙂])")
+_TITLES_BEFORE = re.compile(rf"(?:{_TITLES}[ ]){{1,3}}")
+_SPEAKER = re.compile(r"(?:[^\W\d_][\w'’.-]*)(?:[ ][^\W\d_][\w'’.-]*){0,3}(?=[ ]?(?:\([^)\n]{1,30}\))?:\Z)")
+
+
+def ends_name(text: str, at: int) -> bool:
+    """Whether a sign behind a name or the end of its line says that it ends there."""
+    return _ENDS.match(text, at) is not None
+
+
+def person(text: str, start: int, end: int, rule: str) -> Iterator[Span]:
+    """A span for the name without the signs behind it, if more than one letter is left."""
+    found = text[start:end].rstrip(" .,-'’")
+    if len(found) > 1:
+        yield Span(start, start + len(found), Label.PERSON, " ".join(found.lower().split()), rule)
+
+
+def others(text: str, end: int, rule: str, *, within_line: bool = False) -> Iterator[Span]:
+    """Further names behind a comma, `and` or `&`. `within_line`: the sentence may go on behind them."""
+    for _ in range(6):
+        found = _NEXT_ADDRESSED.match(text, end, end + REACH)
+        if found is None:
+            return
+        start = found.start("name")
+        end = leading_name(text, start, found.end("name"))
+        if end == start or not text[start].isupper() or text[end : end + 1] == ":":
+            return
+        goes_on = within_line and text[start:end].upper() != text[start:end]
+        if not (goes_on or ends_name(text, end) or _NEXT_ADDRESSED.match(text, end, end + REACH)):
+            return
+        yield from person(text, start, end, rule)
+
+
+def title_spans(text: str, m: TermMatch) -> Iterator[Span]:
+    """`Herr Dr. Brandl`, `Mrs. de la Cruz`."""
+    titles = _TITLES_BEFORE.match(text, m.start, m.end)
+    start = titles.end() if titles else m.start + m.text.index(" ") + 1
+    end = leading_name(text, start, m.end)
+    yield from person(text, start, end, "title")
+    if end > start:
+        yield from others(text, end, "title")
+
+
+def named_spans(text: str, m: TermMatch) -> Iterator[Span]:
+    """Two capital words behind a post or a verb are a full name, one behind `spoke to`; more may follow."""
+    count = 1 if m.name == "talked" else 2
+    start = m.end - len(" ".join(m.text.split(" ")[-count:]).lstrip("("))
+    if titles := _TITLES_BEFORE.match(text, start, start + REACH):
+        start, count = titles.end(), 1
+    whole = _FULL.match(text, start, start + REACH)
+    end = leading_name(text, start, whole.end() if whole else m.end)
+    found = text[start:end]
+    if not is_name(found, least=count) or (count == 1 and found.isupper()):
+        return
+    yield from person(text, start, end, m.name)
+    yield from others(text, end, m.name, within_line=True)
+
+
+_FULL = re.compile(FULL)
+
+
+def chat_spans(text: str, m: TermMatch) -> Iterator[Span]:
+    """`[10:02] Petra Sommer: …`: a time of day without seconds or with AM and PM, as chats have it and logs do not."""
+    found = _SPEAKER.search(m.text)
+    if found and is_name(found[0].replace(".", " "), least=2):
+        yield from person(text, m.start + found.start(), m.start + found.end(), "speaker of a chat")
