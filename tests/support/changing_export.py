@@ -67,6 +67,11 @@ class Flaw(StrEnum):
     LONG_NUMBER = "a number of 6,000 characters"
     NAMELESS = "no id"
 
+    @property
+    def spares_deletion(self) -> bool:
+        """Whether such a row is read all the same where it is marked as deleted: id and mark are enough then."""
+        return self in (Flaw.DATE, Flaw.PERSON_FOR_ID, Flaw.LONG_NUMBER)
+
 
 @dataclass
 class ChangingExport:
@@ -101,8 +106,10 @@ class ChangingExport:
         """The rows of an object that are there and not deleted, readable or not."""
         return {i: r for i, r in self.tables[name].items() if r["IsDeleted"] == "false"}
 
-    def unreadable(self, name: str) -> set[str]:
-        return {i for (n, i), flaw in self.flaws.items() if n == name}
+    def unreadable(self, name: str) -> dict[str, Flaw]:
+        """The rows of an object that cannot be read, by id."""
+        rows, live = self.flaws.items(), self.live(name)
+        return {i: f for (n, i), f in rows if n == name and (i in live or not f.spares_deletion)}
 
     @property
     def is_whole(self) -> bool:

@@ -151,7 +151,8 @@ def _staged_as_exported(s: _State) -> Iterator[str]:
 def _flaws_are_reported(s: _State) -> Iterator[str]:
     """What could not be read is an open failure, and so are children whose parent could not be read."""
     malformed = {f["record_id"] for f in s.failures if f["error_type"] == "MalformedRecord"}
-    named = {i for (_, i), flaw in s.export.flaws.items() if flaw is not Flaw.NAMELESS}
+    unreadable = [pair for name in STAGING for pair in s.export.unreadable(name).items()]
+    named = {i for i, flaw in unreadable if flaw is not Flaw.NAMELESS}
     doubled = {i for _, i in s.export.doubles}
     yield from _differences("malformed rows reported", malformed, named | doubled)
     waited_for = {f["record_id"] for f in s.failures if f["error_type"] == "MissingChildData"}
