@@ -74,7 +74,10 @@ def embed(
 
 def _cached(pool: Pool, hashes: Sequence[str], space: str) -> dict[str, Vector]:
     with pool.connection() as conn:
-        return vectors.cached(conn, hashes, space)
+        kept = vectors.cached(conn, hashes, space)
+        if kept.altered:
+            vectors.forget(conn, kept.altered, space)
+    return kept.vectors
 
 
 def _call(

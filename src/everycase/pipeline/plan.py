@@ -191,7 +191,7 @@ def _try_out(
             to_embed = clean.composite.to_embed
             texts[text_hash(to_embed)] = to_embed
         served.look()
-        kept = vectors.cached(conn, list(texts), processor.embedder.space)
+        kept = vectors.cached(conn, list(texts), processor.embedder.space).vectors
         news = {h: text for h, text in texts.items() if h not in kept and h not in tried.texts}
         tried.texts |= news.keys()
         tried.tokens += count_tokens(processor.embedder, list(news.values())) if news else 0

@@ -14,7 +14,7 @@ from everycase.store.locks import MIGRATE, wait_for
 if TYPE_CHECKING:
     from alembic.config import Config
 
-LATEST = "0012"
+LATEST = "0013"
 """The newest revision under `migrations/versions`; a test holds it against the files."""
 
 

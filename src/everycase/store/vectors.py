@@ -18,19 +18,29 @@ _ROUNDING = 0.01
 """How far from 1 half precision may bring the length of a unit vector."""
 
 
-def cached(conn: Connection, hashes: Sequence[str], space: str) -> dict[str, Vector]:
-    """The vectors that are kept of these texts in `space`.
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is kept of some texts. `altered`: hashes of texts whose vector is not the one that was kept."""
 
-    What is no unit vector of the space (it was altered behind our back) is forgotten, and embedded anew.
-    """
+    vectors: dict[str, Vector]
+    altered: list[str]
+
+
+def cached(conn: Connection, hashes: Sequence[str], space: str) -> Kept:
+    """The vectors that are kept of these texts in `space`, each checked against its digest and its length."""
     rows = conn.execute(SQL["cached"], {"hashes": list(hashes), "space": space}, binary=True)
-    read = {h: _vector(raw, space) for h, raw in rows}
-    if spoilt := [h for h, vector in read.items() if vector is None]:
-        conn.execute(SQL["forget"], {"hashes": spoilt, "space": space})
-    return {h: vector for h, vector in read.items() if vector is not None}
+    read = {h: _vector(raw, space) if is_as_kept else None for h, raw, is_as_kept in rows}
+    whole = {h: vector for h, vector in read.items() if vector is not None}
+    return Kept(vectors=whole, altered=[h for h in read if h not in whole])
+
+
+def forget(conn: Connection, hashes: Sequence[str], space: str) -> None:
+    """Remove the vectors of these texts from the cache, so that the texts are embedded anew."""
+    conn.execute(SQL["forget"], {"hashes": list(hashes), "space": space})
 
 
 def _vector(raw: bytes, space: str) -> Vector | None:
+    """A kept vector, or None for bytes that are no unit vector of the space."""
     width = int(space.rpartition("@")[2])
     dtype = {2 * width: "<f2", 4 * width: "<f4"}.get(len(raw))
     if dtype is None:

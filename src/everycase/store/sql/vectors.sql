@@ -1,16 +1,17 @@
 -- cached --
 -- The vectors we have of these texts.
-select text_hash, vector from recon.embedding_cache
+select text_hash, vector, digest is null or digest = sha256(vector) as is_as_kept from recon.embedding_cache
 where text_hash = any (%(hashes)s) and space = %(space)s
 
 -- forget --
--- What is not what was kept.
+-- They were altered since they were kept.
 delete from recon.embedding_cache where text_hash = any (%(hashes)s) and space = %(space)s
 
 -- keep --
 -- What was embedded is kept before it is used, so that nothing is paid for twice.
-insert into recon.embedding_cache (text_hash, space, vector)
-select * from unnest(%(hashes)s::text[], %(spaces)s::text[], %(vectors)s::bytea[])
+insert into recon.embedding_cache (text_hash, space, vector, digest)
+select text_hash, space, vector, sha256(vector)
+from unnest(%(hashes)s::text[], %(spaces)s::text[], %(vectors)s::bytea[]) as b (text_hash, space, vector)
 on conflict do nothing
 
 -- size --
