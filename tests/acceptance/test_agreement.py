@@ -219,3 +219,30 @@ def test_all_outputs_of_one_state_agree(world: World, tmp_path: Path, seed: int)
             report = desk.reconcile()
             desk.must_agree(report)
             desk.report_must_agree(report)
+
+
+@pytest.mark.parametrize("spoilt", [1, 25], ids=["one row", "so many that one failure stands for all"])
+def test_a_case_whose_new_row_cannot_be_read_is_not_in_the_index_as_the_source_has_it(
+    world: World, tmp_path: Path, spoilt: int
+) -> None:
+    """It is served as it was before, and no output counts it as complete until its row is right again."""
+    export = RandomExport(folder=tmp_path / "x", chance=random.Random(0))
+    export.cases = {n: case(n) for n in range(40)}
+    export.write()
+    with receiving() as hook:
+        desk = Desk(Prompt(world, export.folder, alerts=hook.url), world, export.folder, hook)
+        assert desk.sync()["completeness"] == 1
+        export.cases |= {n: case(n, CaseNumber="no number at all") for n in range(spoilt)}
+        export.write()
+        done = desk.sync()
+        if done["status"] == "stopped":
+            assert desk.shell("resume").returncode == 0
+        for read in (lambda: done, desk.reconcile):
+            desk.must_agree(said := read())
+            status = desk.shell.json("status")
+            assert (said["completeness"], status["counts"]["source"]) == (1 - spoilt / 40, 40)
+            assert status["index"]["count"] == 40
+        assert f"as their new row cannot be read: {spoilt} cases" in desk.shell("status").stdout
+        export.cases = {n: case(n) for n in range(40)}
+        export.write()
+        assert desk.sync()["completeness"] == 1

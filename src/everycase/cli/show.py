@@ -53,6 +53,7 @@ def sync(report: SyncReport) -> None:
         f"Sync from {report.source} in {report.figures.duration_s:.1f} s: "
         f"{totals.created:,} created, {totals.updated:,} updated, {report.unchanged:,} unchanged, "
         f"{report.deleted:,} deleted, {totals.failed:,} failed"
+        + (f", {report.refused:,} refused" if report.refused else "")
     )
     _embedding(totals)
     for line in provider_lines(report.as_dict()):

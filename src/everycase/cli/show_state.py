@@ -21,6 +21,8 @@ def overview(o: Overview) -> None:
     console.say(
         f"Completeness: {percent(o.completeness)} of the cases are in the index as the source has them"
     )
+    if outdated := o.census["outdated"]:
+        console.say(f"In the index as they were before, as their new row cannot be read: {outdated:,} cases")
     if o.coverage:
         shares = " · ".join(f"{name} {whole_percent(share)}" for name, share in o.coverage.items())
         console.say(f"Coverage: {shares}; on average {o.census['average_fields']} of 44 fields populated")

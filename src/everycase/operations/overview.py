@@ -85,7 +85,12 @@ class OverviewPage:
     @property
     def completeness(self) -> float:
         """The share of them that are in the index as the source has them."""
-        counts = {"source": self.cases, "staging": self.staged, "completed": self.completed}
+        counts = {
+            "source": self.cases,
+            "staging": self.staged,
+            "completed": self.completed,
+            "outdated": int(self.figures.get("outdated") or 0),
+        }
         return completeness(counts, index=self.figures.get("index"))
 
     @property

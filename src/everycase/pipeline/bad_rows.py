@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 
 from everycase.domain.catalogue import SourceObject
 from everycase.domain.failures import ErrorType, Failure, FailureStage
@@ -17,14 +18,17 @@ FEW = 20
 _EXAMPLES = 5
 
 
-def of_rows(bad: Sequence[BadRow]) -> Iterator[Failure]:
-    """A failure for each row, or one for a cause that many rows share."""
+def of_rows(bad: Sequence[BadRow], staged: AbstractSet[str]) -> Iterator[Failure]:
+    """A failure for each row, or one for a cause that many rows share.
+
+    `staged`: ids of those rows that are staged as they were read before.
+    """
     causes: dict[str, list[BadRow]] = {}
     for row in bad:
         causes.setdefault(row.reason, []).append(row)
     for reason, rows in causes.items():
         if len(rows) > FEW:
-            yield _of_cause(reason, rows)
+            yield _of_cause(reason, rows, sum(r.record_id in staged for r in rows))
         else:
             yield from map(_of_row, rows)
 
@@ -39,8 +43,11 @@ def _of_row(bad: BadRow) -> Failure:
     )
 
 
-def _of_cause(reason: str, rows: Sequence[BadRow]) -> Failure:
-    """One sentence for all of them, with the first places. What the rows say stands in their digest alone."""
+def _of_cause(reason: str, rows: Sequence[BadRow], staged: int) -> Failure:
+    """One sentence for all of them, with the first places. What the rows say stands in their digest alone.
+
+    `staged`: how many of them are staged as they were read before.
+    """
     name = rows[0].object
     digest = hashlib.sha256("".join(r.digest for r in rows).encode()).hexdigest()
     places = ", ".join(r.place for r in rows[:_EXAMPLES])
@@ -49,7 +56,12 @@ def _of_cause(reason: str, rows: Sequence[BadRow]) -> Failure:
         f"{name} {hashlib.sha256(reason.encode()).hexdigest()[:12]}",
         ErrorType.MALFORMED_RECORD,
         f"{len(rows):,} rows of {name} cannot be read, each for one reason, {reason}; the first are {places}",
-        {"rows": len(rows), "places": [r.place for r in rows[:_EXAMPLES]], "row_digest": digest},
+        {
+            "rows": len(rows),
+            "staged": staged,
+            "places": [r.place for r in rows[:_EXAMPLES]],
+            "row_digest": digest,
+        },
     )
 
 

@@ -246,7 +246,9 @@ class Extraction:
     def _note_bad_rows(self, obj: SourceObject, taken: Taken, doubles: list[Double], place: str) -> None:
         """Open a failure for each bad row and for a read that ended early; close those that are over."""
         proof = taken.proof
-        found = [*bad_rows.of_rows(taken.rows.bad), *bad_rows.of_doubles(obj, place, doubles)]
+        bad = taken.rows.bad
+        staged = staging.live_among(self.conn, obj, [r.record_id for r in bad if r.record_id])
+        found = [*bad_rows.of_rows(bad, staged), *bad_rows.of_doubles(obj, place, doubles)]
         if proof.problem:
             found.append(bad_rows.of_object(obj.name, proof.problem, proof.error_type))
         failures.record(self.conn, found, now=self.now)

@@ -112,6 +112,12 @@ def set_mark(conn: Connection, obj: SourceObject, source: str, mark: str) -> Non
     conn.execute(StagingTable(obj).compose("staging", name), given)
 
 
+def live_among(conn: Connection, obj: SourceObject, ids: Sequence[str]) -> set[str]:
+    """Those of `ids` that are staged and not deleted."""
+    statement = StagingTable(obj).compose("staging", "live_among")
+    return {r[0] for r in conn.execute(statement, {"ids": list(ids)})} if ids else set()
+
+
 def waiting_children(conn: Connection, source: str) -> list[Orphans]:
     """Parents that are not staged and may still come: they could not be read, or their object has no mark.
 

@@ -247,9 +247,24 @@ from recon.data_lineage
 -- at_source --
 -- Cases that the source has, as far as it has been read: the staged ones, and those whose row was refused.
 select (select count(*) from udp.case where not is_deleted) + (
-  select coalesce(sum(coalesce((f.payload ->> 'rows')::bigint, 1)), 0) from recon.failed_records f
+  select coalesce(sum(coalesce((f.payload ->> 'rows')::bigint - coalesce((f.payload ->> 'staged')::bigint, 0), 1)), 0)
+  from recon.failed_records f
   where f.source_object = 'Case' and f.error_type = 'MalformedRecord' and not f.resolved
     and not exists (select from udp.case c where c.id = f.record_id and not c.is_deleted))
+
+-- outdated --
+-- Completed cases whose row at the source could not be read since they were loaded: the index holds what they were
+-- before. One failure may stand for many rows; of two rows of one id the newer was taken.
+select (
+  select count(*) from recon.data_lineage l
+  where l.status = 'completed' and exists (
+    select from recon.failed_records f
+    where f.record_id = l.record_id and f.source_object = 'Case' and f.error_type = 'MalformedRecord'
+      and not f.resolved and f.payload ? 'row_digest')
+) + (
+  select coalesce(sum((f.payload ->> 'staged')::bigint), 0) from recon.failed_records f
+  where f.source_object = 'Case' and f.error_type = 'MalformedRecord' and not f.resolved
+)::bigint as outdated
 
 -- spaces --
 -- Which embedding space the loaded cases are in.

@@ -5,6 +5,10 @@ where w.source = %(source)s and w.object = %(object)s
   and (w.row_count, w.digest) = (
     select count(*), coalesce(sum(hashtextextended(id || row_hash, 0)), 0) from {table} where not is_deleted)
 
+-- live_among --
+-- Those of some ids that are staged and not deleted.
+select id from {table} where id = any (%(ids)s) and not is_deleted
+
 -- is_marked --
 -- Whether anything is remembered of how far this object has been read.
 select from recon.watermarks where source = %(source)s and object = %(object)s
