@@ -69,7 +69,7 @@ class Flaw(StrEnum):
 
     @property
     def spares_deletion(self) -> bool:
-        """Whether such a row is read all the same where it is marked as deleted: id and mark are enough then."""
+        """Whether such a row is read where it is marked as deleted: id and mark are enough then."""
         return self in (Flaw.DATE, Flaw.PERSON_FOR_ID, Flaw.LONG_NUMBER)
 
 

@@ -16,8 +16,8 @@ def completeness(
 
     `census`: the counts of `store.lineage`; `index`: objects in the index, None where it does not answer;
     `at_source`: cases that a look at the source has counted, where one has; `lacking`: of the completed cases
-    those that a look at the index found missing or different, where one has looked. A completed case is not held
-    correctly while its row at the source cannot be read (`outdated`): the index has it as it was before.
+    those that a look at the index found missing or different, where one has looked. A completed case whose
+    row at the source cannot be read (`outdated`) does not count: the index has it as it was before.
     """
     cases = max(at_source or 0, census["source"], census["staging"])
     completed: int = census["completed"]
