@@ -81,8 +81,7 @@ def is_ipv4(text: str, start: int, end: int) -> bool:
 
 def _quad_end(text: str, start: int, end: int) -> int:
     """Where the first four numbers end."""
-    parts = text[start:end].split(".")
-    return start + len(".".join(parts[:4]))
+    return end if text.count(".", start, end) == 3 else text.rindex(".", start, end)
 
 
 def _has_port_behind(text: str, end: int, octets: list[int]) -> bool:

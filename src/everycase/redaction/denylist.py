@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from ahocorasick_rs import AhoCorasick, Implementation, MatchKind
@@ -186,7 +187,7 @@ def _counts(form: Form, text: str, low: str, place: int, start: int, end: int) -
             form.rule is Rule.CONTEXT and not first.isupper() and len(low[start:end]) < 3
         )
     initial = _INITIAL_BEFORE.search(low, max(0, start - 4), start) or _INITIAL_AFTER.match(low, end)
-    if initial and initial[1] in {w[0] for w in form.key.split()}:
+    if initial and initial[1] in _initials(form.key):
         return True
     if word in _TITLES or _VERB.match(low, end):
         return True
@@ -199,25 +200,32 @@ def _counts(form: Form, text: str, low: str, place: int, start: int, end: int) -
 
 
 def _with_neighbours(hits: list[_Hit], low: str) -> Iterator[_Hit]:
-    """Hits that count, and those beside another part of the same name: `li na`, `mark price`."""
+    """Hits that count; those beside another part of the same name (`li na`, `mark price`) as one with it."""
     hits.sort(key=lambda h: (h.start, h.end))
     last: _Hit | None = None
+    joined: _Hit | None = None
     for hit in hits:
-        beside = last is not None and last.form.key == hit.form.key and 0 < hit.start - last.end <= 3
-        if beside and last is not None and _is_joined(last, hit, low):
-            yield _Hit(hit.form, last.start, hit.end, counts=True)
+        is_beside = last is not None and last.form.key == hit.form.key and 0 < hit.start - last.end <= 3
+        if is_beside and last is not None and _is_joined(last, hit, low):
+            if joined and joined.end != last.end:
+                yield joined
+            first = joined if joined and joined.end == last.end else last
+            joined = _Hit(hit.form, first.start, hit.end, counts=True)
         elif hit.counts:
             yield hit
         if last is None or hit.end >= last.end:
             last = hit
+    if joined:
+        yield joined
 
 
 def _is_joined(last: _Hit, hit: _Hit, low: str) -> bool:
     """Two parts of one name with a sign between them; `support team` is none, whoever is called so."""
     if hit.form.key == low[hit.start : hit.end] or not _JOINED.match(low[last.end : hit.start]):
         return False
-    are_words = all(h.form.rule is Rule.CONTEXT and h.end - h.start > 2 for h in (last, hit))
-    return last.counts or hit.counts or not are_words
+    if last.counts or hit.counts:
+        return True
+    return not all(h.form.rule is Rule.CONTEXT and h.end - h.start > 2 for h in (last, hit))
 
 
 def _with_initials(hit: _Hit, low: str) -> tuple[int, int]:
@@ -225,7 +233,7 @@ def _with_initials(hit: _Hit, low: str) -> tuple[int, int]:
     start, end = hit.start, hit.end
     if hit.form.label is not Label.PERSON or hit.form.rule is Rule.INNER:
         return start, end
-    initials = {w[0] for w in hit.form.key.split()}
+    initials = _initials(hit.form.key)
     before = _INITIAL_BEFORE.search(low, max(0, start - 4), start)
     if before and before[1] in initials:
         start = before.start()
@@ -233,6 +241,11 @@ def _with_initials(hit: _Hit, low: str) -> tuple[int, int]:
     if after and after[1] in initials and after[1] not in ("a", "i"):
         end = after.end()
     return start, end
+
+
+@lru_cache(maxsize=1024)
+def _initials(key: str) -> frozenset[str]:
+    return frozenset(word[0] for word in key.split())
 
 
 def _is_telling(form: Form, found: str) -> bool:

@@ -45,7 +45,7 @@ class Numbering:
         last = 0
         for span in spans:
             found = text[span.start : span.end]
-            if span.is_fixed or not any(map(str.isalnum, found)):
+            if span.is_fixed or not (found[0].isalnum() or any(map(str.isalnum, found))):
                 continue
             start = span.start + len(found) - len(found.lstrip())
             parts += (text[last:start], self.placeholder(span))

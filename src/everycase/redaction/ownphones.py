@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -55,7 +55,7 @@ class OwnPhones:
             digits = text[start:end].translate(_DIGITS)
             wanted = [own for own in self._own if own.core in digits or (own.local and own.local in digits)]
             if wanted:
-                places = [i for i in range(start, end) if text[i] in _ASCII_DIGITS]
+                places = _places(text, start, end, len(digits))
                 for own in wanted:
                     yield from _in_run(text, digits, places, own)
 
@@ -67,10 +67,19 @@ class OwnPhones:
         return any(own.core in digits or (own.local and own.local in digits) for own in self._own)
 
 
-def _in_run(text: str, digits: str, places: list[int], own: _Own) -> Iterator[Span]:
+def _places(text: str, start: int, end: int, count: int) -> Sequence[int]:
+    """Where the `count` digits of `[start, end)` stand."""
+    if end - start == count:
+        return range(start, end)
+    return [i for i in range(start, end) if text[i] in _ASCII_DIGITS]
+
+
+def _in_run(text: str, digits: str, places: Sequence[int], own: _Own) -> Iterator[Span]:
     at = digits.find(own.core)
     while at != -1:
-        yield _span(text, places, _with_country(text, places, at, own.country), at + len(own.core), own)
+        yield _span(
+            text, places, _with_country(text, digits, places, at, own.country), at + len(own.core), own
+        )
         at = digits.find(own.core, at + len(own.core))
     at = digits.find(own.local) if own.local else -1
     while at != -1:
@@ -79,27 +88,27 @@ def _in_run(text: str, digits: str, places: list[int], own: _Own) -> Iterator[Sp
         at = digits.find(own.local, at + 1)
 
 
-def _span(text: str, places: list[int], first: int, last: int, own: _Own) -> Span:
+def _span(text: str, places: Sequence[int], first: int, last: int, own: _Own) -> Span:
     start, end = places[first], places[last - 1] + 1
     while start and text[start - 1] in "+(":
         start -= 1
     return Span(start, end, Label.PHONE, own.core[-9:], "own phone number", is_known=True)
 
 
-def _with_country(text: str, places: list[int], at: int, country: str) -> int:
+def _with_country(text: str, digits: str, places: Sequence[int], at: int, country: str) -> int:
     """Further left over a trunk zero or a country code, as long as these digits stand together."""
-    digits = "".join(text[i] for i in places[max(0, at - _COUNTRY_DIGITS) : at])
-    for count in range(len(digits), 0, -1):
-        lead, first = digits[-count:], at - count
+    for first in range(max(0, at - _COUNTRY_DIGITS), at):
+        if first and places[first] - places[first - 1] == 1:
+            continue
+        lead, count = digits[first:at], at - first
         is_code = lead in ("0", country, country + "0", "00" + country, "00" + country + "0")
         is_signed = text[places[first] - 1 : places[first]] == "+" or (lead.startswith("00") and count > 3)
-        touches = first and places[first] - places[first - 1] == 1
-        if (is_code or is_signed) and not touches and places[at] - places[first] <= count + 6:
+        if (is_code or is_signed) and places[at] - places[first] <= count + 6:
             return first
     return at
 
 
-def _stands_alone(places: list[int], first: int, last: int) -> bool:
+def _stands_alone(places: Sequence[int], first: int, last: int) -> bool:
     """Whether no further digit touches it directly."""
     before = first and places[first] - places[first - 1] == 1
     after = last < len(places) and places[last] - places[last - 1] == 1

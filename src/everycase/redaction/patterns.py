@@ -77,9 +77,10 @@ class PatternFinder:
             if is_kept and not self._more and _ADDRESS.match(text, start, end):
                 continue
             if _QUAD.fullmatch(text, start, end):
-                m = TermMatch("ipv4", start, end, text[start:end])
-            else:
-                m = self._common.named(scanned, place, start, end)
+                if not is_kept and (span := self._address(text, start, end, strict)):
+                    yield span
+                continue
+            m = self._common.named(scanned, place, start, end)
             if is_kept and m.name in _WEAK:
                 continue
             if span := self._confirm(text, m, strict):
@@ -88,6 +89,14 @@ class PatternFinder:
             for m in self._mail.find(scanned):
                 if span := self._confirm(text, m, strict):
                     yield span
+
+    def _address(self, text: str, start: int, end: int, strict: bool) -> Span | None:
+        """Four numbers with dots, which logs are full of."""
+        if not strict and not checks.is_ipv4(text, start, end):
+            return None
+        if self._keep_masks and checks.is_nobodys(text, start, end):
+            return None
+        return Span(start, end, Label.IP, text[start:end], "IPv4 address")
 
     def _confirm(self, text: str, m: TermMatch, strict: bool) -> Span | None:
         if known := _CHECKS.get(m.name):
@@ -113,7 +122,7 @@ class PatternFinder:
             start += max(len(found) - len(found.lstrip(".'-=%+")), found.rfind("=", 0, found.index("@")) + 1)
         if not strict and not check(text, start, end):
             return None
-        if self._keep_masks and name in ("ipv4", "ipv6") and checks.is_nobodys(text, start, end):
+        if self._keep_masks and name == "ipv6" and checks.is_nobodys(text, start, end):
             return None
         return Span(start, end, label, text[start:end].lower(), rule)
 
@@ -142,7 +151,6 @@ _CHECKS: dict[str, tuple[Label, str, Callable[[str, int, int], bool]]] = {
     "login": (Label.LOGIN, "DOMAIN\\user", checks.is_login),
     "hostip": (Label.IP, "host name with an address", checks.is_host_ip),
     "ipv6": (Label.IP, "IPv6 address", checks.is_ipv6),
-    "ipv4": (Label.IP, "IPv4 address", checks.is_ipv4),
     "iban": (Label.IBAN, "IBAN", checks.is_iban),
     "card": (Label.CARD, "payment card", checks.is_card),
     "ssn": (Label.SSN, "social security number", checks.is_ssn),

@@ -84,7 +84,7 @@ def _span(text: str, start: int, end: int) -> Span:
 
 def _numbers(text: str, start: int, end: int, *, is_asked: bool) -> Iterator[tuple[int, int]]:
     """The telephone numbers of a run of digits and signs: all of it, or stretches between its blanks."""
-    if end - start <= _LONGEST and _is_phone(text, start, end, is_asked=is_asked):
+    if end - start <= _LONGEST and _is_phone(text, start, end, said=_is_said(text, start), is_asked=is_asked):
         yield start, end
         return
     if end - start <= _LONGEST and _BLANKS.isdisjoint(text[start:end]):
@@ -97,9 +97,10 @@ def _numbers(text: str, start: int, end: int, *, is_asked: bool) -> Iterator[tup
     at = 0
     while at < len(words_):
         taken = 0
+        said = _is_said(text, words_[at][0])
         for count, stop in _stretches(text, words_, digits[at : at + _MOST_GROUPS], at):
             if sum(digits[at : at + count]) <= most and _is_phone(
-                text, words_[at][0], stop, is_asked=is_asked
+                text, words_[at][0], stop, said=said, is_asked=is_asked
             ):
                 yield words_[at][0], stop
                 taken = count
@@ -115,7 +116,9 @@ def _stretches(
     In long rows only what has the signs of a number is looked at. `digits`: of the words from `at` on.
     """
     start, stop = words_[at]
-    if len(words_) > _MOST_WORDS and _SIGNS.isdisjoint(text[start:stop]):
+    if len(words_) > _MOST_WORDS and (
+        _SIGNS.isdisjoint(text[start:stop]) or _ADDRESS.fullmatch(text, start, stop)
+    ):
         return
     for count in range(len(digits), 0, -1):
         stop = words_[at + count - 1][1]
@@ -124,6 +127,7 @@ def _stretches(
 
 
 _WORD = re.compile(r"[^ \t\xa0]+")
+_ADDRESS = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}")
 _BLANKS = frozenset(" \t\xa0")
 _SIGNS = frozenset("+(-./")
 _FEWEST = 6
@@ -143,9 +147,13 @@ def _number_of(shape: str) -> str:
     return shape if not (found := _EXTENDED.search(shape)) else shape[: found.start()]
 
 
-def _is_phone(text: str, start: int, end: int, *, is_asked: bool) -> bool:
-    """Whether one number in one of the forms stands there. `is_asked`: of the plans too."""
-    if not _may_be_phone(text, start, end):
+def _is_phone(text: str, start: int, end: int, *, said: bool, is_asked: bool) -> bool:
+    """Whether one number in one of the forms stands there: most rows of digits begin like none.
+
+    `said`: a word in front says that it is one. `is_asked`: of the plans too.
+    """
+    is_named = said or _SAID_AFTER.match(text, end, end + 12) is not None
+    if not is_named and _LIKE_NUMBER.match(text, start, end) is None:
         return False
     shape = text[start:end]
     number = shape if shape.isdigit() else _number_of(shape)
@@ -161,17 +169,12 @@ def _is_phone(text: str, start: int, end: int, *, is_asked: bool) -> bool:
         return False
     if is_signed:
         return 8 <= len(digits) <= 15 and digits[0] != "0"
-    if _is_named(text, start, end):
+    if is_named:
         is_path = "/" in number[3:-3].replace(" / ", "") and not _AREA.match(number)
         return not is_path and not _is_series(text, start, end)
     if len(digits) < 9 or len(digits) == len(number):
         return False
     return _is_written_as_number(text, start, end, number, lengths, is_asked=is_asked)
-
-
-def _may_be_phone(text: str, start: int, end: int) -> bool:
-    """Whether it begins like a number of any form, or a word says that it is one: most rows of digits end here."""
-    return _LIKE_NUMBER.match(text, start, end) is not None or _is_named(text, start, end)
 
 
 _LIKE_NUMBER = re.compile(r"[+(0]|(?:[0-9]{1,3}[^0-9]+)?[0-9]{3}[^0-9]+[0-9]{3}[^0-9]+[0-9]{4}")
@@ -198,17 +201,15 @@ def _is_inside(text: str, start: int, end: int) -> bool:
     return after.isalnum() or (after in "._:/%" and text[end + 1 : end + 2].isalnum() and after != ".")
 
 
-def _is_named(text: str, start: int, end: int) -> bool:
-    """Whether a word or phrase in front, or a word behind, says that it is a telephone number."""
-    if _SAID_AFTER.match(text, end, end + 12):
-        return True
+def _is_said(text: str, start: int) -> bool:
+    """Whether a word or phrase in front says that it is a telephone number."""
     near = text[max(0, start - _MOST_SIGNS - 1) : start].rstrip(_LEAD_SIGNS)
     return near[-1:].lower() in _LETTERS and _is_said_before(text[max(0, start - _LOOK_BACK) : start])
 
 
 @lru_cache(maxsize=256)
 def _is_said_before(before: str) -> bool:
-    """Asked again for each end that a number may have."""
+    """Lines of a log have the same words in front of their numbers."""
     said = before.lower().rstrip(_LEAD_SIGNS)
     if said[-1:] not in _LETTERS or len(before) > len(said) + _MOST_SIGNS:
         return False

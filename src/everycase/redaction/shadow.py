@@ -74,19 +74,27 @@ def edited(text: str, edits: Iterable[Edit]) -> Shadow:
     starts: list[int] = []
     ends: list[int] = []
     last = place = 0
-    for edit in edits:
-        parts += (text[last : edit.start], edit.text)
-        place += edit.start - last
-        if edit.text:
-            places.append(place)
-            starts.append(edit.start)
-            ends.append(edit.end)
-            place += len(edit.text)
+
+    def note(start: int, end: int) -> None:
         places.append(place)
-        starts.append(edit.end)
-        ends.append(-1)
-        last = edit.end
-    return Shadow("".join(parts) + text[last:], places, starts, ends) if parts else Shadow(text)
+        starts.append(start)
+        ends.append(end)
+
+    for start, end, meant in edits:
+        if start > last:
+            if last:
+                note(last, -1)
+            parts.append(text[last:start])
+            place += start - last
+        if meant:
+            note(start, end)
+            parts.append(meant)
+            place += len(meant)
+        last = end
+    if not last:
+        return Shadow(text)
+    note(last, -1)
+    return Shadow("".join(parts) + text[last:], places, starts, ends)
 
 
 # ── the plain shadow: digits, dashes and escapes as they are meant ──────────────────────────────

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
-_BEYOND = re.compile("[^\x00-\x7f]")
+_ASCII = bytes(range(128))
 _MOST = 48
 """Different characters beyond ASCII: with more of them `str.translate` is quicker."""
 
 
 def beyond_ascii(text: str) -> set[str]:
     """The characters of a text that are not ASCII."""
-    return set(_BEYOND.findall(text))
+    return set(text.encode(errors="surrogatepass").translate(None, _ASCII).decode(errors="surrogatepass"))
 
 
 def translated(text: str, table: Mapping[int, str]) -> str:
