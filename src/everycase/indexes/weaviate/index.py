@@ -18,6 +18,7 @@ from weaviate.classes.aggregate import GroupByAggregate
 from weaviate.classes.query import Filter
 
 from everycase.domain.batching import pages
+from everycase.domain.buckets import Range
 from everycase.domain.cases import MOST_DIMENSIONS, IndexObject, Stamps, Vector
 from everycase.domain.errors import WrongUse
 from everycase.domain.failures import ErrorType, LoadFailure
@@ -29,6 +30,7 @@ from everycase.indexes.weaviate import errors, schema
 from everycase.indexes.weaviate import search as asked
 from everycase.indexes.weaviate.client import WeaviateConnection
 from everycase.indexes.weaviate.home import CollectionHome, Consistency, Shape
+from everycase.indexes.weaviate.listing import PAGE, Listing
 from everycase.indexes.weaviate.standing import StandingFacts
 from everycase.indexes.weaviate.write import Fence, mark_unreached, read_stamps, write
 from everycase.ports import Condition, Findings, IndexHealth, UpsertOutcome
@@ -42,8 +44,8 @@ T = TypeVar("T")
 _AT_ONCE = 4
 """Probes under way at a time; each takes some milliseconds."""
 
-_PAGE, _WHOLE_PAGE = 1000, 100
-"""Objects a question: stamps alone, and with texts and vectors."""
+_WHOLE_PAGE = 100
+"""Objects a question, with texts and vectors."""
 
 
 def no_fence(_ids: Sequence[UUID]) -> AbstractContextManager[None]:
@@ -124,7 +126,7 @@ class WeaviateIndex:
         there = 0
         with self._home.asking():
             collection = self._home.own()
-            for page in pages(dict.fromkeys(object_ids), _PAGE):
+            for page in pages(dict.fromkeys(object_ids), PAGE):
                 there += self._delete(collection, page)
         return there
 
@@ -132,7 +134,7 @@ class WeaviateIndex:
         there, owners = 0, {o.object_id: o.case_id for o in objects}
         with self._home.asking():
             collection = self._home.own()
-            for page in pages(owners, _PAGE):
+            for page in pages(owners, PAGE):
                 with self._fence(page):
                     held = read_stamps(collection, page)
                     own = [i for i, stamps in held.items() if stamps.case_id == owners[i]]
@@ -169,7 +171,7 @@ class WeaviateIndex:
         """Mark the objects, so that every search compares them exactly. Writing one anew removes the mark."""
         with self._home.asking():
             collection = self._home.own()
-            for page in pages(dict.fromkeys(object_ids), _PAGE):
+            for page in pages(dict.fromkeys(object_ids), PAGE):
                 with self._fence(page):
                     mark_unreached(collection, page)
         self._standing.forget_unreached()
@@ -183,22 +185,18 @@ class WeaviateIndex:
         with self._home.asking():
             # one collection to the end, whatever the alias does
             collection = self._home.use(self._home.target())
-        last = after
-        while True:
+
+        def fetch(last: UUID | None) -> Sequence[Any]:
             with self._home.asking():
-                page = collection.query.fetch_objects(
-                    limit=_PAGE, after=last, return_properties=list(schema.STAMPS)
+                found: Sequence[Any] = collection.query.fetch_objects(
+                    limit=PAGE, after=last, return_properties=list(schema.STAMPS)
                 ).objects
-            for o in page:
-                if until is not None and o.uuid.int > until.int:
-                    return
-                yield schema.stamps_of(o.uuid, o.properties)
-            if not page:
-                return
-            last = page[-1].uuid
+            return found
+
+        return Listing(fetch, self.count).stamps(Range(after, until))
 
     def stamps(self, object_ids: Sequence[UUID]) -> Iterator[Stamps]:
-        for page in pages(object_ids, _PAGE):
+        for page in pages(object_ids, PAGE):
             with self._home.asking():
                 found = read_stamps(self._home.use(), page)
             yield from found.values()
@@ -261,7 +259,7 @@ class WeaviateIndex:
             counts = {s: self._count(collection, Filter.by_property(schema.SPACE).equal(s)) for s in names}
             if sum(counts.values()) != self._count(collection):
                 groups = collection.aggregate.over_all(
-                    group_by=GroupByAggregate(prop=schema.SPACE, limit=_PAGE), total_count=True
+                    group_by=GroupByAggregate(prop=schema.SPACE, limit=PAGE), total_count=True
                 ).groups
                 counts = {str(g.grouped_by.value): g.total_count or 0 for g in groups}
         return {s: n for s, n in counts.items() if n}
