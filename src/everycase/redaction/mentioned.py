@@ -44,6 +44,7 @@ IN_TALK = {
     "chat": (
         rf"(?m:^)[ \t>]{{0,4}}[\[(]?(?:\d{{1,4}}[./-]\d{{1,2}}[./-]\d{{1,4}}[ ,]{{1,2}})?\d{{1,2}}:\d{{2}}(?:\]|\)|(?::\d{{2}})?[ ]?(?:[AaPp]\.?[Mm]\.?)[\])]?|[ ][-–])"
         rf"[ \t]{{1,4}}(?:[-–][ ])?(?:{_NAMED}(?:[ ]\p{{Lu}}[\pL'’.-]*){{1,3}}|[a-z]{{2,20}}\.[a-z]{{2,20}})[ ]?(?:\([^)\n]{{1,30}}\))?:"
+        rf"|(?m:^)[ \t>]{{0,4}}{_NAMED}(?:[ ]\p{{Lu}}[\pL'’.-]*){{1,3}}[ ]\(\d{{1,2}}:\d{{2}}(?::\d{{2}})?(?:[ ]?[AaPp]\.?[Mm]\.?)?\):"
     ),
 }
 
@@ -93,6 +94,11 @@ def title_spans(text: str, m: TermMatch) -> Iterator[Span]:
         yield from others(text, end, "title")
 
 
+def _is_product(word: str) -> bool:
+    """`HPE`, `HBase`: more capitals than names have."""
+    return word.isupper() or word[1:2].isupper()
+
+
 def named_spans(text: str, m: TermMatch) -> Iterator[Span]:
     """Two capital words behind a post or a verb are a full name, one behind `spoke to`; more may follow."""
     count = 1 if m.name == "talked" else 2
@@ -102,7 +108,7 @@ def named_spans(text: str, m: TermMatch) -> Iterator[Span]:
     whole = _FULL.match(text, start, start + REACH)
     end = leading_name(text, start, whole.end() if whole else m.end)
     found = text[start:end]
-    if not is_name(found, least=count) or (count == 1 and found.isupper()):
+    if not is_name(found, least=count) or (count == 1 and _is_product(found)):
         return
     yield from person(text, start, end, m.name)
     yield from others(text, end, m.name, within_line=True)

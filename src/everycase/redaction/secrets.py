@@ -128,9 +128,9 @@ def _is_setting(name: str, head: re.Match[str], value: str, looks_secret: bool) 
         return looks_secret or head[0].lower().startswith("snmp-")
     if name == "weakis":  # `PIN is 4711`; `the secret is out!` names none
         return any(map(str.isdigit, value)) and (looks_secret or (value.isdigit() and len(value) >= 4))
-    if name == "accountpair":  # `admin / Welcome123`; no path (`root/lib64`)
-        kinds = (str.isupper, str.islower, str.isdigit)
-        is_strong = all(any(map(kind, value)) for kind in kinds) or not _SIGNS.isdisjoint(value)
+    if name == "accountpair":  # `admin / Welcome123`; no path (`root/lib64`) or principal
+        is_mixed = any(map(str.isupper, value)) and any(map(str.islower, value))
+        is_strong = any(map(str.isdigit, value)) and (is_mixed or not _SIGNS.isdisjoint(value))
         return value[-1] != "/" and looks_secret and is_strong
     if head["kind"]:  # `secret 5 $1$…`
         return looks_secret or len(value) >= 8

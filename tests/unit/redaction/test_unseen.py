@@ -28,6 +28,7 @@ def _left(text: str, wanted: str, table: str) -> list[str]:
         ("Customer (Jane Dole) reported it", "Jane|Dole"),
         ("[10:02] Alice Munro: is it amber?\n[10:05] alice.munro: yes", "Alice|Munro|alice"),
         ("10:02:11 AM  Rahul Mehta: can you share it?", "Rahul|Mehta"),
+        ("Rita Moss (09:12 AM): reboot done", "Rita|Moss"),
     ],
 )  # fmt: skip
 def test_names_in_running_text_go_with_those_beside_them(text: str, names: str) -> None:
@@ -103,6 +104,7 @@ def test_accounts_of_people_go_from_logs_and_shells(text: str, accounts: str) ->
         "10:13:38 Disk Manager: volume ok\n10:02 PM Power Supply: failed",
         "Client Receive Timeout. Username and Password to access the Image URI is not valid.",
         "Monitoring 3, Clustering 2, Mirroring 2",
+        "the principal is service/host@REALM; talked to HBase and ZK; /home/jre/bin",
     ],
 )
 @pytest.mark.parametrize("table", ["CaseComment", "WorkOrder"])
