@@ -28,7 +28,7 @@ _TALKED = (
 _HANDED = (
     r"(?i:\b(?:talk|speak|working|worked|work) (?:to|with)|\b(?:called|contacted|requested|reported|confirmed|raised|opened|escalated|assigned|approved|handled|provided|sent|"
     r"signed|forwarded|forward|escalate|assign|replaced|done|performed|installed|verified|checked|submitted|logged) (?:this |it |the case )?(?:by|to)|\bon behalf of|\bc/o|\bweiterleiten an|"
-    r"\b(?:llame|llamar|contactar|contacte) (?:a|con)|\b(?:chiamare|contattare|contacter|appeler|kontaktieren sie|bel|ring|phoned|emailed|e-mailed|ringa|cc|cc'd)|\bmit)"
+    r"\b(?:llame|llamar|contactar|contacte) (?:a|con)|\b(?:chiamare|contattare|contacter|appeler|kontaktieren sie|phoned|emailed|e-mailed|ringa|cc|cc'd))"
 )
 _NAMED = r"\p{Lu}[\pL'’-]+"
 _LINKED = r"(?:(?:de|van|von|der|den|la|las|los|del|della|di|da|dos|ter|ten|el|al)[ ]){0,3}"

@@ -104,6 +104,7 @@ def test_accounts_of_people_go_from_logs_and_shells(text: str, accounts: str) ->
         "10:13:38 Disk Manager: volume ok\n10:02 PM Power Supply: failed",
         "Client Receive Timeout. Username and Password to access the Image URI is not valid.",
         "Monitoring 3, Clustering 2, Mirroring 2",
+        "Server mit LED Anzeige und mit Rotem Licht; Techniker Vor Ort; am Fr. Abend; Customer Portal Login",
         "the principal is service/host@REALM; talked to HBase and ZK; /home/jre/bin",
     ],
 )
