@@ -169,12 +169,12 @@ def _mails(redactor: TableRedactor) -> str:
 
 
 def _times(redactor: TableRedactor, presidio: Patterns | None) -> str:
+    gc.freeze()  # what Presidio has in memory is not to be walked through while everycase is measured
     times = case_times(redactor)
     found = f"CPU time of a case of 15,000 characters, most of it lines of logs, addresses and versions: median {statistics.median(times):.1f} ms, p99 {percentile(times, 0.99):.1f} ms"
     if presidio:
         theirs = statistics.median(presidio.milliseconds(t) for t in ordinary(8))
         found += f"; Presidio {theirs:.0f} ms, {theirs / statistics.median(times):.0f} times as much"
-    gc.freeze()  # what Presidio has in memory is not to be walked through while everycase is measured
     attacks = attack_times(redactor)
     long = attack_times(redactor, 240_000)
     worst = sorted(attacks, key=lambda k: -attacks[k])[:5]
