@@ -116,7 +116,7 @@ class Hour:
 def _without_progress(printed: str) -> str:
     """What a pipe shows of progress depends on how fast the machine is."""
     moving = re.compile(
-        r"reading|listing|probing|generating|[\d,]+ (of [\d,]+ )?cases( to work on|, .* failed)?$"
+        r"reading|listing|probing|generating|trying out|[\d,]+ (of [\d,]+ )?cases( to work on|, .* failed)?$"
     )
     return "".join(line.rstrip() + "\n" for line in printed.splitlines() if not moving.match(line))
 

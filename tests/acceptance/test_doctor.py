@@ -175,3 +175,22 @@ def test_serve_once_says_nothing_when_nothing_is_due(shell: Prompt) -> None:
     assert "sync" in shell("serve", "--once").stdout
     again = shell("serve", "--once")
     assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
+
+
+def test_a_key_that_has_another_name_is_an_error_that_says_how_to_map_it(
+    shell: Prompt, tmp_path: Path
+) -> None:
+    """With the line for the settings file; nothing of the file is quoted, its first line may be a row."""
+    source = write_export(tmp_path / "german")
+    write_table(source / "Case.csv", ["Vorgangs-ID", "Betreff"], [{"Vorgangs-ID": "1", "Betreff": "x"}])
+    said = bad(shell, EVERYCASE_SOURCE=str(source))["source"]
+    assert "has no column Id and no column CaseNumber" in said
+    assert '[fields] "Case.Id" = ' in said
+    assert "Betreff" not in said
+
+
+def test_doctor_says_what_it_reads(shell: Prompt, source: Path) -> None:
+    """It reads a new export from end to end; in a pipe a line now and then says how far it is."""
+    write_export(source, Case=[case(n) for n in range(41)])
+    assert "reading rows of Case" in shell("doctor").stderr
+    assert shell("doctor", "--json").stderr == ""

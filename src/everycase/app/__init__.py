@@ -85,7 +85,7 @@ class App:
         """`on_step`: told of what takes long and how far it is."""
         self.settings = settings
         self.access = access
-        self._on_step = on_step or (lambda _doing, _count: None)
+        self.on_step = on_step or (lambda _doing, _count: None)
         self._open = ExitStack()
 
     def __enter__(self) -> App:
@@ -152,7 +152,7 @@ class App:
                 self.catalogue,
                 cases=s.sample_cases,
                 seed=s.sample_seed,
-                on_step=self._on_step,
+                on_step=self.on_step,
             )
         if s.source == "salesforce":
             return self.salesforce

@@ -43,8 +43,9 @@ def run(
         if adopt_source:
             work.adopt_source(app)
         done = work.run(app, call.progress, allow_deletes=allow_deletes, max_cost=max_cost)
+        schedule = jobs.describe(app.settings)
     code = judge(done, fail_on, exit_zero=exit_zero)
-    return Result(done.as_dict(), lambda: show.main_job(done), code)
+    return Result(done.as_dict(), lambda: show.main_job(done, schedule), code)
 
 
 @command(panel=Panel.LOAD)
@@ -84,7 +85,9 @@ def serve(
         typer.Option("--once", help="Run the jobs that are due, then end: for cron. Silent if none is."),
     ] = False,
 ) -> Result:
-    """Serve the API and the pages; sync every hour, reconcile every six hours and thoroughly every day.
+    """Serve the API and the pages; sync and reconcile by the schedule of the settings.
+
+    Without settings: sync every hour, reconcile every six hours and thoroughly every day.
 
     Several may run at once: each job and each order is carried out by one of them.
     """
@@ -116,5 +119,5 @@ def _serve_until_signal(app: App, *, is_quiet: bool) -> list[JobResult]:
     setup.migrate(app)
     with serving(app, _silent, stop) as address:
         if not is_quiet:
-            console.complain(f"serving at {address.url}: {jobs.describe(app)}; end with Ctrl-C")
+            console.complain(f"serving at {address.url}: {jobs.describe(app.settings)}; end with Ctrl-C")
         return jobs.serve(app, _silent, stop, on_result=(lambda _: None) if is_quiet else show.job)

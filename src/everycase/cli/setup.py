@@ -24,7 +24,8 @@ def doctor(
     ] = False,
 ) -> Result:
     """Check everything that a run needs, and find what would go wrong in a sync."""
-    checks = diagnose(call.settings)
+    with call.progress() as progress:
+        checks = diagnose(call.settings, progress.step)
     if send_a_test and checks[0].is_ok:
         checks += send_test(call.settings)
     bad = [c for c in checks if not c.is_ok]

@@ -26,7 +26,8 @@ def me() -> str:
     return str(here) if here.name == "everycase" and "/" in sys.argv[0] else "everycase"
 
 
-def main_job(done: MainJob) -> None:
+def main_job(done: MainJob, schedule: str) -> None:
+    """Sync, reconciliation, and commands to try next. `schedule`: what `serve` does by itself."""
     sync(done.synced)
     if done.report is None:
         return
@@ -38,7 +39,7 @@ def main_job(done: MainJob) -> None:
         'search "server does not boot after memory upgrade"',
         f"trace {done.example or 'CASE'}",
         "report --format html > report.html",
-        "serve      # syncs every hour, reconciles every six",
+        f"serve      # {schedule}",
     ):
         console.say(f"  {me()} {words}")
 

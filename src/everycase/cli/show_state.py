@@ -18,9 +18,12 @@ def overview(o: Overview) -> None:
     console.say(f"{o.place}; {o.database_bytes / 1e6:,.0f} MB")
     rows = [(where, "not known" if n is None else n) for where, n in o.funnel.items()]
     console.table("Census", ("where", "cases"), rows)
-    console.say(
-        f"Completeness: {percent(o.completeness)} of the cases are in the index as the source has them"
-    )
+    if o.has_cases:
+        console.say(
+            f"Completeness: {percent(o.completeness)} of the cases are in the index as the source has them"
+        )
+    else:
+        console.say(f"Completeness: no case has been read yet: {show.me()} doctor says whether a sync can")
     if outdated := o.census["outdated"]:
         console.say(f"In the index as they were before, as their new row cannot be read: {outdated:,} cases")
     if o.coverage:
@@ -140,7 +143,8 @@ def failures(rows: Sequence[dict[str, Any]]) -> None:
         tries = f", tried {r['retry_count']}×" if r["retry_count"] else ""
         console.say(f"{place_of(r)} {r['error_type']} → {done}", columns=80)
         console.say(f"  {r['error_message']}", indent=2, columns=80)
-        console.say(f"  {r['source_object']} {subject} · {stage_words(r['stage'])}{tries}")
+        whose = " ".join(dict.fromkeys((r["source_object"], subject)))
+        console.say(f"  {whose} · {stage_words(r['stage'])}{tries}")
         console.say(f"  everycase retry {r['failure_id']}")
 
 

@@ -109,7 +109,7 @@ class RowParser:
         self.unread = columns.unread
         """The columns that no field and no identity column is read from."""
         if lacking := self._lacking_keys():
-            raise MalformedRow(f"has no column {' and no column '.join(lacking)}")
+            raise MalformedRow(_without(obj, lacking))
 
     def layout(self) -> Layout | None:
         """The places of the columns for `ColumnParser`; None if a field has several columns or files."""
@@ -278,6 +278,14 @@ def _cell(cells: Sequence[str], places: Sequence[int]) -> str:
     if len(places) == 1:
         return cells[places[0]]
     return next((cells[i] for i in places if cells[i].strip()), "")
+
+
+def _without(obj: SourceObject, lacking: Sequence[str]) -> str:
+    """That these key columns are missing, and the line of settings that maps one of another name."""
+    return (
+        f"has no column {' and no column '.join(lacking)} (if it is there under another name, say which in "
+        f'the settings file: [fields] "{obj.name}.{lacking[0]}" = "…")'
+    )
 
 
 def _name_parts(columns: Header, identity: IdentityColumn) -> tuple[int, ...]:

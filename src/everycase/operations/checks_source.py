@@ -77,8 +77,12 @@ def check_deletions(app: App) -> str:
     if app.source.is_incremental:
         return "not read here: a sync asks the organisation for what has changed"
     guard = DeletionGuard(allowed=0, most=app.thresholds.deletions)
+
+    def show_rows(name: str, count: int, _expected: int | None) -> None:
+        app.on_step(f"reading rows of {name}", count)
+
     with db.connect(app.dsn) as conn:
-        objects = compare_source(conn, app.source, app.catalogue, guard=guard, on_rows=lambda *_: None)
+        objects = compare_source(conn, app.source, app.catalogue, guard=guard, on_rows=show_rows)
     if problems := together((o.object, o.problem) for o in objects):
         raise WrongUse("; ".join(problems))
     rows, gone = sum(o.rows for o in objects), sum(o.vanished for o in objects)

@@ -36,8 +36,11 @@ class Check:
         return {"name": self.name, "ok": self.is_ok, "detail": self.detail}
 
 
-def diagnose(load: Callable[[], Settings]) -> list[Check]:
-    """Run all checks, in the order in which a run would meet what they check."""
+def diagnose(load: Callable[[], Settings], on_step: Callable[[str, int], None] | None = None) -> list[Check]:
+    """Run all checks, in the order in which a run would meet what they check.
+
+    `on_step` is told how far a check is that takes long.
+    """
     settings: list[Settings] = []
 
     def read_settings() -> str:
@@ -48,7 +51,7 @@ def diagnose(load: Callable[[], Settings]) -> list[Check]:
     first = _attempt("settings", read_settings)
     if not settings:
         return [first]
-    with App(settings[0], Access.REHEARSE) as app:
+    with App(settings[0], Access.REHEARSE, on_step=on_step) as app:
         return [first, *_run_checks(app)]
 
 

@@ -70,11 +70,30 @@ def say_reconciliation(report: work.Report) -> str:
     )
 
 
-def describe(app: App) -> str:
-    """The jobs that are switched on, with their periods."""
-    s = app.settings
-    periods = {"sync": s.sync_every, "reconcile": s.reconcile_every, "reconcile_daily": s.deep_every}
-    return ", ".join(f"{name} every {every}" for name, every in periods.items() if every)
+def describe(settings: Settings) -> str:
+    """What `serve` does by itself under these settings: `syncs every hour, reconciles every 6 hours`."""
+    periods = {
+        "syncs": settings.sync_every,
+        "reconciles": settings.reconcile_every,
+        "looks at everything": settings.deep_every,
+    }
+    said = [f"{does} {say_period(every)}" for does, every in periods.items() if every]
+    return ", ".join(said) or "does nothing by itself: every job is switched off"
+
+
+_UNITS = (
+    (timedelta(days=1), "day"),
+    (timedelta(hours=1), "hour"),
+    (timedelta(minutes=1), "minute"),
+    (timedelta(seconds=1), "second"),
+)
+
+
+def say_period(every: timedelta) -> str:
+    """`every hour`, `every 90 minutes`: in the largest unit in which it is a whole number."""
+    unit, noun = next(((u, noun) for u, noun in _UNITS if not every % u), _UNITS[-1])
+    n = every / unit
+    return f"every {noun}" if n == 1 else f"every {n:g} {noun}s"
 
 
 def run_due_jobs(app: App, new_progress: Callable[[], Progress]) -> list[JobResult]:

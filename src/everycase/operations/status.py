@@ -116,6 +116,11 @@ class Overview:
         return completeness.coverage(self.census, self.without)
 
     @property
+    def has_cases(self) -> bool:
+        """A case was read, or is known from before; without one, completeness says nothing."""
+        return any(self.funnel.values())
+
+    @property
     def completeness(self) -> float:
         """The share of the source's cases that are in the index as they are there; 1 where there are none."""
         return completeness.completeness(self.census, index=self.index_count)

@@ -58,8 +58,13 @@ def remedy(failure: Mapping[str, Any]) -> str:
         return f"tried again by itself after {minute(failure['next_retry_time'])}"
     if failure["error_type"] == ErrorType.MISSING_CHILD_DATA:
         return "nothing to do: joined when its parent comes"
-    if failure["error_type"] in (ErrorType.MALFORMED_RECORD, ErrorType.MISSING_REQUIRED_FIELD):
+    if failure["error_type"] == ErrorType.MALFORMED_RECORD:
         return "put it right at the source: looked at again when the row changes"
+    if failure["error_type"] == ErrorType.MISSING_REQUIRED_FIELD:
+        return (
+            "complete the case at the source, or name the column that has it under [fields] in the settings "
+            "(everycase doctor lists columns that nobody reads)"
+        )
     if failure["disposition"] == Disposition.RETRY:
         return "tried again by the next run"
     return f"look, then everycase retry {failure['case_number'] or failure['record_id']}"

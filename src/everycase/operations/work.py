@@ -130,7 +130,7 @@ def run(
 def plan(app: App, progress: Progress, *, allow_deletes: int = 0) -> Plan:
     """What a sync would do and what it would cost; writes nothing."""
     guard = DeletionGuard(allowed=allow_deletes, most=app.thresholds.deletions)
-    return make_plan(app.dsn, app.source, app.processor, guard=guard, on_rows=progress.rows)
+    return make_plan(app.dsn, app.source, app.processor, guard=guard, progress=progress)
 
 
 def is_any_worker_left() -> bool:

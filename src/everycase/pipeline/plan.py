@@ -24,6 +24,7 @@ from everycase.pipeline.processor import Processor
 from everycase.pipeline.read import ChangedRows, OnRows
 from everycase.pipeline.redact import Redacted, redact
 from everycase.pipeline.served import Served, ServedLook
+from everycase.pipeline.work import Progress
 from everycase.ports import Source, count_tokens
 from everycase.store import db, failures, lineage, planning, reads, staging, vectors
 from everycase.store.db import Connection
@@ -82,16 +83,16 @@ def make_plan(
     processor: Processor,
     *,
     guard: DeletionGuard,
-    on_rows: OnRows,
+    progress: Progress,
 ) -> Plan:
     """Read, compare and count. Other runs are not disturbed and see nothing of it.
 
     Raises `WrongUse` where the database holds another source.
     """
     with db.connect(dsn) as conn:
-        objects = compare_source(conn, source, processor.catalogue, guard=guard, on_rows=on_rows)
+        objects = compare_source(conn, source, processor.catalogue, guard=guard, on_rows=progress.rows)
         planning.overlay(conn, processor.catalogue)
-        return _count(conn, processor, objects)
+        return _count(conn, processor, objects, progress)
 
 
 def compare_source(
@@ -119,12 +120,12 @@ def _compare(
     return replace(result, was_read=not taken.is_unchanged(mark))
 
 
-def _count(conn: Connection, processor: Processor, objects: list[ObjectResult]) -> Plan:
+def _count(conn: Connection, processor: Processor, objects: list[ObjectResult], progress: Progress) -> Plan:
     counts = planning.decide(conn, recipe=processor.recipe, now=processor.clock())
     due = counts[Decision.CREATE] + counts[Decision.UPDATE]
     wanted = planning.due(conn, limit=SAMPLE)
     served = ServedLook(processor.index, processor.catalogue, processor.redactor)
-    tried = _try_out(conn, processor, wanted, served)
+    tried = _try_out(conn, processor, wanted, served, progress)
     scale = due / len(wanted) if wanted else 0.0
     tokens = round(tried.tokens * scale)
     return Plan(
@@ -165,13 +166,18 @@ class _Tried:
 
 
 def _try_out(
-    conn: Connection, processor: Processor, wanted: Mapping[str, Decision], served: ServedLook
+    conn: Connection,
+    processor: Processor,
+    wanted: Mapping[str, Decision],
+    served: ServedLook,
+    progress: Progress,
 ) -> _Tried:
     """Join, check and redact these cases, as a sync would; nothing is embedded."""
     tried, ids = _Tried(), list(wanted)
     for start in range(0, len(ids), _BATCH):
         texts: dict[str, str] = {}
         batch = ids[start : start + _BATCH]
+        progress.step("trying out cases", start + len(batch))
         loaded = lineage.known(conn, batch)
         for joined in staging.join(conn, processor.catalogue, batch, schema=planning.SCHEMA):
             found = check(joined, processor.catalogue)

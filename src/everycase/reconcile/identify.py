@@ -15,7 +15,8 @@ ACTIONS: Mapping[ErrorType, str] = {
     ErrorType.SOURCE_RATE_LIMITED: "the source is read again at the next run",
     ErrorType.SOURCE_AUTH_ERROR: "check the credentials of the source",
     ErrorType.MALFORMED_RECORD: "put the row right at the source; it is looked at again when it changes",
-    ErrorType.MISSING_REQUIRED_FIELD: "complete the case at the source; looked at again when it changes",
+    ErrorType.MISSING_REQUIRED_FIELD: "complete the case at the source, or name the column that has it "
+    "under [fields]; looked at again when it changes",
     ErrorType.MISSING_CHILD_DATA: "joined again until the parent comes",
     ErrorType.MISSING_RESOLUTION_FIELD: "none: indexed with what there is",
     ErrorType.ENCODING_ERROR: "look at the text in Salesforce, then everycase retry",
