@@ -40,7 +40,8 @@ def login_spans(scanned: Scanned) -> Iterator[Span]:
         return
     for m in _PATTERNS.find(scanned):
         who = _WHO[m.name].match(m.text)
-        if who is None:
+        is_inner = m.text[0] == "/" and scanned.text[m.start - 1 : m.start].isalnum()
+        if who is None or is_inner:  # `https://host/home/page`, `/opt/app/home/conf` are nobody's home
             continue
         user = who["user"].rstrip(".-")
         low = user.lower()

@@ -105,6 +105,7 @@ def test_accounts_of_people_go_from_logs_and_shells(text: str, accounts: str) ->
         "Client Receive Timeout. Username and Password to access the Image URI is not valid.",
         "Monitoring 3, Clustering 2, Mirroring 2",
         "Server mit LED Anzeige und mit Rotem Licht; Techniker Vor Ort; am Fr. Abend; Customer Portal Login",
+        "https://host.example/home/overview and /opt/app/home/conf",
         "the principal is service/host@REALM; talked to HBase and ZK; /home/jre/bin",
     ],
 )
