@@ -246,3 +246,27 @@ def test_a_case_whose_new_row_cannot_be_read_is_not_in_the_index_as_the_source_h
         export.cases = {n: case(n) for n in range(40)}
         export.write()
         assert desk.sync()["completeness"] == 1
+
+
+def test_deletions_that_wait_for_a_person_give_every_command_the_same_code(
+    world: World, tmp_path: Path
+) -> None:
+    """`sync`, `reconcile` and `status` end with 1 until the deletions are approved, and say how that is done."""
+    cases = {n: case(n) for n in range(40)}
+    marked = cases | {n: case(n, IsDeleted="true") for n in range(30)}
+    source = write_export(tmp_path / "x", Case=cases.values())
+    shell = Prompt(world, source)
+    assert shell("sync").returncode == 0
+    write_export(source, Case=marked.values())
+    for command in ("sync", "reconcile"):
+        assert shell(command).returncode == 1
+        status = shell("status")
+        assert status.returncode == 1
+        assert "30 deletions of" in status.stdout
+        assert "sync --allow-deletes 30" in status.stdout
+    assert shell("sync", "--allow-deletes", "30").returncode == 0
+    assert shell("status").returncode == 0
+    write_export(source, Case=cases.values())
+    assert shell("sync").returncode == 0
+    (*_, last) = shell.json("trace", "40000001")["loads"]
+    assert "repaired" not in last["reason"]

@@ -45,6 +45,11 @@ def _open(o: Overview) -> None:
     console.say(f"Vector cache: {o.cache.vectors:,} vectors, {o.cache.bytes / 1e6:,.1f} MB")
     for disposition, n in o.open_failures.items():
         console.say(f"Open failures ({disposition}): {n:,}")
+    for what, n in o.withheld.items():
+        console.say(
+            f"! {n:,} deletions of {what} wait for a person; if they are right: "
+            f"{show.me()} sync --allow-deletes {n}"
+        )
     for rule in o.alerts:
         console.say(f"Alert that stands: {rule}")
     if o.last_sync:

@@ -10,6 +10,7 @@ from typing import Any
 from everycase.app import App
 from everycase.domain.errors import NotFound
 from everycase.domain.failures import Disposition
+from everycase.domain.gaps import GapKind
 from everycase.operations.trace import Journey, case_keys, trace_case
 from everycase.operations.wording import minute, remedy, stage_words
 from everycase.store import failures, lineage
@@ -134,7 +135,7 @@ def _loads(events: Sequence[Mapping[str, Any]]) -> list[Load]:
     found = ""
     for e in events:
         if e["event"] == "gap":
-            found = f"repaired: {e['detail']}"
+            found = "" if _is_gone(e) else f"repaired: {e['detail']}"
         elif e["event"] == "entered" and e["stage"] == "extracted":
             loads.append(
                 Load(at=e["at"], outcome="under way", reason=found or e["detail"] or "new or changed")
@@ -158,6 +159,10 @@ def _outcome(event: Mapping[str, Any]) -> str:
 def _gone_reason(events: Sequence[Mapping[str, Any]], event: Mapping[str, Any]) -> str:
     if event["event"] == "removed":
         return "its text may hold personal data"
-    gaps = [str(e["detail"]) for e in events if e["event"] == "gap" and e["at"] <= event["at"]]
-    why = [d.removeprefix("gone_at_source") for d in gaps if d.startswith("gone_at_source")]
-    return "gone at the source" + (why[-1] if why else "")
+    gaps = [e["detail"] for e in events if _is_gone(e) and e["at"] <= event["at"]]
+    return "gone at the source" + (gaps[-1].removeprefix(GapKind.GONE_AT_SOURCE) if gaps else "")
+
+
+def _is_gone(event: Mapping[str, Any]) -> bool:
+    """Whether a reconciliation has found the case gone at the source; a load does not repair that."""
+    return event["event"] == "gap" and str(event["detail"]).startswith(GapKind.GONE_AT_SOURCE)

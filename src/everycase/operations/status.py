@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -92,6 +92,8 @@ class Overview:
     database_bytes: int
     building: str | None
     """The collection that is being built beside the served one."""
+    withheld: Mapping[str, int] = field(default_factory=dict)
+    """Deletions that wait for a person's approval, by source object or kind of gap."""
     doubt: str = ""
     """Why the index has to be compared object by object: something was restored from a backup."""
     without: frozenset[str] = frozenset()
@@ -142,7 +144,7 @@ class Overview:
 
     @property
     def _is_well(self) -> bool:
-        return self.is_index_ready and not self.stop_reason and not self.doubt
+        return self.is_index_ready and not (self.stop_reason or self.doubt or self.withheld)
 
     @property
     def exit_code(self) -> ExitCode:
@@ -164,6 +166,7 @@ class Overview:
             "last_sync": self.last_sync,
             "last_reconciliation": self.last_reconciliation,
             "jobs": [asdict(j) for j in self.jobs],
+            "withheld": dict(self.withheld),
             "alerts": list(self.alerts),
             "stop_reason": self.stop_reason,
             "is_running": self.is_running,
@@ -198,6 +201,7 @@ def read_status(app: App) -> Overview:
             doubt=continuity.doubted(conn),
             open_failures=failures.tally(conn),
             new_failures=failures.tally_new(conn),
+            withheld=runs.withheld(conn),
             last_sync=runs.last(conn),
             last_reconciliation=last[0] if last else None,
             jobs=schedule.last_runs(conn),

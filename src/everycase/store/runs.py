@@ -51,6 +51,11 @@ def last(conn: Connection) -> dict[str, Any] | None:
     return next(iter(_with_true_status(conn, found)), None)
 
 
+def withheld(conn: Connection) -> dict[str, int]:
+    """Deletions that wait for approval, by source object or kind of gap, as the last look at the source left them."""
+    return {r[0]: r[1] for r in conn.execute(SQL["withheld"])}
+
+
 # ── reconciliations ──────────────────────────────────────────────────────────────────────────────
 
 

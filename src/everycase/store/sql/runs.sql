@@ -21,6 +21,22 @@ where run_id = %(run_id)s
 select run_id, source, start_time, end_time, duration, status, report
 from recon.sync_runs order by start_time desc limit 1
 
+-- withheld --
+-- Deletions that wait for a person's approval, as the last run has left them that read the source: of each object
+-- by a sync, of each kind of gap by a reconciliation. An hourly one does not read it.
+with latest as (
+  select 'sync' as kind, start_time, report from recon.sync_runs where report -> 'rows' <> '{}'
+  union all
+  select 'reconcile', start_time, report from recon.reconciliation_runs
+  where run_type <> 'hourly' and jsonb_typeof(report -> 'gaps') = 'object'
+  order by start_time desc limit 1
+)
+select o.key, (o.value ->> 'withheld')::bigint
+from latest, jsonb_each(report -> 'rows') o where kind = 'sync' and (o.value ->> 'withheld')::bigint > 0
+union all
+select g.key, g.value::bigint from latest, jsonb_each_text(report -> 'withheld') g
+where kind = 'reconcile' and g.value::bigint > 0
+
 -- begin_reconciliation --
 -- Open the books of a reconciliation; runs that were left open have died.
 with dead as (
