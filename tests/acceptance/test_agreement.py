@@ -251,7 +251,7 @@ def test_a_case_whose_new_row_cannot_be_read_is_not_in_the_index_as_the_source_h
 def test_deletions_that_wait_for_a_person_give_every_command_the_same_code(
     world: World, tmp_path: Path
 ) -> None:
-    """`sync`, `reconcile` and `status` end with 1 until the deletions are approved, and say how that is done."""
+    """`sync`, `reconcile` and `status` end with 1 until the deletions are approved, and say how."""
     cases = {n: case(n) for n in range(40)}
     marked = cases | {n: case(n, IsDeleted="true") for n in range(30)}
     source = write_export(tmp_path / "x", Case=cases.values())

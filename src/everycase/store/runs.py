@@ -52,7 +52,7 @@ def last(conn: Connection) -> dict[str, Any] | None:
 
 
 def withheld(conn: Connection) -> dict[str, int]:
-    """Deletions that wait for approval, by source object or kind of gap, as the last look at the source left them."""
+    """Deletions that wait for approval, by source object or kind of gap, since the source was last read."""
     return {r[0]: r[1] for r in conn.execute(SQL["withheld"])}
 
 
