@@ -189,6 +189,11 @@ def test_a_key_that_has_another_name_is_an_error_that_says_how_to_map_it(
     assert "Betreff" not in said
 
 
+def test_status_says_nothing_of_providers_that_are_not_asked_over_a_network(shell: Prompt) -> None:
+    """A model in the process has embedded 40 cases: it has no calls, and is not "not asked yet"."""
+    assert "Provider" not in shell("status", EVERYCASE_EMBEDDERS="local-small").stdout
+
+
 def test_doctor_says_what_it_reads(shell: Prompt, source: Path) -> None:
     """It reads a new export from end to end; in a pipe a line now and then says how far it is."""
     write_export(source, Case=[case(n) for n in range(41)])

@@ -225,7 +225,7 @@ def _index_state(app: App) -> tuple[int | None, IndexHealth]:
 
 
 def _providers(app: App, conn: Connection) -> tuple[ProviderOverview, ...]:
-    names = [n for n in app.settings.embedders if n != "local"]
+    names = [n for n in app.settings.embedders if not n.startswith("local")]  # those run in this process
     known = budget.states(conn, names)
     spent = {s["provider"]: s for s in ledger.spent(conn, since=budget.clock(conn) - timedelta(days=30))}
     figures = ("calls", "tokens", "embedded", "reused", "timeouts", "cost")
