@@ -30,7 +30,7 @@ SAYS: dict[str, tuple[int, str]] = {
     "status": (0, r"Completeness: 100% of the cases"),
     "reconcile --deep": (0, r"Status: completed · 100% complete(.|\n)*300 objects read back and probed"),
     "report --format html > report.html": (0, r"^$"),
-    "doctor": (0, r"(?m)\Aok(?!(.|\n)*^BAD )"),
+    "doctor": (0, r"(?m)\A(?:reading .*\n)*ok(?!(.|\n)*^BAD )"),
     "plan": (0, r"create +60\b"),
     "sync": (0, r"Sync from export in .*60 created"),
     "failures": (0, r"No failures"),
