@@ -1,4 +1,4 @@
-"""Golden queries: kept by command, and asked before another model is taken."""
+"""Golden queries: kept by command, and asked before another model or recipe is taken."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from everycase.domain.errors import WrongUse
 from everycase.embedders.wordllama import WordLlamaEmbedder
-from everycase.operations import golden
+from everycase.operations import golden, trial
 from everycase.ports import Embedding, EmbeddingBatch
 from tests.support.exports import case, write_export
 from tests.support.world import World
@@ -74,18 +74,36 @@ def test_a_worse_model_is_refused_with_the_worst_queries(world: World, export: P
     with world.app(export) as app:
         wanted = app.index.search("fans", {}).hits[0].case_number
         golden.add(app, "fans are loud", wanted)
-        golden.check_model(app)
+        trial.check_change(app)
         app.embedder = Poor()
         with pytest.raises(WrongUse, match=f'"fans are loud" finds {wanted} in place 5'):
-            golden.check_model(app)
+            trial.check_change(app)
         app.index = WithSpaces(app.index, {WordLlamaEmbedder.space: 4, Poor.space: 1})
         with pytest.raises(WrongUse, match=f'"fans are loud" finds {wanted} in place 5'):
-            golden.check_model(app)  # one case that it embedded as a fallback makes it no model of the index
+            trial.check_change(app)  # one case that it embedded as a fallback makes it no model of the index
         app.settings = replace_loss(app.settings)
-        golden.check_model(app)
+        trial.check_change(app)
     with world.app(export, embedders=("local",)) as app:
-        golden.check_model(app)
+        trial.check_change(app)
     assert world.sync(export, embedders=("local",)).figures.totals.updated == len(SUBJECTS)
+
+
+def test_a_recipe_that_finds_less_is_refused_in_place(world: World, export: Path, tmp_path: Path) -> None:
+    """A deny list takes the query's words out of its case: nothing is written. A harmless list is taken."""
+    world.sync(export)
+    with world.app(export) as app:
+        wanted = app.index.search("fans", {}).hits[0].case_number
+        golden.add(app, "fans at full speed", wanted)
+    served = world.index()
+    list_of = {name: tmp_path / name for name in ("harmful", "harmless")}
+    list_of["harmful"].write_text("Fans run\nfull speed\n")
+    list_of["harmless"].write_text("nobody has this\n")
+    with pytest.raises(
+        WrongUse, match=f'words the new recipe finds less.*"fans at full speed" finds {wanted}'
+    ):
+        world.sync(export, redaction={"deny": list_of["harmful"]})
+    assert world.index() == served
+    assert world.sync(export, redaction={"deny": list_of["harmless"]}).figures.totals.updated == len(SUBJECTS)
 
 
 def replace_loss(settings):

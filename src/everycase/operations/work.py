@@ -15,9 +15,9 @@ from everycase.domain.gaps import ReconcileOrder, RunType
 from everycase.domain.runs import RunStatus
 from everycase.domain.shards import Shard
 from everycase.domain.thresholds import DeletionGuard
-from everycase.operations.golden import check_model
 from everycase.operations.overview import keep_census
 from everycase.operations.progress import recorded
+from everycase.operations.trial import check_change
 from everycase.pipeline import workers
 from everycase.pipeline.ending import Ending
 from everycase.pipeline.plan import Plan, make_plan
@@ -46,10 +46,10 @@ def sync(
     """Bring the index up to date (the `shard` of it), and alert people where a threshold is crossed.
 
     Anybody can watch and cancel the run (`operations.progress`); it leaves the counts that pages show.
-    Raises `WrongUse` where the golden queries find less with a new model.
+    Raises `WrongUse` where the golden queries find less with a new model or recipe.
     """
     run_id, ending = run_id or uuid4(), Ending()
-    check_model(app)
+    check_change(app)
     with recorded(app, run_id, "sync", progress, ending) as watched:
         job = app.new_sync(watched, ending, max_cost=max_cost)
         report = job.run(run_id, allow_deletes=allow_deletes, shard=shard)
@@ -79,7 +79,7 @@ def reconcile(
     )
     if dry_run:
         return app.new_reconciliation(progress, ending, max_cost=max_cost).run(run_id, order)
-    check_model(app)
+    check_change(app)
     with recorded(app, run_id, "reconcile", progress, ending) as watched:
         report = app.new_reconciliation(watched, ending, max_cost=max_cost).run(run_id, order)
     keep_census(app, run_id=run_id, source=report.counts.get("source"))
