@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import csv
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 
 from playwright.sync_api import Browser
 
+from everycase.sources.sample.source import write_sample
 from tests.support.databases import Databases, serving
 from tests.support.service import Service, service
 from tests.support.world import World
@@ -33,11 +36,30 @@ def main() -> None:
     given.folder.mkdir(parents=True, exist_ok=True)
     with serving() as dsn, Databases(dsn).fresh() as own, tempfile.TemporaryDirectory() as home:
         world = World(own, Path(home))
-        world.sync("sample", sample_cases=given.cases)
-        world.reconcile("sample", sample_cases=given.cases)
+        source = Path(home) / "export"
+        write_sample(source, cases=given.cases, seed=1)
+        world.sync(source)
+        _change_cases(source / "Case.csv")
+        world.sync(source)
+        world.reconcile(source)
         _make_history(world)
-        with service(world, "sample", sample_cases=given.cases) as running, browser() as chromium:
+        with service(world, source) as running, browser() as chromium:
             _take(chromium, running, given.folder)
+
+
+def _change_cases(table: Path) -> None:
+    """Twenty cases change, of which three lose what a case must have: failures and freshness are seen."""
+    with table.open(encoding="utf-8", newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    for row in rows[:20]:
+        row["LastModifiedDate"] = row["SystemModstamp"] = datetime.now(UTC).isoformat(timespec="milliseconds")
+        row["Status"] = "Reopened"
+    for row in rows[:3]:
+        row["Subject"] = row["Description"] = ""
+    with table.open("w", encoding="utf-8", newline="") as lines:
+        writer = csv.DictWriter(lines, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def _make_history(world: World) -> None:

@@ -48,6 +48,11 @@ class CaseComparison:
     value: str | None
     is_equal: bool
 
+    @property
+    def digest(self) -> str:
+        """The beginning of a hash; empty for the recipe, which is words."""
+        return "" if self.name == "Recipe" else (self.value or "")[:8]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CasePage:
@@ -125,7 +130,10 @@ def _step(event: Mapping[str, Any]) -> Step | None:
         }[kind]
         return Step(at=event["at"], what=what, detail=event["detail"], is_bad=kind != "deleted")
     said = _STEPS.get((stage, kind))
-    return Step(at=event["at"], what=said, detail=event["detail"], is_bad=False) if said else None
+    if said is None:
+        return None
+    says_more = event["detail"] and event["detail"] != said.lower()
+    return Step(at=event["at"], what=said, detail=event["detail"] if says_more else None, is_bad=False)
 
 
 def list_cases(

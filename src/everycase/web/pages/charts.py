@@ -24,7 +24,6 @@ class Chart:
     first_day: str
     last_day: str
     width: int
-    height: int
     left: int
     bottom_y: int
 
@@ -44,7 +43,6 @@ def of_days(days: Sequence[Mapping[str, Any]]) -> list[Chart]:
             first_day=c.first_day,
             last_day=c.last_day,
             width=size.width,
-            height=size.height,
             left=size.left,
             bottom_y=size.height - size.bottom,
         )
