@@ -16,7 +16,7 @@ from everycase.operations import work
 from everycase.pipeline import load
 from everycase.ports import VectorIndex
 from tests.support.damage import Damage, as_the_issue_lists_it
-from tests.support.exports import case, child, record_id, write_export
+from tests.support.exports import HEADERS, case, child, record_id, write_export, write_table
 from tests.support.world import World
 
 CASES = 60
@@ -265,6 +265,21 @@ def test_cases_that_are_gone_go_and_a_mass_of_them_waits_for_a_word(world: World
     approved = world.reconcile(source, allow_deletes=12)
     assert (approved["withheld"], approved["counts"]["index"], approved["status"]) == ({}, 46, "completed")
     world.must_be_healthy(source)
+
+
+@pytest.mark.parametrize("is_deleted_first", [True, False])
+def test_of_two_rows_of_one_id_the_newer_says_whether_the_case_is_deleted(
+    world: World, source: Path, is_deleted_first: bool
+) -> None:
+    """To a sync and to the look of a reconciliation alike: neither undoes what the other has done."""
+    world.sync(source)
+    rows = cases(CASES)
+    newer = {**rows[0], "IsDeleted": "true", "SystemModstamp": "2024-11-05 08:00:00"}
+    both = [newer, rows[0]] if is_deleted_first else [rows[0], newer]
+    write_table(source / "Case.csv", HEADERS["Case"], [*both, *rows[1:]])
+    assert world.sync(source).deleted == 1
+    found = world.reconcile(source, deep=True)
+    assert (found["gaps"], found["status"], found["counts"]["index"]) == ({}, "completed", CASES - 1)
 
 
 @pytest.mark.parametrize("fault", ["empty", "cut", "absent"])

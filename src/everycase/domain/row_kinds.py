@@ -57,6 +57,8 @@ class RowVersion:
     id: str
     version: str
     is_deleted: bool = False
+    at: datetime | None = None
+    """When the row was last touched, where a source may have several rows of one id: the newest counts."""
 
 
 class Passed(StrEnum):

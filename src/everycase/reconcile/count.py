@@ -114,9 +114,9 @@ class Sweeper:
 def _version(kind: VersionKind, row: Record | Tombstone) -> RowVersion:
     """A row that was fetched, as an inventory names it."""
     if isinstance(row, Tombstone):
-        return RowVersion(id=row.id, version="", is_deleted=True)
+        return RowVersion(id=row.id, version="", is_deleted=True, at=row.at)
     if kind is VersionKind.ROW_HASH:
-        return RowVersion(id=row.id, version=row.row_hash)
+        return RowVersion(id=row.id, version=row.row_hash, at=row.system_modstamp)
     if kind is VersionKind.SOURCE:
         return RowVersion(id=row.id, version=row.source_version)
     return RowVersion(id=row.id, version=iso(row.system_modstamp) if row.system_modstamp else "")

@@ -98,8 +98,9 @@ class GapTables:
         for page in pages(versions, PAGE):
             with self._conn.cursor() as cursor, cursor.copy(SQL["add_swept"]) as copy:
                 for v in page:
-                    copy.write_row((obj.name, v.id, v.version, v.is_deleted))
+                    copy.write_row((obj.name, v.id, v.version, v.is_deleted, v.at))
         self._conn.execute("analyze swept")
+        self._conn.execute(SQL["drop_buried"], {"object": obj.name})
 
     def rows_at_source(self, obj: SourceObject) -> set[str]:
         """The ids of an object's rows that differed from the source."""
@@ -125,10 +126,9 @@ class GapTables:
 
     def sweep_again(self, obj: SourceObject, versions: Iterable[RowVersion]) -> None:
         """Replace what the source said of these rows by what it says now."""
-        for page in pages(versions, PAGE):
-            given = {"object": obj.name, "ids": [v.id for v in page]}
-            self._conn.execute(SQL["forget_swept"], given)
-            self.add_swept(obj, page)
+        found = list(versions)
+        self._conn.execute(SQL["forget_swept"], {"object": obj.name, "ids": [v.id for v in found]})
+        self.add_swept(obj, found)
 
     def swept_count(self, obj: SourceObject) -> int:
         return self._number("swept_count", object=obj.name)

@@ -95,8 +95,8 @@ def as_version(row: Row) -> RowVersion | BadRow:
     if isinstance(row, BadRow):
         return row
     if isinstance(row, Tombstone):
-        return RowVersion(id=row.id, version="", is_deleted=True)
-    return RowVersion(id=row.id, version=row.row_hash)
+        return RowVersion(id=row.id, version="", is_deleted=True, at=row.at)
+    return RowVersion(id=row.id, version=row.row_hash, at=row.system_modstamp)
 
 
 def pick(reading: FileReading[Row], obj: str, ids: AbstractSet[str]) -> Iterator[Row]:

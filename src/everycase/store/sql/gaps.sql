@@ -4,7 +4,8 @@ drop table if exists pg_temp.manifest, pg_temp.swept, pg_temp.gap, pg_temp.gap_a
 create temp table manifest (
   object_id uuid not null, case_id text, case_number text, space text, generation bigint, seal bytea,
   is_canonical boolean not null default false);
-create temp table swept (object text not null, id text not null, version text not null, is_deleted boolean not null);
+create temp table swept (
+  object text not null, id text not null, version text not null, is_deleted boolean not null, at timestamptz);
 create temp table gap (
   kind text not null, object text not null, record_id text, case_number text, object_id uuid,
   method text, outcome text not null default 'open', is_to_mend boolean not null default true);
@@ -52,7 +53,12 @@ select (select count(*) from manifest m where not exists (
 
 -- add_swept --
 -- What the source has, in bulk.
-copy swept (object, id, version, is_deleted) from stdin
+copy swept (object, id, version, is_deleted, at) from stdin
+
+-- drop_buried --
+-- A row that the same look names as deleted, and later than alive, is deleted: as in `merging.sql`, `find_buried`.
+delete from swept s using swept x
+where s.object = %(object)s and not s.is_deleted and x.object = s.object and x.id = s.id and x.is_deleted and x.at > s.at
 
 -- rows_at_source --
 -- Rows that the first look found to differ from the source.
