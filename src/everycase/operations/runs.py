@@ -11,12 +11,12 @@ from uuid import UUID
 from everycase.app import App
 from everycase.domain.errors import NotFound
 from everycase.operations.wording import remedy
-from everycase.reconcile.page import CHART_SIZE, as_html, charts
+from everycase.reconcile.page import CHART_SIZE, as_html, charts, templates
 from everycase.reconcile.text import GAPS, as_text
 from everycase.store import census, failures, gaps, runs
 from everycase.store.failures import FailureFilter
 
-__all__ = ["CHART_SIZE", "charts"]
+__all__ = ["CHART_SIZE", "charts", "templates"]
 
 _MOST_CASES = 100_000
 

@@ -196,14 +196,21 @@ def _money(value: float) -> str:
 
 
 @cache
-def _template() -> Template:
-    environment = Environment(
-        loader=PackageLoader("everycase.reconcile", "templates"),
+def templates() -> Environment:
+    """Of the report and of the pages of the service: texts are escaped, and a missing value is an error."""
+    return Environment(
         autoescape=select_autoescape(default=True),
         undefined=StrictUndefined,
+        auto_reload=False,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+
+@cache
+def _template() -> Template:
+    environment = templates().overlay(loader=PackageLoader("everycase.reconcile", "templates"))
+    environment.filters = dict(environment.filters)  # an overlay shares them
     environment.filters["share"] = percent
     environment.filters["whole_share"] = whole_percent
     environment.filters["number"] = lambda n: "not known" if n is None else f"{n:,}"

@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 from functools import cache, lru_cache
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from jinja2 import Environment, PackageLoader
 from markupsafe import Markup, escape
 
-from everycase.operations import wording
+from everycase.operations import runs, wording
 
 _PLACEHOLDER = re.compile(r"&lt;([A-Z]+(?:_[A-Z]+)*)_(\d+)&gt;")
 _SIZES = ((86400, "d"), (3600, "h"), (60, "min"))
@@ -89,16 +89,9 @@ def _placeholder(found: re.Match[str]) -> str:
 
 @cache
 def environment() -> Environment:
-    env = Environment(
-        loader=PackageLoader("everycase.web", "templates"),
-        autoescape=select_autoescape(default=True),
-        undefined=StrictUndefined,
-        auto_reload=False,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    for filter_ in (number, percent, whole_percent, utc, isotime, span, age, words, figure, redacted):
-        env.filters[filter_.__name__] = filter_
+    env = runs.templates().overlay(loader=PackageLoader("everycase.web", "templates"))
+    own = (number, percent, whole_percent, utc, isotime, span, age, words, figure, redacted)
+    env.filters = {**env.filters, **{f.__name__: f for f in own}}  # an overlay shares them
     return env
 
 

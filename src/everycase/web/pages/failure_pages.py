@@ -74,6 +74,8 @@ def _sentence(groups: list[dict[str, Any]], *, is_filtered: bool) -> str:
     if not n:
         return "No failure is like that" if is_filtered else "No failure waits"
     noun = "failure waits" if n == 1 else "failures wait"
+    if n == for_people:
+        return f"{n:,} {noun} for a person"
     return f"{n:,} {noun}, {for_people:,} of them for a person"
 
 
