@@ -42,11 +42,15 @@ class Jobs:
         self.open: dict[str, Job] = {}
         self.made = 0
         self.page = PAGE
+        self.is_used_up = False
+        """No job is made any more today."""
         self.polls = 1
         """How often a job is asked for before it is done."""
         self.pages: dict[tuple[str, int, int], tuple[bytes, bytes]] | None = None
         """Where it is a dict, pages are kept, plain and gzipped, so that a benchmark measures clients."""
 
+        self.after_pages = ""
+        """Text after the last row of each page."""
         self.rate = 0.0
         """Rows a second over one connection; 0: as fast as it can."""
 
@@ -56,6 +60,8 @@ class Jobs:
         if query.is_count:
             raise BadQuery("Aggregate queries are not supported in Bulk Query", "FEATURENOTENABLED")
         selection = Selection(self._organisation, query, with_deleted=asked["operation"] == "queryAll")
+        if self.is_used_up:
+            return refusal(400, "EXCEEDED_QUOTA", "10,000 query jobs a day are reached")
         if fault is Fault.BULK_REFUSED or not selection.table.type.is_bulkable:
             name = selection.table.type.name
             return refusal(400, "INVALIDENTITY", f"Entity '{name}' is not supported by the Bulk API.")
@@ -146,7 +152,7 @@ class Jobs:
         if self.pages is not None and key in self.pages:
             return self.pages[key]
         columns = job.selection.columns
-        body = (csv_header(columns) + "".join(csv_row(columns, r) for r in rows)).encode()
+        body = (csv_header(columns) + "".join(csv_row(columns, r) for r in rows) + self.after_pages).encode()
         if self.pages is None:
             return body, None
         self.pages[key] = (body, gzip.compress(body, compresslevel=1))

@@ -23,6 +23,9 @@ class Descriptions:
 
     def __init__(self, organisation: Organisation) -> None:
         self._organisation = organisation
+        self.no_such_object = refusal(404, "NOT_FOUND", "The requested resource does not exist")
+        self.is_old = False
+        """304 to whoever knows any description, as where only permissions have changed."""
         self._seen: dict[str, tuple[str, int]] = {}
 
     def describe(self, name: str, since: str | None) -> Answer:
@@ -30,11 +33,11 @@ class Descriptions:
         kinds = {t.type.name.lower(): t.type for t in organisation.tables.values()}
         kind = kinds.get(name.lower())
         if kind is None or kind.name in organisation.hidden_objects:
-            return refusal(404, "NOT_FOUND", "The requested resource does not exist")
+            return self.no_such_object
         fields = [f for f in kind.fields if (kind.name, f.name) not in organisation.hidden_fields]
         content = _summary(kind) | {"fields": [_field(f) for f in fields]}
         modified = self._modified(kind.name, content)
-        if since is not None and since == modified:
+        if since is not None and (self.is_old or since == modified):
             return Answer(status=304)
         return as_json(content, **{"Last-Modified": modified})
 

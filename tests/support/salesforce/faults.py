@@ -35,6 +35,8 @@ class Fault(StrEnum):
     BUSY_420 = "busy_420"
     BODYLESS_406 = "bodyless_406"
     NOT_JSON = "not_json"
+    GARBLED = "garbled"
+    """The request is obeyed, and the answer is no JSON."""
     BROKEN_BODY = "broken_body"
     HANGS_UP = "hangs_up"
     JOB_FAILS = "job_fails"
@@ -58,6 +60,7 @@ APPLIES: dict[Fault, frozenset[Ask]] = {
     Fault.BUSY_420: _READS,
     Fault.BODYLESS_406: _READS,
     Fault.NOT_JSON: _READS - {Ask.RESULTS, Ask.JOB_DELETE},
+    Fault.GARBLED: frozenset(Ask) - {Ask.VERSIONS, Ask.RESULTS, Ask.JOB_DELETE},
     Fault.BROKEN_BODY: _PAGES,
     Fault.HANGS_UP: _READS,
     Fault.JOB_FAILS: frozenset({Ask.JOB}),

@@ -28,6 +28,8 @@ class Door:
         self.username = "integration@example.com"
         self.public_key: RSAPublicKey | None = None
         self.is_open = True
+        self.says_who = True
+        """Whether a grant names the user and the organisation."""
         self.log_ins = self.refusals = 0
         self._numbers = itertools.count(1)
         self._tokens: set[str] = set()
@@ -46,12 +48,15 @@ class Door:
                 {
                     "access_token": token,
                     "instance_url": instance_url,
-                    "id": f"{instance_url}/id/{self.organisation_id}/005000000000001AAA",
+                    **({"id": self._identity(instance_url)} if self.says_who else {}),
                     "token_type": "Bearer",
                     "issued_at": str(int(time.time() * 1000)),
                     "signature": "c2lnbmF0dXJl",
                 }
             )
+
+    def _identity(self, instance_url: str) -> str:
+        return f"{instance_url}/id/{self.organisation_id}/005000000000001AAA"
 
     def knows(self, authorization: str) -> bool:
         return authorization.removeprefix("Bearer ").removeprefix("OAuth ") in self._tokens

@@ -70,6 +70,8 @@ class SalesforceServer:
         """Every query that was asked."""
         self.lines: list[str] = []
         """Method and path with its query of every request, to search for what must not be there."""
+        self.not_there: set[Ask] = set()
+        """What is asked for in vain: 404."""
         self._lock = Lock()
         self._server = _Server(("127.0.0.1", port), _Handler)
         self._server.front = self
@@ -107,7 +109,7 @@ class SalesforceServer:
             return as_json(_VERSIONS)
         found = re.fullmatch(r"(/services/data/v(\d+\.\d))(/.*)", parts.path)
         route = _route(method, found[3]) if found else None
-        if found is None or route is None:
+        if found is None or route is None or route[0] in self.not_there:
             return refusal(404, "NOT_FOUND", "The requested resource does not exist")
         ask, groups = route
         self._count(ask)
@@ -204,10 +206,11 @@ class SalesforceServer:
 
     def _token(self, headers: Mapping[str, str], body: bytes) -> Answer:
         self._count(Ask.TOKEN)
-        if self.faults.draw(Ask.TOKEN) is Fault.BUSY_503:
-            return _EARLY[Fault.BUSY_503]
+        fault = self.faults.draw(Ask.TOKEN)
+        if fault is Fault.BUSY_503:
+            return _EARLY[fault]
         form = {k: v[0] for k, v in parse_qs(body.decode()).items()}
-        return self.door.grant(form, headers.get("Authorization", ""), self.url)
+        return _spoilt(self.door.grant(form, headers.get("Authorization", ""), self.url), fault)
 
     def limit_info(self) -> str | None:
         return f"api-usage={self.used}/{self.daily}" if self.usage_told == "" else self.usage_told
@@ -238,7 +241,9 @@ _EARLY: dict[Fault, Answer] = {
 
 
 def _spoilt(answer: Answer, fault: Fault | None) -> Answer:
-    """An answer whose body breaks off in the middle of a row."""
+    """An answer whose body breaks off in the middle of a row, or is not the one that was made."""
+    if fault is Fault.GARBLED and answer.status == 200:
+        return _EARLY[Fault.NOT_JSON]
     if fault is not Fault.BROKEN_BODY or answer.status != 200:
         return answer
     cut = len(answer.body) // 2

@@ -11,6 +11,7 @@ from everycase.domain.rows import iso, moment
 from everycase.sources.salesforce import soql
 from everycase.sources.salesforce.columns import Columns
 from everycase.sources.salesforce.deleted import DeletedRows
+from everycase.sources.salesforce.describe import Descriptions
 from everycase.sources.salesforce.everything import Tools
 from everycase.sources.salesforce.merges import Merges
 from everycase.sources.salesforce.position import KeyRange, Position, Positions
@@ -33,6 +34,7 @@ class Kit:
     pace: Pace
     deleted: DeletedRows
     merges: Merges
+    descriptions: Descriptions
     readers: int
     """Jobs of one object that are read side by side."""
 

@@ -6,17 +6,16 @@ import csv
 import io
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from everycase.sources.salesforce import soql
 from everycase.sources.salesforce.cells import Cells, arrange
 from everycase.sources.salesforce.columns import Columns
-from everycase.sources.salesforce.errors import PageBroken, QueryRefused, ReadFailure
+from everycase.sources.salesforce.errors import PageBroken, QueryRefused, ReadFailure, last_line
 from everycase.sources.salesforce.session import Session
 
-REFUSALS = frozenset({"INVALIDENTITY", "FEATURENOTENABLED", "API_ERROR", "INVALIDBATCH"})
-"""Refusals of a job after which the object is read by REST."""
 LOST = frozenset({"INVALID_QUERY_LOCATOR", "INVALIDJOBSTATE", "NOT_FOUND", "INVALID_LOCATOR"})
 """Refusals of a page after which the job is made anew."""
 _WAITS_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
@@ -71,7 +70,8 @@ class BulkJobs:
             if state == "JobComplete":
                 return int(body.get("numberRecordsProcessed") or 0)
             if state in ("Failed", "Aborted"):
-                raise JobLost(f"the Bulk job on {name} ended as {state} at Salesforce")
+                why = last_line(str(body.get("errorMessage") or "without a word"))
+                raise JobLost(f"the Bulk job on {name} ended as {state} at Salesforce: {why}")
             self._wait(_WAITS_S[min(poll, len(_WAITS_S) - 1)])
         raise JobLost(f"the Bulk job on {name} does not end")
 
@@ -121,11 +121,12 @@ class BulkJobs:
             self._abort(job)
 
     def _abort(self, job: str) -> None:
-        """A job that still runs is aborted first."""
+        """A job that still runs is aborted first; one that ended meanwhile need not be."""
         aborted = {"state": "Aborted"}
         path = self._path(job)
         try:
-            self._session.request("PATCH", path, "the end of a Bulk job", json=aborted, is_free=True)
+            with suppress(QueryRefused):
+                self._session.request("PATCH", path, "the end of a Bulk job", json=aborted, is_free=True)
             self._session.request("DELETE", path, "the deletion of a Bulk job", is_free=True)
         except QueryRefused as e:
             if e.status != 404:
@@ -146,7 +147,8 @@ class BulkJobs:
 
 def _cells(content: str, columns: Columns) -> list[Cells]:
     """The rows of a page, header left out. Raises `PageBroken` where it is not what was asked for."""
-    reader: Iterator[Cells] = csv.reader(io.StringIO(content, newline=""), strict=True)
+    lines: Iterator[Cells] = csv.reader(io.StringIO(content, newline=""), strict=True)
+    reader = filter(None, lines)  # an empty line is no row
     name = columns.object.name
     try:
         header = next(reader, None)

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from everycase.domain.rows import long_id, moment
+from everycase.domain.rows import MalformedRow, long_id, moment
 from everycase.sources.salesforce import soql
-from everycase.sources.salesforce.errors import QueryRefused
+from everycase.sources.salesforce.errors import PageBroken, QueryRefused
 from everycase.sources.salesforce.session import Session
 
 _LONGEST = timedelta(days=14)
@@ -49,8 +49,13 @@ class DeletedRows:
         params = {"start": soql.moment(first), "end": soql.moment(last)}
         path = f"{self._session.path}/sobjects/{name}/deleted/"
         body = self._session.get_json(path, f"the deletions of {name}", params=params)
-        found.ids |= {long_id(str(row["id"])) for row in body["deletedRecords"]}
-        found.covered = max(found.covered, moment(str(body["latestDateCovered"])))
+        try:
+            found.ids |= {long_id(str(row["id"])) for row in body["deletedRecords"] or ()}
+            found.covered = max(found.covered, moment(str(body["latestDateCovered"])))
+        except (KeyError, TypeError, MalformedRow):
+            raise PageBroken(
+                f"Salesforce answered the deletions of {name} with JSON that is no list"
+            ) from None
 
 
 def _spans(start: datetime, now: datetime) -> Iterator[tuple[datetime, datetime]]:

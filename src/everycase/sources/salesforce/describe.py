@@ -66,6 +66,11 @@ class Descriptions:
         """Ask again: fields and permissions may have changed."""
         self._known.clear()
 
+    def doubt(self, name: str) -> None:
+        """Ask for the whole description next time: Salesforce refused what the one that is kept shows."""
+        self._known.pop(name, None)
+        self._state.delete(self._key(name))
+
     def describe(self, name: str) -> Description | None:
         """The object, or None where the organisation shows no such object to the user.
 
@@ -76,7 +81,7 @@ class Descriptions:
         return self._known[name]
 
     def _ask(self, name: str) -> Description | None:
-        key = f"describe:{self._session.log_in().organisation}:{name}"
+        key = self._key(name)
         kept = self._state.get(key)
         headers = {"If-Modified-Since": str(kept["modified"])} if kept else {}
         what = f"the description of {name}"
@@ -85,7 +90,7 @@ class Descriptions:
             try:
                 response = self._session.request("GET", path, what, headers=headers, is_free=True)
             except QueryRefused as e:
-                if e.status == 404:
+                if e.status == 404 or e.code == "INVALID_TYPE":
                     return None
                 raise
             if response.status_code == 304 and kept:
@@ -95,6 +100,9 @@ class Descriptions:
             except ValueError:
                 continue
         raise ReadFailure(f"Salesforce answered {what} with something that is not JSON, again and again")
+
+    def _key(self, name: str) -> str:
+        return f"describe:{self._session.log_in().organisation}:{name}"
 
     def _keep(self, key: str, body: Mapping[str, Any], modified: str | None) -> Description:
         """Raises `ValueError` where the body is no description."""

@@ -62,7 +62,7 @@ def refused(response: httpx.Response, what: str) -> QueryRefused:
     code, text = _said(response)
     found = next((m for pattern in _SAYS if (m := pattern.search(text))), None)
     named = found.groupdict() if found else {}
-    sentence = " ".join((found[0] if found else _last_line(text)).split())[:_LONGEST]
+    sentence = " ".join((found[0] if found else last_line(text)).split())[:_LONGEST]
     return QueryRefused(
         f"Salesforce refused {what}: {code or response.status_code} {sentence}".rstrip(),
         code=code,
@@ -89,7 +89,7 @@ def _said(response: httpx.Response) -> tuple[str, str]:
     return str(code), str(first.get("message") or first.get("error_description") or "")
 
 
-def _last_line(text: str) -> str:
+def last_line(text: str) -> str:
     """The sentence at the end of a message that quotes the query above it; quoted values are left out."""
     lines = [line for line in text.strip().splitlines() if line.strip()]
     return re.sub(r"'[^']*'", "'…'", lines[-1]) if lines else ""

@@ -13,7 +13,7 @@ from threading import Event, Thread
 from typing import Generic, TypeVar
 
 from everycase.sources.salesforce import soql
-from everycase.sources.salesforce.bulk import REFUSALS, BulkJobs, JobLost
+from everycase.sources.salesforce.bulk import BulkJobs, JobLost
 from everycase.sources.salesforce.cells import Cells
 from everycase.sources.salesforce.columns import Columns
 from everycase.sources.salesforce.errors import QueryRefused
@@ -144,7 +144,8 @@ class Everything(Generic[T]):
         try:
             yield from self._rows()
         except QueryRefused as e:
-            if e.code not in REFUSALS or self.position.read or not self._is_for_bulk():
+            # Whatever Bulk refuses is asked by REST; what is wrong there too is refused once more.
+            if e.status != 400 or self.position.read or not self._is_for_bulk():
                 raise
         else:
             return

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from threading import Lock
 
 from everycase.domain.rows import MalformedRow, iso, moment
 from everycase.sources.salesforce import soql
-from everycase.sources.salesforce.bulk import BulkJobs
+from everycase.sources.salesforce.bulk import BulkJobs, ListedJob
 from everycase.sources.salesforce.columns import Columns
 from everycase.sources.salesforce.errors import QueryRefused, ReadFailure
 from everycase.sources.salesforce.position import KeyRange, Position, Positions
 from everycase.sources.salesforce.session import Session
+
+_CLOCKS_DIFFER = timedelta(seconds=5)
+"""Salesforce's clock is known to the second only."""
 
 
 class JobKeeper:
@@ -56,17 +59,25 @@ class JobKeeper:
         self.find_lost(key)
 
     def find_lost(self, name: str, known: Position | None = None) -> None:
-        """Delete jobs of ours whose making was cut short."""
+        """Delete jobs of ours whose making was cut short, where Salesforce lists its jobs."""
         since = self._positions.was_making(name)
         if since is None:
             return
         kept = {p.job for p in known.parts} if known else set()
-        user = self._session.log_in().user
-        for job in self._bulk.list():
-            is_ours = job.object == name and job.created_by[:15] == user[:15] and job.id not in kept
-            if is_ours and _moment(job.created) >= moment(since).replace(microsecond=0):
+        try:
+            jobs = list(self._bulk.list())
+        except QueryRefused:  # asked once more by the next run; Salesforce deletes jobs after seven days
+            return
+        for job in jobs:
+            is_young = _moment(job.created) >= moment(since) - _CLOCKS_DIFFER
+            if is_young and job.object == name and job.id not in kept and self._is_by_us(job):
                 self._bulk.remove(job.id)
         self._positions.end_making(name)
+
+    def _is_by_us(self, job: ListedJob) -> bool:
+        """Where the log-in does not say who we are, object and time must do."""
+        user = self._session.log_in().user
+        return not user or job.created_by[:15] == user[:15]
 
 
 def part_condition(part: KeyRange) -> str:

@@ -8,7 +8,7 @@ from threading import Lock
 
 from everycase.sources.salesforce.errors import QuotaSpent
 
-_USAGE = re.compile(r"api-usage=(\d+)/(\d+)")
+_USAGE = re.compile(r"(?<![\w-])api-usage=(\d+)/(\d+)")
 _ASK_EVERY = 100
 """Calls of ours after which `/limits` is asked for a figure, where answers bring none."""
 _ASK_EVERY_WHEN_SPENT = 5

@@ -30,6 +30,7 @@ from everycase.sources.salesforce.windows import Mark, Window
 
 Row = Record | Tombstone | BadRow
 T = TypeVar("T")
+_NOT_AS_DESCRIBED = frozenset({"INVALID_FIELD", "INVALID_TYPE"})
 _KEPT_FROM = 1000
 """Rows from which an increment is kept: fewer are a page by REST, which is not worth rows of our own."""
 
@@ -88,7 +89,9 @@ class ObjectReader:
             begin()
             return self._everything(begun[0], rows, outcome)
 
-        return OrganisationReading(outcome, read, begin=begin, note_stored=save, close=close, stop=stop)
+        return OrganisationReading(
+            outcome, read, begin=begin, note_stored=save, close=close, stop=stop, on_failure=self._doubt
+        )
 
     def _whole(self, rows: RowReader) -> Everything[Row]:
         position = self._beginnings.first_load()
@@ -142,7 +145,7 @@ class ObjectReader:
         def read() -> Iterator[Row]:
             return self._changes(mark, kept, outcome)
 
-        return OrganisationReading(outcome, read, note_stored=save, close=close)
+        return OrganisationReading(outcome, read, note_stored=save, close=close, on_failure=self._doubt)
 
     def _changes(self, mark: Mark, kept: list[Position], outcome: ReadOutcome) -> Iterator[Row]:
         now = self.kit.pace.window(mark, self.kit.session.now())
@@ -254,7 +257,7 @@ class ObjectReader:
     def take_inventory(self) -> OrganisationReading[RowVersion | BadRow]:
         """Id and version of every row that belongs to a case and is not deleted."""
         outcome = ReadOutcome(window="inventory", names_everything=True)
-        return OrganisationReading(outcome, lambda: self._inventory(outcome))
+        return OrganisationReading(outcome, lambda: self._inventory(outcome), on_failure=self._doubt)
 
     def _inventory(self, outcome: ReadOutcome) -> Iterator[RowVersion | BadRow]:
         begun = soql.moment(self.kit.session.now())
@@ -289,8 +292,13 @@ class ObjectReader:
         rows = RowReader(self.columns, self.kit.catalogue)
         try:
             yield from self._as_they_are(rows, ids, TombstoneReason.ABSENT)
-        except ReadFailure:
-            return
+        except ReadFailure as e:
+            self._doubt(e)
+
+    def _doubt(self, failure: ReadFailure) -> None:
+        """A description may be kept too long: permissions change without it."""
+        if isinstance(failure, QueryRefused) and failure.code in _NOT_AS_DESCRIBED:
+            self.kit.descriptions.doubt(self.name)
 
     # ── balances ─────────────────────────────────────────────────────────────────────────────────
 

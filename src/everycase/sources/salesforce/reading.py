@@ -66,9 +66,10 @@ class OrganisationReading(Generic[T]):
         note_stored: Callable[[], None] = lambda: None,
         close: Callable[[], None] = lambda: None,
         stop: Callable[[], None] = lambda: None,
+        on_failure: Callable[[ReadFailure], None] = lambda _: None,
     ) -> None:
         """`note_stored` keeps the position; `close` tidies up when the rows are stored."""
-        self._outcome, self._read = outcome, read
+        self._outcome, self._read, self._on_failure = outcome, read, on_failure
         self._begin, self._note_stored, self._close, self._stop = begin, note_stored, close, stop
         self._has_ended = False
 
@@ -93,6 +94,7 @@ class OrganisationReading(Generic[T]):
         except ReadFailure as e:
             self._outcome.is_whole = False
             self._outcome.problem, self._outcome.error_type = str(e), e.error_type
+            self._on_failure(e)
         self._has_ended = True
 
     def note_stored(self) -> None:

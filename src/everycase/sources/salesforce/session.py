@@ -37,10 +37,10 @@ class Patience:
     first_wait_s: float = 1.0
     longest_wait_s: float = 60.0
 
-    def wait_s(self, attempt: int, retry_after: str | None) -> float:
-        """`attempt` counts from 1. `Retry-After` in seconds is obeyed up to the longest wait."""
-        if retry_after and retry_after.isdigit():
-            return min(float(retry_after), self.longest_wait_s)
+    def wait_s(self, attempt: int, retry_after_s: float | None) -> float:
+        """`attempt` counts from 1. What `Retry-After` asks for is obeyed up to the longest wait."""
+        if retry_after_s is not None:
+            return min(retry_after_s, self.longest_wait_s)
         wait = min(self.first_wait_s * 2.0 ** (attempt - 1), self.longest_wait_s)
         return wait * random.uniform(0.75, 1.25)
 
@@ -86,7 +86,7 @@ class Session:
         self._ahead = timedelta(0)
         """By how much Salesforce's clock is ahead of ours."""
         self.broken = 0
-        """Requests whose answer did not arrive, so that nobody knows whether they were obeyed."""
+        """Requests without an answer that says whether they were obeyed."""
 
     def close(self) -> None:
         self._http.close()
@@ -125,11 +125,16 @@ class Session:
             auth = httpx.BasicAuth(*basic) if basic else httpx.Auth()
             return self._http.post(f"{self.url}/services/oauth2/token", data=form, auth=auth)
 
-        response = self._patiently(send, "the log-in")
-        if response.status_code in _REFUSALS:
-            self._refusal = _log_in_refused(response)
-            raise self._refusal
-        return _granted(response, number, self.url)
+        def ask() -> httpx.Response:
+            response = self._patiently(send, "the log-in")
+            if response.status_code in _REFUSALS:
+                self._refusal = _log_in_refused(response)
+                raise self._refusal
+            if response.status_code != 200:
+                raise _no_token(self.url)
+            return response
+
+        return _granted(self._json_of(ask, "the log-in"), number, self.url)
 
     # ── requests ─────────────────────────────────────────────────────────────────────────────────
 
@@ -205,7 +210,8 @@ class Session:
             try:
                 return response.json()
             except ValueError:
-                self._wait(self._patience.wait_s(attempt, response.headers.get("Retry-After")))
+                self.broken += 1
+                self._pause(attempt, response)
         raise ReadFailure(f"Salesforce answered {what} with something that is not JSON, again and again")
 
     def _patiently(self, send: Callable[[], httpx.Response], what: str) -> httpx.Response:
@@ -213,7 +219,7 @@ class Session:
         problem = ""
         answered = False
         for attempt in range(1, self._patience.attempts + 1):
-            retry_after = None
+            response: httpx.Response | None = None
             try:
                 response = send()
             except (httpx.TransportError, httpx.DecodingError) as e:
@@ -225,9 +231,9 @@ class Session:
                 if not self._is_later(response):
                     return response
                 problem = f"{response.status_code} {error_code(response)}".rstrip()
-                retry_after = response.headers.get("Retry-After")
+                self.broken += response.status_code >= 500
             if attempt < self._patience.attempts:
-                self._wait(self._patience.wait_s(attempt, retry_after))
+                self._pause(attempt, response)
         if answered:
             raise ReadFailure(
                 f"Salesforce put {what} off {self._patience.attempts} times ({problem}): "
@@ -236,6 +242,10 @@ class Session:
         raise SalesforceDown(
             f"{self.url} does not answer ({problem}): check EVERYCASE_SALESFORCE__URL and the network"
         )
+
+    def _pause(self, attempt: int, response: httpx.Response | None) -> None:
+        asked = response.headers.get("Retry-After") if response is not None else None
+        self._wait(self._patience.wait_s(attempt, retry_after_s(asked, self.now())))
 
     def _is_later(self, response: httpx.Response) -> bool:
         if response.status_code in _LATER:
@@ -257,6 +267,19 @@ class Session:
             self._ahead = ahead if abs(ahead) >= timedelta(seconds=2) else timedelta(0)
 
 
+def retry_after_s(header: str | None, now: datetime) -> float | None:
+    """The seconds that `Retry-After` asks for, be it a number or a date; None where it is neither."""
+    if header is None:
+        return None
+    if header.isdigit():
+        return float(header)
+    try:
+        until = parsedate_to_datetime(header)
+    except (TypeError, ValueError):
+        return None
+    return max((until.replace(tzinfo=until.tzinfo or UTC) - now).total_seconds(), 0.0)
+
+
 def _log_in_refused(response: httpx.Response) -> LogInRefused:
     reason = refused(response, "the log-in")
     return LogInRefused(
@@ -265,15 +288,18 @@ def _log_in_refused(response: httpx.Response) -> LogInRefused:
     )
 
 
-def _granted(response: httpx.Response, number: int, url: str) -> LogIn:
+def _no_token(url: str) -> ReadFailure:
+    return ReadFailure(
+        f"the log-in at {url} was answered without a token: "
+        "is EVERYCASE_SALESFORCE__URL the My Domain address?"
+    )
+
+
+def _granted(body: Any, number: int, url: str) -> LogIn:
     try:
-        body = response.json()
         token, address = str(body["access_token"]), str(body.get("instance_url") or url)
-    except (ValueError, KeyError, AttributeError):
-        raise ReadFailure(
-            f"the log-in at {url} answered {response.status_code} without a token: "
-            "is EVERYCASE_SALESFORCE__URL the My Domain address?"
-        ) from None
+    except (KeyError, TypeError, AttributeError):
+        raise _no_token(url) from None
     ids = str(body.get("id") or "").rstrip("/").split("/")[-2:]
     organisation, user = ids if len(ids) == 2 else ("", "")
     return LogIn(

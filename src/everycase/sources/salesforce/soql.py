@@ -8,8 +8,8 @@ from urllib.parse import quote
 
 from everycase.domain.catalogue import Catalogue, SourceObject
 
-MOST_URI = 16_000
-"""Bytes of a request's address; Salesforce refuses more than 16,384 with the headers (facts)."""
+MOST_URI = 15_000
+"""Bytes of a query in an address; Salesforce refuses more than 16,384 with the headers (facts)."""
 
 
 def text(value: str) -> str:

@@ -73,6 +73,7 @@ class SalesforceSource:
             pace=self._manners.pace,
             deleted=DeletedRows(session),
             merges=Merges(self.rest, self.descriptions),
+            descriptions=self.descriptions,
             readers=self._manners.readers,
         )
 
