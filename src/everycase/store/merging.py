@@ -69,7 +69,7 @@ class Merge:
         """How many rows of the chunk differ from what is staged."""
         newest, doubles = _newest(records)
         with self._conn.transaction():
-            self._run("begin_chunk")
+            self._run("do_not_wait", "begin_chunk")
             self._note_doubles(doubles)
             differing = self._differing(newest) if self._is_mostly_same else newest
             changed = self._write(differing) if differing else 0
@@ -78,6 +78,7 @@ class Merge:
 
     def _differing(self, records: Sequence[Record]) -> Sequence[Record]:
         """The records that differ from staging by their hash. Only their content is sent then."""
+        self._run("begin_names")
         with self._conn.cursor() as cursor, cursor.copy(self.table.statement("copy_names")) as copy:
             for r in records:
                 copy.write_row(
@@ -89,9 +90,9 @@ class Merge:
     def _write(self, records: Sequence[Record]) -> int:
         """Write the records that differ from what is staged, and return their number."""
         self._copy(records)
-        if self._run("note_new") < len(records):
-            self._run("note_doubles", "drop_older", "note_again")
-        changed = self._run("changed")
+        new, changed = self._run("note_new", "changed")
+        if new < len(records):
+            *_, changed = self._run("note_doubles", "drop_older", "note_again", "begin_again", "changed")
         self._target.write(self.table)
         return changed
 
@@ -140,12 +141,13 @@ class Merge:
             for record in records:
                 copy.write_row((*self.table.row(record), record.line))
 
-    def _run(self, *names: str) -> int:
-        """Execute these statements in one message to the server; how many rows the last one changed."""
+    def _run(self, *names: str) -> list[int]:
+        """Execute these statements in one message to the server; how many rows each of them changed."""
         cursor = self._conn.execute(self.table.statements(*names))
+        counts = [cursor.rowcount]
         while cursor.nextset():
-            pass
-        return cursor.rowcount
+            counts.append(cursor.rowcount)
+        return counts
 
 
 def _newest(records: Sequence[Record]) -> tuple[Sequence[Record], list[Double]]:

@@ -57,12 +57,18 @@ class StagingTable:
         if obj.parent:
             names.append("ordered_by")
         self.columns = [*names, *_KEEPING, "is_deleted", "identity", "row_hash", "source_version"]
+        self._statements: dict[str, bytes] = {}
 
     def compose(self, module: str, name: str, **parts: sql.Composable) -> sql.Composed:
         return sql.SQL(queries(module)[name]).format(table=self.name, **parts)
 
-    def statement(self, name: str) -> sql.Composed:
-        """A block of merging.sql for this table."""
+    def statement(self, name: str) -> bytes:
+        """A block of merging.sql for this table, composed once: every chunk of rows executes it."""
+        if name not in self._statements:
+            self._statements[name] = self._merging(name).as_bytes(None)
+        return self._statements[name]
+
+    def _merging(self, name: str) -> sql.Composed:
         columns = sql.SQL(", ").join(map(sql.Identifier, self.columns))
         assignments: list[sql.Composable] = [
             sql.SQL("{0} = excluded.{0}").format(sql.Identifier(c)) for c in self.columns if c != "id"
@@ -71,9 +77,9 @@ class StagingTable:
             assignments.append(sql.SQL("generation = nextval('udp.generation')"))
         return self.compose("merging", name, columns=columns, assignments=sql.SQL(", ").join(assignments))
 
-    def statements(self, *names: str) -> sql.Composed:
+    def statements(self, *names: str) -> bytes:
         """Several blocks of merging.sql, to be sent as one."""
-        return sql.SQL(";\n").join(self.statement(n) for n in names)
+        return b";\n".join(map(self.statement, names))
 
     def row(self, record: Record) -> list[object]:
         """A record in the order of `columns`, as text for COPY."""

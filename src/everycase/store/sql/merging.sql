@@ -14,7 +14,11 @@ create temp table gone (id text primary key, parent_id text)
 
 -- begin_chunk --
 -- Room for the next rows.
-truncate newest, named, changed
+truncate newest, changed
+
+-- begin_names --
+-- Room for the names of a chunk; most reads send none.
+truncate named
 
 -- copy_names --
 -- What rows are known by, without their content.
@@ -36,6 +40,11 @@ select id from differing
 -- copy --
 -- Rows in, in bulk.
 copy newest ({columns}, line) from stdin
+
+-- do_not_wait --
+-- A chunk need not be on the disk when it is committed: whatever is committed after it, such as the place from
+-- which a read goes on, takes it there first.
+set local synchronous_commit = off
 
 -- note_new --
 -- Ids that the read had not named before; the rows of a chunk that are not counted here came earlier too.
@@ -63,6 +72,10 @@ where (coalesce(n.system_modstamp, '-infinity'), coalesce(n.last_modified_date, 
 insert into seen select id, row_hash, system_modstamp, last_modified_date, line from newest
 on conflict (id) do update set row_hash = excluded.row_hash, system_modstamp = excluded.system_modstamp,
   last_modified_date = excluded.last_modified_date, line = excluded.line
+
+-- begin_again --
+-- What was found to have changed before older rows were left out.
+truncate changed
 
 -- changed --
 -- Rows that are new or not what they were; both parents of a re-parented child are to be looked at.
