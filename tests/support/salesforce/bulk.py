@@ -42,8 +42,8 @@ class Jobs:
         self.open: dict[str, Job] = {}
         self.made = 0
         self.page = PAGE
-        self.is_used_up = False
-        """No job is made any more today."""
+        self.used_up = ""
+        """The code of a refusal: no job is made any more today."""
         self.polls = 1
         """How often a job is asked for before it is done."""
         self.pages: dict[tuple[str, int, int], tuple[bytes, bytes]] | None = None
@@ -60,8 +60,8 @@ class Jobs:
         if query.is_count:
             raise BadQuery("Aggregate queries are not supported in Bulk Query", "FEATURENOTENABLED")
         selection = Selection(self._organisation, query, with_deleted=asked["operation"] == "queryAll")
-        if self.is_used_up:
-            return refusal(400, "EXCEEDED_QUOTA", "10,000 query jobs a day are reached")
+        if self.used_up:
+            return refusal(400, self.used_up, "10,000 query jobs a day are reached")
         if fault is Fault.BULK_REFUSED or not selection.table.type.is_bulkable:
             name = selection.table.type.name
             return refusal(400, "INVALIDENTITY", f"Entity '{name}' is not supported by the Bulk API.")

@@ -92,9 +92,10 @@ def test_a_log_in_that_is_no_json_is_asked_for_again(end: OrganisationEnd) -> No
     assert_read_whole(source_of(end.server))
 
 
-def test_whatever_bulk_refuses_is_read_by_rest(end: OrganisationEnd) -> None:
+@pytest.mark.parametrize("code", ["EXCEEDED_QUOTA", "LIMIT_EXCEEDED"])
+def test_whatever_bulk_refuses_is_read_by_rest(end: OrganisationEnd, code: str) -> None:
     """By any code: here no more jobs are made today."""
-    end.server.jobs.is_used_up = True
+    end.server.jobs.used_up = code
     assert_read_whole(source_of(end.server, bulk_from=0))
 
 

@@ -42,6 +42,8 @@ class DeletedRows:
             for first, last in _spans(start, now):
                 self._add(found, name, first, last)
         except QueryRefused as e:
+            if e.code == "LIMIT_EXCEEDED":  # it is put off, so it is asked for again
+                raise
             found.covered, found.problem = now, str(e)
         return found
 

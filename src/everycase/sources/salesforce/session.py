@@ -218,8 +218,9 @@ class Session:
         """The first answer that is not "later". Raises `SalesforceDown`, `QuotaSpent` or `ReadFailure`."""
         problem = ""
         answered = False
+        response: httpx.Response | None = None
         for attempt in range(1, self._patience.attempts + 1):
-            response: httpx.Response | None = None
+            response = None
             try:
                 response = send()
             except (httpx.TransportError, httpx.DecodingError) as e:
@@ -234,6 +235,8 @@ class Session:
                 self.broken += response.status_code >= 500
             if attempt < self._patience.attempts:
                 self._pause(attempt, response)
+        if response is not None and response.status_code == 400:
+            return response  # a limit of this kind of request, for which there may be another
         if answered:
             raise ReadFailure(
                 f"Salesforce put {what} off {self._patience.attempts} times ({problem}): "
