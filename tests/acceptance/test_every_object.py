@@ -185,6 +185,25 @@ def test_an_altered_object_of_a_case_whose_update_failed_is_found(world: World, 
     world.must_be_healthy(source)
 
 
+def test_the_object_of_a_case_whose_update_failed_is_searched_by_words_again(
+    world: World, tmp_path: Path
+) -> None:
+    """It is written anew as the index has it, for the case itself cannot be loaded."""
+    world.sync(export(tmp_path))
+    source = export(tmp_path, {3: {"Subject": "", "Description": ""}})
+    world.sync(source)
+    whole = world.rows("select id, lexemes from vector_index.case_words order by id")
+    world.do("update vector_index.case_words set lexemes = ''::tsvector")
+    found = world.reconcile(source, deep=True)
+    assert (found["gaps"], found["gaps_left"]) == ({"unsearchable": CASES}, {})
+    assert (found["recovered"], found["still_failed"]) == (
+        {"delete_then_insert": CASES},
+        {"MissingRequiredField": 1},
+    )
+    assert world.rows("select id, lexemes from vector_index.case_words order by id") == whole
+    assert world.reconcile(source, deep=True)["gaps"] == {}
+
+
 def test_a_quarantined_case_leaves_the_index(world: World, tmp_path: Path) -> None:
     """Its older object was made by the same rules: at once, and for as long as it is quarantined."""
     world.sync(export(tmp_path))

@@ -12,7 +12,7 @@ from everycase.pipeline.extract import Extraction
 from everycase.pipeline.removal import remove_quarantined
 from everycase.pipeline.run import OpenRun
 from everycase.pipeline.work import Crew
-from everycase.ports import Source
+from everycase.ports import Source, VectorIndex
 from everycase.reconcile.identify import RecoveryPlan
 from everycase.store.gaps import GapTables
 
@@ -56,9 +56,19 @@ def recover(
 def repair(run: OpenRun, tables: GapTables, crew: Crew, source: Source, *, upgrade: bool = False) -> Worked:
     """Take cases under repair, and all that are due, through the stages; `upgrade`: fallback vectors too."""
     tables.open_repairs(run_id=run.run_id, source=source.kind, now=crew.processor.clock())
+    _write_again(tables, crew.processor.index)
     if upgrade:
         tables.open_debt()
     return crew.work_off(run, source=source.kind)
+
+
+def _write_again(tables: GapTables, index: VectorIndex) -> None:
+    """Write what is served of failed cases anew where searches miss it, just as the index has it.
+
+    Taking such a case through the stages would fail again, and its object would stay out of reach.
+    """
+    for ids in tables.served_of_failed():
+        index.replace([o for o in index.objects(ids) if len(o.vector)])
 
 
 def _restage(

@@ -251,6 +251,10 @@ class GapTables:
         """Make the cases of a fallback space due; their old vectors are served until new ones are loaded."""
         self._conn.execute(SQL["open_debt"])
 
+    def served_of_failed(self) -> Iterator[list[UUID]]:
+        """Objects that searches miss, of cases that failed and so keep them, page by page."""
+        return self._pages(SQL["served_of_failed"])
+
     def withhold(self, kind: GapKind, source_object: str) -> None:
         """Mark these gaps as waiting for a person's approval."""
         self._conn.execute(SQL["withhold"], {"kind": kind, "object": source_object})

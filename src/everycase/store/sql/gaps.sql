@@ -213,12 +213,12 @@ where l.status <> 'deleted' and l.index_state = 'loaded'
 on conflict do nothing
 
 -- choose_repaired --
--- Objects that were loaded again are looked at again.
+-- Objects that were loaded again, and those of failed cases that were written again, are looked at again.
 insert into to_read
 select l.object_id, l.record_id, l.case_number, l.vector_hash, l.object_hash
 from recon.data_lineage l
-where l.status = 'completed' and l.object_id is not null and l.run_id = %(run_id)s
-  and exists (select from gap g where g.record_id = l.record_id)
+where l.object_id is not null and exists (select from gap g where g.record_id = l.record_id)
+  and ((l.status = 'completed' and l.run_id = %(run_id)s) or (l.status = 'failed' and l.index_state = 'loaded'))
 on conflict do nothing
 
 -- page_to_read --
@@ -320,6 +320,15 @@ update recon.data_lineage l
 set status = 'in_progress', current_stage = 'extracted', index_state = 'doubtful', updated_at = now()
 from gap g
 where g.kind = any (%(kinds)s) and g.is_to_mend and l.record_id = g.record_id
+  and not (g.kind = 'unsearchable' and l.status = 'failed' and l.index_state = 'loaded')
+
+-- served_of_failed --
+-- Objects that searches miss, of cases that failed: nothing newer can be loaded in their place. They were read back
+-- and are what was loaded.
+select distinct g.object_id from gap g join recon.data_lineage l on l.record_id = g.record_id
+where g.kind = 'unsearchable' and g.is_to_mend and l.status = 'failed' and l.index_state = 'loaded'
+  and g.object_id > %(after)s
+order by g.object_id limit %(limit)s
 
 -- doubt_altered --
 -- What was loaded from altered rows may hold the altered text, though the hashes that were kept say otherwise.
@@ -391,7 +400,8 @@ from (
         select from recon.data_lineage l
         where l.record_id = g.record_id and l.status = 'completed' and l.space = %(space)s)
       else exists (
-        select from recon.data_lineage l where l.record_id = g.record_id and l.status = 'completed')
+        select from recon.data_lineage l where l.record_id = g.record_id and (l.status = 'completed'
+          or (g.kind = 'unsearchable' and l.status = 'failed' and l.index_state = 'loaded')))
         and not exists (select from gap_after a where a.object = 'Case' and a.record_id = g.record_id
                         and a.kind not in ('duplicate', 'debt'))
     end as is_closed
