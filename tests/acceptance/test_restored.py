@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from everycase.cli.console import ProgressLines
 from everycase.domain.gaps import RunType
+from everycase.operations import work
 from tests.support.exports import case, child, record_id, write_export
 from tests.support.restores import Backup
 from tests.support.world import World
@@ -182,6 +186,19 @@ def test_times_that_have_not_come_yet_hold_nothing_up(world: World, tmp_path: Pa
     )
     assert ahead == [{"n": 0}]
     assert world.sync(source).findings == ()
+
+
+def test_a_machine_whose_clock_is_ahead_removes_nothing_before_its_time(world: World, tmp_path: Path) -> None:
+    """What is kept for 30 days is kept for 30 days of the database: vectors have been paid for."""
+    world.sync(write_export(tmp_path / "x", Case=[case(n) for n in range(4)]))
+    source = write_export(tmp_path / "x", Case=[case(n, Subject=f"Other {n}") for n in range(4)])
+    world.sync(source)
+    with world.app(source) as app:
+        app.__dict__["processor"] = replace(
+            app.processor, clock=lambda: datetime.now(UTC) + timedelta(days=4000)
+        )
+        work.reconcile(app, ProgressLines(quiet=True), RunType.DAILY)
+    assert world.rows("select count(*) as n from recon.embedding_cache") == [{"n": 8}]
 
 
 def test_a_pause_that_a_clock_ahead_wrote_lasts_as_long_as_it_was_meant_to(

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from everycase.app import App
 from everycase.domain.errors import DatabaseFull, DependencyUnreachable, EverycaseError, WrongUse
 from everycase.pipeline import continuity
-from everycase.store import checkup, db, embedded, opening
+from everycase.store import budget, checkup, db, embedded, opening
 
 _LEAST_DISK = 1 << 30
 """Bytes. PostgreSQL's own log of changes may take that much in a first load."""
@@ -53,7 +53,7 @@ def check_database(app: App) -> str:
 def check_clocks(app: App) -> str:
     """This machine and the database agree on the time."""
     with app.pool.connection() as conn:
-        skew = abs(datetime.now(UTC) - checkup.clock(conn))
+        skew = abs(datetime.now(UTC) - budget.clock(conn))
     if skew > _MOST_SKEW:
         raise WrongUse(f"this machine's clock and the database's differ by {skew}: set them right (NTP)")
     return "this machine and the database agree on the time"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -153,4 +152,4 @@ def resume(app: App) -> str | None:
 def prune(app: App) -> Pruned:
     """Remove what is older than the settings keep it."""
     with app.pool.connection() as conn:
-        return remove_old(conn, app.retention, now=datetime.now(UTC))
+        return remove_old(conn, app.retention)

@@ -338,8 +338,7 @@ class _ReconcileJob:
         )
 
     def keep(self, conn: Connection, report: Report) -> None:
-        now = self.crew.processor.clock()
         # the temporary tables with the gaps are of the run's own connection alone
-        books.close(conn, report, with_gaps=conn is self.run.conn, now=now)
+        books.close(conn, report, with_gaps=conn is self.run.conn, now=self.crew.processor.clock())
         if report.is_finished and self.order.scope.retention:
-            prune(conn, self.retention, now=now)
+            prune(conn, self.retention)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from everycase.store import budget, failures, reads, runs, trail, vectors
 from everycase.store.db import Connection
@@ -31,8 +31,9 @@ class Pruned:
     events: int
 
 
-def prune(conn: Connection, retention: Retention, *, now: datetime) -> Pruned:
-    """Remove what has been over for longer than `retention` says."""
+def prune(conn: Connection, retention: Retention) -> Pruned:
+    """Remove what has been over for longer than `retention` says, by the time of the database."""
+    now = budget.clock(conn)
     budget.prune(conn, before=now - retention.runs)
     reads.prune(conn, before=now - retention.runs)
     return Pruned(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from everycase.store.db import Connection, scalar
@@ -22,11 +21,6 @@ def privileges(conn: Connection) -> Mapping[str, bool]:
 def database_bytes(conn: Connection) -> int:
     """What the database takes on its disk."""
     return int(scalar(conn, "select pg_database_size(current_database())"))
-
-
-def clock(conn: Connection) -> datetime:
-    now: datetime = scalar(conn, "select clock_timestamp()")
-    return now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -126,9 +126,9 @@ class GapTables:
 
     def sweep_again(self, obj: SourceObject, versions: Iterable[RowVersion]) -> None:
         """Replace what the source said of these rows by what it says now."""
-        found = list(versions)
-        self._conn.execute(SQL["forget_swept"], {"object": obj.name, "ids": [v.id for v in found]})
-        self.add_swept(obj, found)
+        now = list(versions)
+        self._conn.execute(SQL["forget_swept"], {"object": obj.name, "ids": [v.id for v in now]})
+        self.add_swept(obj, now)
 
     def swept_count(self, obj: SourceObject) -> int:
         return self._number("swept_count", object=obj.name)
@@ -226,8 +226,7 @@ class GapTables:
     def open_repairs(self, *, run_id: UUID, source: str, now: datetime) -> None:
         """Mark the cases whose object is missing or wrong as not loaded, so that they are due.
 
-        The marks are committed before anything is repaired, so the run after a killed one finishes the
-        repairs. Tried again after a deadlock.
+        Committed before anything is repaired, so that the run after a killed one finishes the repairs.
         """
 
         def work() -> None:
@@ -252,7 +251,7 @@ class GapTables:
         self._conn.execute(SQL["open_debt"])
 
     def served_of_failed(self) -> Iterator[list[UUID]]:
-        """Objects that searches miss, of cases that failed and so keep them, page by page."""
+        """Objects that searches miss, of cases that failed, page by page."""
         return self._pages(SQL["served_of_failed"])
 
     def withhold(self, kind: GapKind, source_object: str) -> None:
@@ -284,7 +283,6 @@ class GapTables:
         return self._number("open_besides")
 
     def gone_cases(self) -> int:
-        """Cases among what is gone at the source."""
         return self._number("gone_cases")
 
     def outcomes(self) -> list[GapOutcome]:
