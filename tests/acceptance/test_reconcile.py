@@ -280,6 +280,9 @@ def test_of_two_rows_of_one_id_the_newer_says_whether_the_case_is_deleted(
     assert world.sync(source).deleted == 1
     found = world.reconcile(source, deep=True)
     assert (found["gaps"], found["status"], found["counts"]["index"]) == ({}, "completed", CASES - 1)
+    write_table(source / "Case.csv", HEADERS["Case"], [*rows[1:], *both])
+    (again, *_) = world.sync(source).objects
+    assert (again.was_read, again.changed, again.vanished) == (True, 0, 0)
 
 
 @pytest.mark.parametrize("fault", ["empty", "cut", "absent"])

@@ -96,10 +96,10 @@ def take_in(
     file answers that all of them are gone.
     """
     for chunk in chunks(rows):
-        if records := [r for r in chunk if isinstance(r, Record)]:
-            merge.add(records)
         if tombstones := [r for r in chunk if isinstance(r, Tombstone)]:
             merge.add_tombstones(tombstones)
+        if records := [r for r in chunk if isinstance(r, Record)]:
+            merge.add(records)
         if is_stored:
             rows.note_stored()
     proof = rows.proof()

@@ -78,11 +78,13 @@ on conflict (id) do update set row_hash = excluded.row_hash, system_modstamp = e
 truncate changed
 
 -- changed --
--- Rows that are new or not what they were; both parents of a re-parented child are to be looked at.
+-- Rows that are new or not what they were; both parents of a re-parented child are to be looked at. A row that the
+-- same read names as deleted later is not brought back for a moment.
 insert into changed
 select n.id, n.parent_id, t.parent_id
 from newest n left join lateral (select * from {table} where {table}.id = n.id offset 0) t on true
-where t.id is null or t.row_hash <> n.row_hash or t.is_deleted or t.source_version <> n.source_version
+where (t.id is null or t.row_hash <> n.row_hash or t.is_deleted or t.source_version <> n.source_version)
+  and not exists (select from tombstone x where x.id = n.id and x.at > n.system_modstamp)
 
 -- upsert --
 -- Only what differs is written.
