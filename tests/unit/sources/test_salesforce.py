@@ -174,6 +174,16 @@ def test_a_job_whose_making_was_cut_short_is_found_and_removed(end: Organisation
     assert (end.server.jobs.made, end.server.jobs.open) == (2, {})
 
 
+def test_a_job_whose_making_was_cut_short_is_not_forgotten_when_another_is_made(end: OrganisationEnd) -> None:
+    """The answer with its id never came; the job that was made in its place failed and was made anew."""
+    end.server.faults.plan(Fault.BROKEN_BODY, Ask.JOB_NEW)
+    end.server.faults.plan(Fault.JOB_FAILS, Ask.JOB)
+    reading = source_of(end.server, bulk_from=0).changes(CASE)
+    assert len(list(reading)) == 3
+    assert reading.proof().is_whole
+    assert (end.server.jobs.made, end.server.jobs.open) == (3, {})
+
+
 def test_a_signed_assertion_logs_in(end: OrganisationEnd) -> None:
     """With the key whose certificate the app holds, and no other."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from threading import Lock
 
@@ -29,18 +31,29 @@ class JobKeeper:
         if part.job:
             return
         name = columns.object.name
-        with self._lock:
-            begun, failures = iso(self._session.now()), self._session.broken
-            self._positions.begin_making(name, begun)
-            try:
-                part.job = self._bulk.create(columns, soql.every(position.where, part_condition(part)))
-                self._positions.save(position)
-            except QueryRefused:
-                if self._session.broken == failures:
-                    self._positions.end_making(name)
-                raise
-            if self._session.broken == failures:
-                self._positions.end_making(name)
+        with self._lock, self._in_the_books(name):
+            part.job = self._bulk.create(columns, soql.every(position.where, part_condition(part)))
+            self._positions.save(position)
+
+    @contextmanager
+    def _in_the_books(self, name: str) -> Iterator[None]:
+        """A note that a job is being made; it stays where an answer was lost, until `find_lost` has looked.
+
+        The note of an earlier making that lost one stays as it is: that job is older than this making.
+        """
+        failures, is_owed = self._session.broken, self._positions.was_making(name) is not None
+        if not is_owed:
+            self._positions.begin_making(name, iso(self._session.now()))
+        try:
+            yield
+        except QueryRefused:
+            self._end_making(name, failures, is_owed)
+            raise
+        self._end_making(name, failures, is_owed)
+
+    def _end_making(self, name: str, failures: int, is_owed: bool) -> None:
+        if self._session.broken == failures and not is_owed:
+            self._positions.end_making(name)
 
     def drop_job(self, part: KeyRange) -> None:
         """The part is read anew, by another job or without one."""
