@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from everycase.app import App
@@ -65,7 +66,7 @@ def list_queries(app: App) -> list[GoldenFound]:
 
 
 def list_kept(app: App) -> list[GoldenQuery]:
-    """The queries alone."""
+    """The golden queries as they are kept; none is run."""
     with app.pool.connection() as conn:
         return golden.list_all(conn)
 
@@ -119,6 +120,6 @@ def _own_subjects(index: VectorIndex) -> list[GoldenQuery]:
 
 
 def first_objects(index: VectorIndex, most: int) -> list[IndexObject]:
-    """Some objects of an index: the same ones each time."""
-    ids = [s.object_id for s, _ in zip(index.manifest(), range(most), strict=False)]
+    """The first objects of an index in the order of their ids, at most so many."""
+    ids = [s.object_id for s in islice(index.manifest(), most)]
     return list(index.objects(ids))

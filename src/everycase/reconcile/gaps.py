@@ -15,7 +15,7 @@ from everycase.domain.cases import IndexObject, Stamps
 from everycase.domain.gaps import EXTRA, REPAIRABLE, Expected, Gap, GapKind, Scope, content_gap
 from everycase.ports import VectorIndex
 from everycase.reconcile.count import Sweep, Sweeper
-from everycase.store.gaps import GapTables, Look, named
+from everycase.store.gaps import GapTables, Look
 
 _OF_OBJECTS = REPAIRABLE | EXTRA | {GapKind.GONE_AT_SOURCE}
 
@@ -48,7 +48,8 @@ class Found:
 
     @property
     def by_name(self) -> dict[str, int]:
-        return named(self.tally)
+        """The kinds that occurred, most first, by name."""
+        return {k.value: n for k, n in sorted(self.tally.items(), key=lambda i: (-i[1], i[0])) if n}
 
 
 @dataclass(frozen=True, kw_only=True)

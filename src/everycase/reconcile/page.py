@@ -5,7 +5,7 @@ No script, no other file, no font from elsewhere. Pure: the kept report and the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
@@ -196,8 +196,8 @@ def _money(value: float) -> str:
 
 
 @cache
-def templates() -> Environment:
-    """Of the report and of the pages of the service: texts are escaped, and a missing value is an error."""
+def _shared() -> Environment:
+    """Texts are escaped, and a missing value is an error."""
     return Environment(
         autoescape=select_autoescape(default=True),
         undefined=StrictUndefined,
@@ -207,11 +207,18 @@ def templates() -> Environment:
     )
 
 
+def templates(package: str, filters: Mapping[str, Callable[..., Any]]) -> Environment:
+    """The templates of a package, with filters of their own, under the rules that all pages share."""
+    found = _shared().overlay(loader=PackageLoader(package, "templates"))
+    found.filters = {**found.filters, **filters}  # an overlay shares the dictionary
+    return found
+
+
 @cache
 def _template() -> Template:
-    environment = templates().overlay(loader=PackageLoader("everycase.reconcile", "templates"))
-    environment.filters = dict(environment.filters)  # an overlay shares them
-    environment.filters["share"] = percent
-    environment.filters["whole_share"] = whole_percent
-    environment.filters["number"] = lambda n: "not known" if n is None else f"{n:,}"
-    return environment.get_template("report.html.j2")
+    filters: dict[str, Callable[..., Any]] = {
+        "share": percent,
+        "whole_share": whole_percent,
+        "number": lambda n: "not known" if n is None else f"{n:,}",
+    }
+    return templates("everycase.reconcile", filters).get_template("report.html.j2")

@@ -52,6 +52,7 @@ _NEXT_ADDRESSED = re.compile(
     rf"[ ]?(?:,|&|/|;|(?:,[ ])?(?:and|und|et|y|e|og|och|en|i|oraz)\b)[ ]{{0,2}}(?:(?:com|con|avec|mit|z|met|with)[ ])?(?:(?:o|a|el|la|il|le)[ ])?{TITLE}(?P<name>{FULL})"
 )
 _ENDS = re.compile(r"[ \t]{0,2}(?:[.!,;:)(|/–-]|\n|\Z|[☺😊🙂])")
+_FULL = re.compile(FULL)
 _TITLES_BEFORE = re.compile(rf"(?:{_TITLES}[ ]){{1,3}}")
 _SPEAKER = re.compile(r"(?:[^\W\d_][\w'’.-]*)(?:[ ][^\W\d_][\w'’.-]*){0,3}(?=[ ]?(?:\([^)\n]{1,30}\))?:\Z)")
 
@@ -112,9 +113,6 @@ def named_spans(text: str, m: TermMatch) -> Iterator[Span]:
         return
     yield from person(text, start, end, m.name)
     yield from others(text, end, m.name, within_line=True)
-
-
-_FULL = re.compile(FULL)
 
 
 def chat_spans(text: str, m: TermMatch) -> Iterator[Span]:

@@ -49,7 +49,7 @@ IN_TALK = {
     **mentioned.IN_TALK,
     "header": rf"{_LINE}\*?(?i:from|von|de|to|an|à|para|cc|bcc|kopie|copie|sender|reply-to|da|a|från|till|fra|til|van|aan|od|do|от|кому|копия|发件人|收件人|抄送|差出人|宛先)\*?[ \t]{{0,2}}[:：]\*?[ \t]{{0,4}}[^\n]+(?:\n[ \t]+[^\n:]+)*",
     "wrote": r"(?:\"[^\"\n]{2,60}\"|(?:\p{Lu}[\pL'’.-]*,?[ ]){0,4}\p{Lu}[\pL'’.-]*)[ ]?(?:[<(\[][^<>()\[\]\n]{3,90}[>)\]])?[ \t]{0,2}\n?[ \t>]{0,4}(?:wrote|writes|schrieb|a écrit|escribió|ha scritto|escreveu|schreef|skrev|napisał|napsal|kirjoitti|пишет|написал)\b",
-    "alone": rf"{_LINE}[-–—~*]{{0,3}}[ ]?{TITLE.replace('?:', '?:')}\p{{Lu}}[\pL'’.-]+(?:[ ]\p{{Lu}}[\pL'’.-]+){{0,3}}[ \t]{{0,2}}[,:!.–-]{{0,2}}[ \t*]{{0,4}}(?m:$)",
+    "alone": rf"{_LINE}[-–—~*]{{0,3}}[ ]?{TITLE}\p{{Lu}}[\pL'’.-]+(?:[ ]\p{{Lu}}[\pL'’.-]+){{0,3}}[ \t]{{0,2}}[,:!.–-]{{0,2}}[ \t*]{{0,4}}(?m:$)",
     "mention": r"(?:^|[\s(])@\p{Lu}[\pL'’-]+[ ]\p{Lu}[\pL'’-]+",
     "first": r"(?:\A|\x1e\n)\s{0,8}\p{Lu}[\pL'’-]+(?:[ ]\p{Lu}[\pL'’-]+)?(?:,[ ]|[ ][-–][ ])",
 }

@@ -5,7 +5,7 @@ The tables are temporary, of the session that looks; memory does not grow with t
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -95,12 +95,15 @@ class GapTables:
 
     def add_swept(self, obj: SourceObject, versions: Iterable[RowVersion]) -> None:
         """Take in what the source has of an object, page by page: no transaction waits for the source."""
+        has_deleted = False
         for page in pages(versions, PAGE):
             with self._conn.cursor() as cursor, cursor.copy(SQL["add_swept"]) as copy:
                 for v in page:
                     copy.write_row((obj.name, v.id, v.version, v.is_deleted, v.at))
+            has_deleted = has_deleted or any(v.is_deleted for v in page)
         self._conn.execute("analyze swept")
-        self._conn.execute(SQL["drop_buried"], {"object": obj.name})
+        if has_deleted:
+            self._conn.execute(SQL["drop_buried"], {"object": obj.name})
 
     def rows_at_source(self, obj: SourceObject) -> set[str]:
         """The ids of an object's rows that differed from the source."""
@@ -126,9 +129,9 @@ class GapTables:
 
     def sweep_again(self, obj: SourceObject, versions: Iterable[RowVersion]) -> None:
         """Replace what the source said of these rows by what it says now."""
-        now = list(versions)
-        self._conn.execute(SQL["forget_swept"], {"object": obj.name, "ids": [v.id for v in now]})
-        self.add_swept(obj, now)
+        fetched = list(versions)
+        self._conn.execute(SQL["forget_swept"], {"object": obj.name, "ids": [v.id for v in fetched]})
+        self.add_swept(obj, fetched)
 
     def swept_count(self, obj: SourceObject) -> int:
         return self._number("swept_count", object=obj.name)
@@ -227,6 +230,7 @@ class GapTables:
         """Mark the cases whose object is missing or wrong as not loaded, so that they are due.
 
         Committed before anything is repaired, so that the run after a killed one finishes the repairs.
+        Tried again after a deadlock.
         """
 
         def work() -> None:
@@ -251,7 +255,7 @@ class GapTables:
         self._conn.execute(SQL["open_debt"])
 
     def served_of_failed(self) -> Iterator[list[UUID]]:
-        """Objects that searches miss, of cases that failed, page by page."""
+        """Ids of the objects of failed cases that no search finds, page by page."""
         return self._pages(SQL["served_of_failed"])
 
     def withhold(self, kind: GapKind, source_object: str) -> None:
@@ -283,6 +287,7 @@ class GapTables:
         return self._number("open_besides")
 
     def gone_cases(self) -> int:
+        """Cases among what is gone at the source."""
         return self._number("gone_cases")
 
     def outcomes(self) -> list[GapOutcome]:
@@ -343,8 +348,3 @@ def kept(conn: Connection, run_id: UUID, *, limit: int) -> list[dict[str, Any]]:
 
 def _manifest_row(s: Stamps) -> tuple[object, ...]:
     return (s.object_id, s.case_id, s.case_number, s.space, s.generation, s.seal())
-
-
-def named(tally: Mapping[GapKind, int]) -> dict[str, int]:
-    """The kinds that occurred, most first, by name."""
-    return {k.value: n for k, n in sorted(tally.items(), key=lambda i: (-i[1], i[0])) if n}

@@ -305,7 +305,7 @@ def census(conn: Connection) -> dict[str, Any]:
     with conn.cursor(row_factory=dict_row) as cursor:
         row = cursor.execute(SQL["census"], {"few": FEW_FIELDS}).fetchone()
     assert row is not None
-    return {"source": at_source(conn), "outdated": int(scalar(conn, SQL["outdated"])), **row}
+    return {"source": at_source(conn), **row}
 
 
 def at_source(conn: Connection) -> int:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache, lru_cache
 from typing import Any
 
-from jinja2 import Environment, PackageLoader
+from jinja2 import Environment
 from markupsafe import Markup, escape
 
 from everycase.operations import runs, wording
@@ -89,10 +89,8 @@ def _placeholder(found: re.Match[str]) -> str:
 
 @cache
 def environment() -> Environment:
-    env = runs.templates().overlay(loader=PackageLoader("everycase.web", "templates"))
     own = (number, percent, whole_percent, utc, isotime, span, age, words, figure, redacted)
-    env.filters = {**env.filters, **{f.__name__: f for f in own}}  # an overlay shares them
-    return env
+    return runs.templates("everycase.web", {f.__name__: f for f in own})
 
 
 def render(name: str, values: Mapping[str, Any]) -> str:

@@ -219,7 +219,13 @@ where status = 'completed' and total_fields_populated < %(few)s
   and coalesce(note not like '%%limited data', true)
 
 -- census --
--- How many cases stand where.
+-- How many cases stand where. `outdated`: completed cases whose row at the source could not be read since they were
+-- loaded, so that the index holds what they were before. One failure may stand for many rows; of two rows of one id
+-- the newer was taken.
+with refused as (
+  select record_id, payload from recon.failed_records
+  where source_object = 'Case' and error_type = 'MalformedRecord' and not resolved
+)
 select
   (select count(*) from udp.case where not is_deleted) as staging,
   count(*) filter (where status <> 'deleted') as lineage,
@@ -227,6 +233,9 @@ select
   count(*) filter (where status <> 'deleted' and (current_stage in ('embedding_generated', 'weaviate_loaded') or embedded_timestamp is not null)) as embedding_generated,
   count(*) filter (where status <> 'deleted' and index_state = 'loaded') as weaviate_loaded,
   count(*) filter (where status = 'completed') as completed,
+  count(*) filter (where status = 'completed' and record_id in (
+    select record_id from refused where payload ? 'row_digest'))
+    + (select coalesce(sum((payload ->> 'staged')::bigint), 0)::bigint from refused) as outdated,
   count(*) filter (where status = 'in_progress') as in_progress,
   count(*) filter (where status = 'failed') as failed,
   count(*) filter (where status = 'deleted') as deleted,
@@ -251,20 +260,6 @@ select (select count(*) from udp.case where not is_deleted) + (
   from recon.failed_records f
   where f.source_object = 'Case' and f.error_type = 'MalformedRecord' and not f.resolved
     and not exists (select from udp.case c where c.id = f.record_id and not c.is_deleted))
-
--- outdated --
--- Completed cases whose row at the source could not be read since they were loaded: the index holds what they were
--- before. One failure may stand for many rows; of two rows of one id the newer was taken.
-select (
-  select count(*) from recon.data_lineage l
-  where l.status = 'completed' and exists (
-    select from recon.failed_records f
-    where f.record_id = l.record_id and f.source_object = 'Case' and f.error_type = 'MalformedRecord'
-      and not f.resolved and f.payload ? 'row_digest')
-) + (
-  select coalesce(sum((f.payload ->> 'staged')::bigint), 0) from recon.failed_records f
-  where f.source_object = 'Case' and f.error_type = 'MalformedRecord' and not f.resolved
-)::bigint as outdated
 
 -- spaces --
 -- Which embedding space the loaded cases are in.
