@@ -87,7 +87,7 @@ def build_batch(
 
 
 def look(make: Make) -> Agreement | str:
-    """Return what this worker would work with; or say, in a sentence, why it cannot work."""
+    """Return what this worker would work with, or a sentence that says why it cannot work."""
     try:
         app = _make(make, threads=1)
     except EverycaseError as e:
@@ -102,7 +102,7 @@ def look(make: Make) -> Agreement | str:
 def _at_work(
     make: Make, agreed: Agreement, lock: str, run_id: UUID, ids: Sequence[str]
 ) -> Iterator[ClusterApp]:
-    """Lend the run's app to one batch. Meanwhile no other worker does it, and no run starts.
+    """Lend the run's app to one batch. Until it ends, no other worker does this batch and no new run starts.
 
     Raises `WrongUse` where this worker does not agree with the run, `RunEnded` where the run is over. After
     a lost scheduler a batch may be on two workers: the second one waits here and then finds it done.

@@ -39,7 +39,7 @@ def recall(home: Path) -> LastUse | None:
 
 
 def hint(settings: Settings) -> str:
-    """A hint what this home was last loaded with, if settings file or source were others; otherwise empty."""
+    """Say what this home was last loaded with, if that was another settings file or source; else empty."""
     last = recall(settings.home)
     now = str(settings.file.resolve()) if settings.file else ""
     if last is None or (last.settings, last.source) == (now, settings.source):

@@ -58,7 +58,7 @@ class RowVersion:
     version: str
     is_deleted: bool = False
     at: datetime | None = None
-    """When the row was last touched, where a source may have several rows of one id: the newest counts."""
+    """When the row was last changed: of several rows of one id the newest counts."""
 
 
 class Passed(StrEnum):

@@ -281,7 +281,7 @@ def _cell(cells: Sequence[str], places: Sequence[int]) -> str:
 
 
 def _without(obj: SourceObject, lacking: Sequence[str]) -> str:
-    """That these key columns are missing, and the line of settings that maps one of another name."""
+    """Say which key columns are missing, and which settings line maps a column of another name to one."""
     return (
         f"has no column {' and no column '.join(lacking)} (if it is there under another name, say which in "
         f'the settings file: [fields] "{obj.name}.{lacking[0]}" = "…")'

@@ -50,7 +50,7 @@ class CaseComparison:
 
     @property
     def digest(self) -> str:
-        """The beginning of a hash; empty for the recipe, which is words."""
+        """The first characters of a hash; empty for the recipe, which is a text."""
         return "" if self.name == "Recipe" else (self.value or "")[:8]
 
 

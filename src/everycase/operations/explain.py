@@ -164,5 +164,5 @@ def _gone_reason(events: Sequence[Mapping[str, Any]], event: Mapping[str, Any]) 
 
 
 def _is_gone(event: Mapping[str, Any]) -> bool:
-    """Whether a reconciliation has found the case gone at the source; a load does not repair that."""
+    """Whether the event says that the case is gone at the source, which no load repairs."""
     return event["event"] == "gap" and str(event["detail"]).startswith(GapKind.GONE_AT_SOURCE)

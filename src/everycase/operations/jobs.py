@@ -90,7 +90,7 @@ _UNITS = (
 
 
 def say_period(every: timedelta) -> str:
-    """`every hour`, `every 90 minutes`: in the largest unit in which it is a whole number."""
+    """`every hour`, `every 90 minutes`: in the largest unit that gives a whole number."""
     unit, noun = next(((u, noun) for u, noun in _UNITS if not every % u), _UNITS[-1])
     n = every / unit
     return f"every {noun}" if n == 1 else f"every {n:g} {noun}s"

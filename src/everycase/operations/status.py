@@ -119,7 +119,7 @@ class Overview:
 
     @property
     def has_cases(self) -> bool:
-        """A case was read, or is known from before; without one, completeness says nothing."""
+        """Whether any case is counted anywhere; without one, completeness means nothing."""
         return any(self.funnel.values())
 
     @property

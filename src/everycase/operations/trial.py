@@ -1,4 +1,4 @@
-"""A trial before a new model or recipe is used in place: may the golden queries lose by it? (contract §8)
+"""Try a new model or recipe with the golden queries before it is used in place (contract §8).
 
 Some cases are made anew, and the golden queries are asked of them and of the same cases as they are served.
 The index is not written to.
@@ -29,7 +29,7 @@ EMBEDDED = 500
 """Cases among which a new model must find those of the golden queries."""
 
 REMADE = 200
-"""Cases among which a new recipe must: each of them is redacted too, which takes longer."""
+"""The same for a new recipe; fewer, because each case is redacted as well, which takes longer."""
 
 NO_MATCH = -1.0
 
@@ -50,14 +50,14 @@ def check_change(app: App) -> None:
 
 
 def _trial(index: VectorIndex, kept: Sequence[GoldenQuery], most: int) -> list[IndexObject]:
-    """The cases of the queries, and others."""
+    """The cases that the queries are to find, and about `most` others to tell them from."""
     wanted = {object_id(g.case_number) for g in kept}
     others = [o for o in first_objects(index, most) if o.stamps.object_id not in wanted]
     return [*(o for page in pages(sorted(wanted), most) for o in index.objects(page)), *others]
 
 
 def _refuse(app: App, judgement: Judgement, *, what: str, advice: str) -> None:
-    """Raise `WrongUse` if the queries find less."""
+    """Raise `WrongUse` if the queries lose more than the settings allow."""
     refusal = judgement.refusal(app.settings.golden_loss, what=what)
     if refusal:
         raise WrongUse(f"{refusal}. {advice}, or allow the loss")
@@ -110,13 +110,13 @@ def _text(app: App, o: IndexObject) -> str:
 
 
 def _is_new_recipe(app: App) -> bool:
-    """Whether most of some cases of the index were made with other rules of redaction or composition."""
+    """Whether most of the first cases in the index were made with other rules of redaction or composition."""
     some = [s.recipe == app.processor.recipe for s in islice(app.index.manifest(), REMADE)]
     return 2 * sum(some) < len(some)
 
 
 def _check_recipe(app: App, kept: Sequence[GoldenQuery]) -> None:
-    """By words and by meaning, each for itself. A case that the new recipe cannot make is not found."""
+    """Compare by words and by meaning, separately. A case that fails under the new recipe is not found."""
     served = {o.stamps.case_id: o for o in _trial(app.index, kept, REMADE)}
     with app.pool.connection() as conn:
         joins = [j for j in app.processor.join(conn, list(served)) if not j.blocker]
@@ -145,7 +145,7 @@ class Searched:
 
 
 Way = Callable[[str, Sequence[Searched]], list[float]]
-"""Scores a query gives to cases, higher is better, `NO_MATCH` for none at all."""
+"""The scores of cases for a query: higher is better, `NO_MATCH` for a case that is not found."""
 
 
 def _served(o: IndexObject) -> Searched:
@@ -182,7 +182,7 @@ def _rank(cases: Sequence[Searched], way: Way, wanted: GoldenQuery) -> int | Non
 
 
 def _by_words(query: str, cases: Sequence[Searched]) -> list[float]:
-    """How rare the query's words that a case has are, added up."""
+    """For each case, the sum of the rarities of those words of the query that it has."""
     wanted = stems(query)
     rarity = {w: math.log(1 + len(cases) / (1 + sum(w in c.words for c in cases))) for w in wanted}
     return [sum(rarity[w] for w in wanted & c.words) or NO_MATCH for c in cases]

@@ -63,7 +63,7 @@ def repair(run: OpenRun, tables: GapTables, crew: Crew, source: Source, *, upgra
 
 
 def _write_again(tables: GapTables, index: VectorIndex) -> None:
-    """Write what is served of failed cases anew where searches miss it, just as the index has it.
+    """Insert the objects of failed cases that no search finds once more, just as the index has them.
 
     Taking such a case through the stages would fail again, and its object would stay out of reach.
     """

@@ -45,7 +45,7 @@ _AT_ONCE = 4
 """Probes under way at a time; each takes some milliseconds."""
 
 _WHOLE_PAGE = 100
-"""Objects a question, with texts and vectors."""
+"""Objects per request, with their texts and vectors."""
 
 
 def no_fence(_ids: Sequence[UUID]) -> AbstractContextManager[None]:

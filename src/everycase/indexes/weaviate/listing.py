@@ -1,4 +1,4 @@
-"""The stamps of a whole collection, in the order of its ids: ranges of ids are read at the same time.
+"""List the stamps of a collection in the order of its ids, reading several ranges of ids at the same time.
 
 A server answers one question for a page with one core, and Python needs half as long again to take the page
 apart. Three ranges under way keep both of them at work, and hold at most some 50,000 stamps in memory.
@@ -19,9 +19,9 @@ from everycase.domain.cases import Stamps
 from everycase.indexes.weaviate import schema
 
 PAGE = 1000
-"""Objects a question."""
+"""Objects per request."""
 _RANGE = 10_000
-"""Objects a range, if ids are spread evenly, as hashes are."""
+"""Objects per range, where ids are spread evenly, as hashes are."""
 _PAGES = 12
 """The most pages of a range that are read before somebody asks for them."""
 _AT_ONCE = 3
@@ -46,7 +46,7 @@ class Listing:
         self._fetch, self._count = fetch, count
 
     def stamps(self, wanted: Range) -> Iterator[Stamps]:
-        """Of the objects in this range. Nothing is read ahead until the first page has been taken."""
+        """The stamps of the objects in a range. Nothing is read ahead until the first page has been taken."""
         first = self._read(wanted, 1)
         yield from first.stamps
         if not first.is_whole:
@@ -54,7 +54,7 @@ class Listing:
             yield from self._ahead(divide(left, self._count()))
 
     def _ahead(self, ranges: Sequence[Range]) -> Iterator[Stamps]:
-        """The ranges one after the other, of which the next ones are being read already."""
+        """The stamps of the ranges, in order. While those of one are taken, the next ranges are read."""
         pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="listing")
         waiting: deque[tuple[Range, Future[_Stretch]]] = deque()
         try:
@@ -68,7 +68,7 @@ class Listing:
             pool.shutdown(wait=False, cancel_futures=True)
 
     def _finish(self, wanted: Range, beginning: Future[_Stretch]) -> Iterator[Stamps]:
-        """What was read of a range, and the rest of it, a page at a time."""
+        """The stamps of a range: first those that were read ahead, then the rest, a page at a time."""
         stretch = beginning.result()
         yield from stretch.stamps
         while not stretch.is_whole:
@@ -88,7 +88,7 @@ class Listing:
 
 
 def divide(wanted: Range, objects: int) -> list[Range]:
-    """Cut a range into equal parts of about 10,000 ids each, if a collection of so many is spread evenly."""
+    """Cut a range into equal parts of about 10,000 objects, of `objects` with evenly spread ids in all."""
     low = wanted.after.int if wanted.after else -1
     high = wanted.until.int if wanted.until else _HIGHEST
     share = objects * (high - low) // (_HIGHEST + 1)

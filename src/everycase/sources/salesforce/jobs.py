@@ -37,22 +37,23 @@ class JobKeeper:
 
     @contextmanager
     def _in_the_books(self, name: str) -> Iterator[None]:
-        """A note that a job is being made; it stays where an answer was lost, until `find_lost` has looked.
+        """Keep a note while a job is made. Where an answer was lost it stays, until `find_lost` has looked.
 
-        The note of an earlier making that lost one stays as it is: that job is older than this making.
+        A note that an earlier making has left is not replaced: its job is older than this one.
         """
-        failures, is_owed = self._session.broken, self._positions.was_making(name) is not None
-        if not is_owed:
+        failures, is_noted = self._session.broken, self._positions.was_making(name) is not None
+        if not is_noted:
             self._positions.begin_making(name, iso(self._session.now()))
         try:
             yield
         except QueryRefused:
-            self._end_making(name, failures, is_owed)
+            self._end_making(name, failures, is_noted)
             raise
-        self._end_making(name, failures, is_owed)
+        self._end_making(name, failures, is_noted)
 
-    def _end_making(self, name: str, failures: int, is_owed: bool) -> None:
-        if self._session.broken == failures and not is_owed:
+    def _end_making(self, name: str, failures: int, is_noted: bool) -> None:
+        """Remove the note of this making, if every answer came."""
+        if self._session.broken == failures and not is_noted:
             self._positions.end_making(name)
 
     def drop_job(self, part: KeyRange) -> None:

@@ -56,7 +56,7 @@ select (select count(*) from manifest m where not exists (
 copy swept (object, id, version, is_deleted, at) from stdin
 
 -- drop_buried --
--- A row that the same look names as deleted, and later than alive, is deleted: as in `merging.sql`, `find_buried`.
+-- A row that one read names twice, alive and with a later stamp deleted, is deleted: as `find_buried` in `merging.sql`.
 delete from swept s using swept x
 where s.object = %(object)s and not s.is_deleted and x.object = s.object and x.id = s.id and x.is_deleted and x.at > s.at
 
@@ -323,8 +323,8 @@ where g.kind = any (%(kinds)s) and g.is_to_mend and l.record_id = g.record_id
   and not (g.kind = 'unsearchable' and l.status = 'failed' and l.index_state = 'loaded')
 
 -- served_of_failed --
--- Objects that searches miss, of cases that failed: nothing newer can be loaded in their place. They were read back
--- and are what was loaded.
+-- Objects of failed cases that no search finds. Nothing newer can be loaded in their place; they were read back, and
+-- are what was loaded.
 select distinct g.object_id from gap g join recon.data_lineage l on l.record_id = g.record_id
 where g.kind = 'unsearchable' and g.is_to_mend and l.status = 'failed' and l.index_state = 'loaded'
   and g.object_id > %(after)s

@@ -42,8 +42,8 @@ select id from differing
 copy newest ({columns}, line) from stdin
 
 -- do_not_wait --
--- A chunk need not be on the disk when it is committed: whatever is committed after it, such as the place from
--- which a read goes on, takes it there first.
+-- The commit of a chunk does not wait for the disk. A later commit that does wait, such as that of the place from
+-- which a read goes on, writes the chunk to the disk first.
 set local synchronous_commit = off
 
 -- note_new --

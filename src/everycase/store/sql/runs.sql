@@ -22,8 +22,8 @@ select run_id, source, start_time, end_time, duration, status, report
 from recon.sync_runs order by start_time desc limit 1
 
 -- withheld --
--- Deletions that wait for a person's approval, as the last run has left them that read the source: of each object
--- by a sync, of each kind of gap by a reconciliation. An hourly one does not read it.
+-- Deletions that wait for a person's approval, as left by the last run that read the source: of each object by a
+-- sync, of each kind of gap by a reconciliation. An hourly reconciliation does not read the source.
 with latest as (
   select 'sync' as kind, start_time, report from recon.sync_runs where report -> 'rows' <> '{}'
   union all

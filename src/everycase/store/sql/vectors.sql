@@ -4,7 +4,7 @@ select text_hash, vector, digest is null or digest = sha256(vector) as is_as_kep
 where text_hash = any (%(hashes)s) and space = %(space)s
 
 -- forget --
--- They were altered since they were kept.
+-- Remove vectors that were altered since they were kept.
 delete from recon.embedding_cache where text_hash = any (%(hashes)s) and space = %(space)s
 
 -- keep --

@@ -1,3 +1,3 @@
--- A kept vector that was altered in place is still of the right length. Its digest tells; vectors that were kept
--- before have none, and only their length is checked.
+-- A kept vector that was altered in place may still have the length 1, so each one gets a digest. Vectors that were
+-- kept before have none; only their length is checked.
 alter table recon.embedding_cache add column digest bytea;
