@@ -100,7 +100,7 @@ def test_an_error_inside_a_copy_is_not_hidden_by_its_cancellation(database_url: 
 def test_a_lost_connection_is_translated_wherever_it_is_noticed(database_url: str) -> None:
     """In a statement, in a commit, and when it is asked for again."""
     with db.connect(database_url) as conn, db.connect(database_url) as other:
-        other.execute("select pg_terminate_backend(%s)", (conn.info.backend_pid,))
+        other.execute("select pg_terminate_backend(%s, 60000)", (conn.info.backend_pid,))
         with pytest.raises(ours.DatabaseUnreachable):
             conn.execute("select 1")
         with pytest.raises(ours.DatabaseUnreachable):
@@ -114,7 +114,7 @@ def test_a_pool_survives_a_restart_of_the_server(database_url: str) -> None:
         with pool.connection() as conn:
             pid = conn.info.backend_pid
         with db.connect(database_url) as other:
-            other.execute("select pg_terminate_backend(%s)", (pid,))
+            assert other.execute("select pg_terminate_backend(%s, 60000)", (pid,)).fetchone() == (True,)
         with pool.connection() as conn:
             assert conn.execute("select 1").fetchone() == (1,)
     finally:

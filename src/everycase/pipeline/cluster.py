@@ -29,6 +29,8 @@ _REFRESH_S = 2.0
 _RESULT_S = 600.0
 """How long the result of a finished call may be on its way; made again, it takes as long as the call."""
 _COLLECTORS = 8
+_NEWS_S = 1.0
+"""How much later than the word of a batch that died the word of another worker's death may come."""
 
 
 class SchedulerLost(cf.BrokenExecutor):
@@ -155,13 +157,19 @@ class Cluster(cf.Executor):
                 future.set_result(task.result(timeout=_RESULT_S))
             elif task.status == "error":
                 error = task.exception(timeout=_RESULT_S)
-                others_died = any(task.key not in keys for keys in self._deaths[deaths_before:])
-                future.set_exception(_translate(error, others_died=others_died))
+                future.set_exception(self._translate(error, task.key, deaths_before))
             else:
                 future.set_exception(SchedulerLost())
         except Exception:  # the connection was lost while the result was on its way
             future.set_exception(SchedulerLost())
         task.release()
+
+    def _translate(self, error: Exception, key: Any, deaths_before: int) -> Exception:
+        """What a task raised, or what Dask says of it."""
+        if type(error).__name__ != "KilledWorker":
+            return _translate(error)
+        time.sleep(_NEWS_S)
+        return WorkersDied(others_died=any(key not in keys for keys in self._deaths[deaths_before:]))
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002
         """Close the connection. Calls that have not finished raise `SchedulerLost`."""
@@ -235,10 +243,8 @@ def _security(options: ClusterOptions) -> Any:
     )
 
 
-def _translate(error: Exception, *, others_died: bool = False) -> Exception:
-    """What a task raised, or what Dask says of it."""
-    if type(error).__name__ == "KilledWorker":
-        return WorkersDied(others_died=others_died)
+def _translate(error: Exception) -> Exception:
+    """A sentence for a cluster that lacks everycase; any other error as it is."""
     if "deserialization of the task graph" in str(error):
         return _cannot_import("scheduler")
     if "No module named 'everycase" in str(error):

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from distributed import get_client, get_worker
 
 from everycase.domain.errors import DependencyUnreachable, WrongUse
 from everycase.pipeline.cluster import ClusterOptions
@@ -98,11 +100,23 @@ def die_ten_times(where: tuple[Path, int, list[int]]) -> int:
     tries = folder / "tries"
     so_far = len(tries.read_bytes()) if tries.exists() else 0
     if n == 3 and so_far < 10:
+        kill_the_others(nannies)
         with tries.open("ab") as f:
             f.write(b".")
-        for pid in [*filter(lambda pid: pid != os.getpid(), working_below(nannies)), os.getpid()]:
-            os.kill(pid, signal.SIGKILL)
+        os.kill(os.getpid(), signal.SIGKILL)
     return n
+
+
+def kill_the_others(nannies: list[int]) -> None:
+    """And wait until the scheduler knows: otherwise it may give the batch to one that is dead already."""
+    client, own = get_client(), get_worker().address
+    while not (others := set(client.nthreads()) - {own}):
+        time.sleep(0.1)
+    for pid in working_below(nannies):
+        if pid != os.getpid():
+            os.kill(pid, signal.SIGKILL)
+    while others & set(client.nthreads()):
+        time.sleep(0.1)
 
 
 def test_a_batch_that_never_returns_ends_the_run_at_the_stall_limit(tmp_path: Path) -> None:
