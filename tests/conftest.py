@@ -46,6 +46,7 @@ def _no_settings_from_outside() -> Iterator[None]:
             if name.startswith("EVERYCASE_") and not name.startswith("EVERYCASE_TEST_"):
                 patch.delenv(name)
         patch.delenv("COLUMNS", raising=False)  # pytest-xdist sets it in its workers
+        patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)  # each command would compile everycase anew
         patch.setenv("EVERYCASE_EMBEDDERS", "local-small")
         patch.setenv("EVERYCASE_SERVE__PORT", "0")
         yield
