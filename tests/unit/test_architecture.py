@@ -93,3 +93,14 @@ def test_a_contract_fails_when_it_is_broken(copy: Path, file: str | None, line: 
         before = target.read_text(encoding="utf-8") if target.exists() else '"""A stray."""\n'
         target.write_text(f"{before}\n{line}\n", encoding="utf-8")
     assert contracts_hold(copy) is (file is None)
+
+
+HEAVY = ("alembic", "apprise", "charset_normalizer", "cryptography", "fastapi", "httpx", "ijson", "numpy")
+HEAVY += ("onnxruntime", "phonenumbers", "re2", "sqlalchemy", "weaviate", "wordllama")
+
+
+def test_a_command_imports_what_it_uses() -> None:
+    """No library that one command in three needs is imported before that command asks for it."""
+    look = f"import sys, everycase.cli.__main__; sys.exit(', '.join(set({HEAVY}) & set(sys.modules)) or 0)"
+    done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.strip()) == (0, "")

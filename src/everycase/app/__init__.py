@@ -1,4 +1,8 @@
-"""The composition root: settings in, working objects out. The only place where anything is wired."""
+"""The composition root: settings in, working objects out. The only place where anything is wired.
+
+Adapters are imported where they are made, for they are half of what is to import: a command that needs no
+redaction, provider or source should not wait for them.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +18,9 @@ from uuid import UUID
 import structlog
 
 from everycase import telemetry
-from everycase.app import cluster, exports, worker
+from everycase.app import cluster, worker
+from everycase.app.catalogue import read_catalogue
 from everycase.app.cluster import Agreement
-from everycase.app.embedding import make_embedder
-from everycase.app.redaction import make_options
 from everycase.app.remembered import hint, remember
 from everycase.app.weaviate import connect_weaviate
 from everycase.app.worker import Worker
@@ -28,11 +31,6 @@ from everycase.domain.providers import Limits
 from everycase.domain.runs import RunKind
 from everycase.domain.thresholds import Thresholds
 from everycase.domain.usage import Prices
-from everycase.embedders import minilm
-from everycase.embedders.chain import EmbedderChain
-from everycase.embedders.wordllama import WordLlamaEmbedder
-from everycase.indexes.embedded.index import EmbeddedIndex
-from everycase.indexes.empty import EmptyIndex
 from everycase.notify import AppriseNotifier
 from everycase.pipeline.build import Builder
 from everycase.pipeline.cluster import ClusterOptions
@@ -49,11 +47,7 @@ from everycase.ports import Collections, Embedder, Notifier, Source, VectorIndex
 from everycase.reconcile.alerting import AlertTeller
 from everycase.reconcile.loop import Reconciliation
 from everycase.reconcile.retention import Retention
-from everycase.redaction.redactor import TableRedactor
 from everycase.settings import Settings
-from everycase.sources.salesforce import wiring as salesforce
-from everycase.sources.salesforce.source import SalesforceSource
-from everycase.sources.sample.source import OnStep, SampleSource
 from everycase.store import budget, db, locks
 from everycase.store.budget import PostgresGate
 from everycase.store.db import Connection, Pool
@@ -63,6 +57,9 @@ from everycase.store.source_state import StoredReadState
 
 if TYPE_CHECKING:
     from everycase.indexes.weaviate.wiring import WeaviateWiring
+    from everycase.redaction.redactor import TableRedactor
+    from everycase.sources.salesforce.source import SalesforceSource
+    from everycase.sources.sample.source import OnStep
 
 log = structlog.get_logger()
 
@@ -101,7 +98,7 @@ class App:
 
     @cached_property
     def catalogue(self) -> Catalogue:
-        return exports.read_catalogue(self.settings)
+        return read_catalogue(self.settings)
 
     @cached_property
     def engine(self) -> EngineSpec:
@@ -147,6 +144,8 @@ class App:
     def source(self) -> Source:
         s = self.settings
         if s.source == "sample":
+            from everycase.sources.sample.source import SampleSource
+
             return SampleSource(
                 self.place.home,
                 self.catalogue,
@@ -156,18 +155,22 @@ class App:
             )
         if s.source == "salesforce":
             return self.salesforce
-        return exports.open_export(s, self.catalogue)
+        from everycase.app.exports import open_export
+
+        return open_export(s, self.catalogue)
 
     @cached_property
     def salesforce(self) -> SalesforceSource:
-        options = salesforce.SalesforceOptions(**self.settings.salesforce.as_options())
-        session = salesforce.open_session(options, now)
-        self._open.callback(session.close)
-        return salesforce.open_source(session, options, self.catalogue, StoredReadState(self.pool))
+        from everycase.app.salesforce import connect_salesforce
+
+        settings, state = self.settings.salesforce, StoredReadState(self.pool)
+        return connect_salesforce(settings, self.catalogue, state, clock=now, until=self._open)
 
     @cached_property
     def embedders(self) -> tuple[Embedder, ...]:
         """The providers in their order. Raises `WrongUse` for one that lacks its address."""
+        from everycase.app.embedding import make_embedder
+
         return tuple(make_embedder(name, self.settings, self._gate, self._open) for name in self.providers)
 
     def _gate(self, provider: str, limits: Limits) -> PostgresGate:
@@ -177,6 +180,8 @@ class App:
     def providers(self) -> tuple[str, ...]:
         """Their names; `local-small` stands in for `local` on a machine that lacks the model's packages."""
         names = self.settings.embedders
+        from everycase.embedders import minilm
+
         if "local" not in names or minilm.is_installed():
             return names
         log.warning("model_not_installed", model=minilm.MODEL, used_instead="local-small")
@@ -185,6 +190,9 @@ class App:
     @cached_property
     def embedder(self) -> Embedder:
         """The chain; queries are also embedded in the space of the small model, which was `local` once."""
+        from everycase.embedders.chain import EmbedderChain
+        from everycase.embedders.wordllama import WordLlamaEmbedder
+
         return EmbedderChain(self.embedders, for_queries=[WordLlamaEmbedder()])
 
     @property
@@ -194,6 +202,9 @@ class App:
 
     @cached_property
     def index(self) -> VectorIndex:
+        from everycase.indexes.embedded.index import EmbeddedIndex
+        from everycase.indexes.empty import EmptyIndex
+
         index = self._weaviate.index if self._weaviate else EmbeddedIndex(self.pool)
         is_read = self.access is not Access.WRITE
         return EmptyIndex(index) if is_read and not index.exists() else index
@@ -219,6 +230,9 @@ class App:
     @cached_property
     def redactor(self) -> TableRedactor:
         """The rules with the settings' lists. Raises `WrongUse` if a list or the model cannot be had."""
+        from everycase.app.redaction import make_options
+        from everycase.redaction.redactor import TableRedactor
+
         return TableRedactor(
             catalogue=self.catalogue,
             options=make_options(self.settings.redaction),

@@ -18,7 +18,6 @@ from everycase.domain.usage import provider_of
 from everycase.operations import checks_database, checks_engine, checks_source
 from everycase.ports import Embedder
 from everycase.settings import Settings
-from everycase.sources.salesforce.examine import examine
 
 Look = Callable[[App], str]
 
@@ -101,6 +100,8 @@ def _salesforce(app: App) -> list[Check]:
     """What the organisation shows of itself; nothing where the settings do not lead to one."""
     if app.settings.source != "salesforce":
         return []
+    from everycase.sources.salesforce.examine import examine  # and with it an HTTP client
+
     try:
         findings = examine(app.salesforce, app.catalogue)
     except EverycaseError:  # the check of the source has said it

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from everycase.app import App
 from everycase.domain.errors import WrongUse
-from everycase.redaction.preview import Finding, Preview, make_preview
+
+if TYPE_CHECKING:
+    from everycase.redaction.preview import Finding, Preview
 
 LARGEST = 5_000_000
 """Characters of a text."""
@@ -54,6 +56,8 @@ def redact_text(app: App, text: str, *, table: str, identity: dict[str, str]) ->
     for column in identity:
         if column not in known:
             raise WrongUse(f"no identity column {column!r}; there are: {', '.join(sorted(known))}")
+    from everycase.redaction.preview import make_preview  # and with it all rules
+
     preview = make_preview(app.redactor, app.catalogue, text, table=table, identity=identity)
     return RedactedText(preview=preview, version=app.redactor.version)
 

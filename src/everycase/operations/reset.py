@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from everycase.app import App
-from everycase.indexes.embedded.index import EmbeddedIndex
 from everycase.operations.place import describe
 from everycase.store import db, ledger, lineage, locks, migrate, vectors
+
+if TYPE_CHECKING:
+    from everycase.indexes.embedded.index import EmbeddedIndex
 
 _LOCK_WAIT_S = 1.0
 
@@ -34,7 +36,7 @@ class Belongings:
 
 def list_belongings(app: App) -> Belongings:
     """What a reset would remove. Raises `WrongUse` where the index in the database is somebody else's."""
-    index = EmbeddedIndex(app.pool)
+    index = _embedded_index(app)
     with app.pool.connection() as conn:
         return Belongings(
             place=describe(app.settings),
@@ -47,6 +49,12 @@ def list_belongings(app: App) -> Belongings:
 
 def reset(app: App) -> None:
     """Remove everything of everycase from the database. Raises `AnotherRunAtWork` while a run is at work."""
-    EmbeddedIndex(app.pool).exists()
+    _embedded_index(app).exists()
     with db.connect(app.dsn) as conn, locks.wait_for(conn, locks.PIPELINE, seconds=_LOCK_WAIT_S):
         migrate.remove_everything(conn)
+
+
+def _embedded_index(app: App) -> EmbeddedIndex:
+    from everycase.indexes.embedded.index import EmbeddedIndex  # and with it numpy
+
+    return EmbeddedIndex(app.pool)

@@ -9,7 +9,6 @@ from everycase.app import App
 from everycase.domain.errors import AnotherRunAtWork, WrongUse
 from everycase.operations.work import Progress
 from everycase.settings import Settings
-from everycase.sources.sample.source import write_sample
 from everycase.store import db, embedded, locks
 from everycase.store import migrate as migrations
 
@@ -18,6 +17,8 @@ def write_sample_export(folder: Path, progress: Progress, *, cases: int, seed: i
     """Write a generated export; its rows by object. Raises `WrongUse` unless the folder is new or empty."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise WrongUse(f"{folder} exists and is not an empty folder: choose another")
+    from everycase.sources.sample.source import write_sample  # what no other operation needs
+
     return dict(write_sample(folder, cases=cases, seed=seed, on_step=progress.step).rows)
 
 

@@ -11,8 +11,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
-import numpy as np
-
 from everycase.app import App
 from everycase.domain.batching import pages
 from everycase.domain.cases import EmbeddedCase, IndexObject, RedactedCase, RedactedRecord, Vector
@@ -194,7 +192,7 @@ def _by_meaning(embedder: Embedder) -> Way:
     def score(query: str, cases: Sequence[Searched]) -> list[float]:
         queries = {space: _embed_query(embedder, query, space) for space in {c.space for c in cases}}
         return [
-            NO_MATCH if c.vector is None or (q := queries[c.space]) is None else float(np.dot(c.vector, q))
+            NO_MATCH if c.vector is None or (q := queries[c.space]) is None else float(c.vector @ q)
             for c in cases
         ]
 

@@ -6,8 +6,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-import numpy as np
-
 from everycase.domain.cases import Vector
 from everycase.store.db import Connection
 from everycase.store.queries import queries
@@ -41,6 +39,8 @@ def forget(conn: Connection, hashes: Sequence[str], space: str) -> None:
 
 def _vector(raw: bytes, space: str) -> Vector | None:
     """A kept vector, or None for bytes that are no unit vector of the space."""
+    import numpy as np  # commands that read no vector need not wait for it
+
     width = int(space.rpartition("@")[2])
     dtype = {2 * width: "<f2", 4 * width: "<f4"}.get(len(raw))
     if dtype is None:
