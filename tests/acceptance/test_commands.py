@@ -13,9 +13,9 @@ from tests.support.world import World
 
 
 @pytest.fixture
-def shell(world: World, tmp_path: Path) -> Shell:
+def shell(world: World, tmp_path: Path) -> Prompt:
     cases = [case(n) for n in range(3)] + [case(7, Status="Open", ClosedDate="", Subject="Drive is slow")]
-    return Shell(world, write_export(tmp_path / "x", Case=cases))
+    return Prompt(world, write_export(tmp_path / "x", Case=cases))
 
 
 def test_version_is_that_of_the_package(world: World, tmp_path: Path) -> None:
@@ -23,7 +23,7 @@ def test_version_is_that_of_the_package(world: World, tmp_path: Path) -> None:
     assert (said.returncode, said.stdout) == (0, f"everycase {metadata.version('everycase')}\n")
 
 
-def test_the_first_five_minutes(shell: Shell) -> None:
+def test_the_first_five_minutes(shell: Prompt) -> None:
     """plan, run, status, search, trace, failures: each says what it should and exits with 0."""
     plan = shell.json("plan")
     assert (plan["create"], plan["to_embed"], plan["update"], plan["delete"]) == (4, 4, 0, 0)
@@ -50,7 +50,7 @@ def test_the_first_five_minutes(shell: Shell) -> None:
     assert shell.json("failures")["failures"] == []
 
 
-def test_sync_has_the_keys_that_other_tools_rely_on(shell: Shell) -> None:
+def test_sync_has_the_keys_that_other_tools_rely_on(shell: Prompt) -> None:
     """One JSON object on stdout and nothing else there."""
     found = shell.json("sync")
     keys = "run_id status created updated unchanged deleted failed embedded reused embedding_calls duration_s"
@@ -59,7 +59,7 @@ def test_sync_has_the_keys_that_other_tools_rely_on(shell: Shell) -> None:
     assert shell.json("sync")["unchanged"] == 4
 
 
-def test_plan_writes_nothing(shell: Shell, world: World) -> None:
+def test_plan_writes_nothing(shell: Prompt, world: World) -> None:
     """Not a staged row, not a watermark."""
     shell("plan")
     assert world.rows("select count(*) as n from udp.case") == [{"n": 0}]
@@ -68,8 +68,8 @@ def test_plan_writes_nothing(shell: Shell, world: World) -> None:
 
 def test_open_failures_are_exit_code_1(world: World, tmp_path: Path) -> None:
     """And the inbox lists them, by filter and by group."""
-    shell = Shell(world, write_export(tmp_path / "x", Case=[case(1), case(2, CaseNumber="")]))
-    done = shell("sync")
+    export = write_export(tmp_path / "x", Case=[case(1), case(2, CaseNumber="")])
+    done, shell = Shell(world, export)("sync"), Prompt(world, export)
     assert done.returncode == 1
     assert "1 failure waits" in done.stdout
     assert shell("failures").returncode == 1
@@ -120,7 +120,7 @@ def test_an_error_type_that_there_is_not_is_an_error(world: World, tmp_path: Pat
     ],
 )
 def test_an_error_is_one_sentence_and_an_exit_code(
-    shell: Shell, words: list[str], env: dict[str, str], code: int, said: str
+    shell: Prompt, words: list[str], env: dict[str, str], code: int, said: str
 ) -> None:
     """Never a traceback, never a secret."""
     done = shell(*words, **env)
@@ -133,7 +133,14 @@ def test_an_error_is_one_sentence_and_an_exit_code(
         assert "error" in shell.json(*words, **env) or words == ["doctor"]
 
 
-def test_doctor_finds_everything_well(shell: Shell) -> None:
+def test_a_process_ends_with_the_exit_code_of_its_error(world: World, tmp_path: Path) -> None:
+    """And prints one sentence, nothing else."""
+    done = Shell(world, tmp_path / "nowhere")("sync")
+    assert (done.returncode, done.stdout, done.stderr.count("Traceback")) == (2, "", 0)
+    assert "does not exist" in " ".join(done.stderr.split())
+
+
+def test_doctor_finds_everything_well(shell: Prompt) -> None:
     """In the order in which a run would meet it."""
     found = shell.json("doctor")
     assert found["ok"]
@@ -158,7 +165,7 @@ def test_doctor_finds_everything_well(shell: Shell) -> None:
     ]
 
 
-def test_sample_and_db_url_and_migrate(shell: Shell, world: World, tmp_path: Path) -> None:
+def test_sample_and_db_url_and_migrate(shell: Prompt, world: World, tmp_path: Path) -> None:
     """The smaller commands."""
     found = shell.json("sample", str(tmp_path / "s"), "--cases", "5", "--seed", "2")
     assert found["rows"]["Case"] == 5
@@ -167,7 +174,7 @@ def test_sample_and_db_url_and_migrate(shell: Shell, world: World, tmp_path: Pat
     assert shell.json("migrate")["revision"] == shell.json("migrate")["revision"]
 
 
-def test_only_one_run_at_a_time(shell: Shell, world: World) -> None:
+def test_only_one_run_at_a_time(shell: Prompt, world: World) -> None:
     """A second one says so instead of working beside it."""
     import psycopg
 
