@@ -15,8 +15,6 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-import structlog
-
 from everycase import telemetry
 from everycase.app import cluster, worker
 from everycase.app.catalogue import read_catalogue
@@ -60,8 +58,6 @@ if TYPE_CHECKING:
     from everycase.redaction.redactor import TableRedactor
     from everycase.sources.salesforce.source import SalesforceSource
     from everycase.sources.sample.source import OnStep
-
-log = structlog.get_logger()
 
 __all__ = ["Access", "App"]
 
@@ -179,21 +175,16 @@ class App:
     @cached_property
     def providers(self) -> tuple[str, ...]:
         """Their names; `local-small` stands in for `local` on a machine that lacks the model's packages."""
-        names = self.settings.embedders
-        from everycase.embedders import minilm
+        from everycase.app.embedding import choose_providers
 
-        if "local" not in names or minilm.is_installed():
-            return names
-        log.warning("model_not_installed", model=minilm.MODEL, used_instead="local-small")
-        return tuple(dict.fromkeys("local-small" if n == "local" else n for n in names))
+        return choose_providers(self.settings.embedders)
 
     @cached_property
     def embedder(self) -> Embedder:
-        """The chain; queries are also embedded in the space of the small model, which was `local` once."""
-        from everycase.embedders.chain import EmbedderChain
-        from everycase.embedders.wordllama import WordLlamaEmbedder
+        """The chain of the providers."""
+        from everycase.app.embedding import chain
 
-        return EmbedderChain(self.embedders, for_queries=[WordLlamaEmbedder()])
+        return chain(self.embedders)
 
     @property
     def prices(self) -> Prices:
@@ -230,14 +221,9 @@ class App:
     @cached_property
     def redactor(self) -> TableRedactor:
         """The rules with the settings' lists. Raises `WrongUse` if a list or the model cannot be had."""
-        from everycase.app.redaction import make_options
-        from everycase.redaction.redactor import TableRedactor
+        from everycase.app.redaction import make_redactor
 
-        return TableRedactor(
-            catalogue=self.catalogue,
-            options=make_options(self.settings.redaction),
-            keep_hardware_addresses=self.settings.keep_hardware_addresses,
-        )
+        return make_redactor(self.settings, self.catalogue)
 
     @cached_property
     def processor(self) -> Processor:

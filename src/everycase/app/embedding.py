@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from datetime import timedelta
 
+import structlog
+
 from everycase.domain.errors import WrongUse
 from everycase.domain.providers import Limits
-from everycase.embedders import nomic, openai_compatible
+from everycase.embedders import minilm, nomic, openai_compatible
+from everycase.embedders.chain import EmbedderChain
 from everycase.embedders.endpoint import Endpoint, Manners
 from everycase.embedders.minilm import MiniLMEmbedder
 from everycase.embedders.nomic import NomicDialect
@@ -20,8 +23,23 @@ from everycase.ports import Embedder, ProviderGate
 from everycase.settings import Settings
 from everycase.settings.providers import NomicSettings, ProviderSettings
 
+log = structlog.get_logger()
+
 MakeGate = Callable[[str, Limits], ProviderGate]
 """The gate of a provider by name, with its limits."""
+
+
+def choose_providers(names: tuple[str, ...]) -> tuple[str, ...]:
+    """The names; `local-small` stands in for `local` on a machine that lacks the model's packages."""
+    if "local" not in names or minilm.is_installed():
+        return names
+    log.warning("model_not_installed", model=minilm.MODEL, used_instead="local-small")
+    return tuple(dict.fromkeys("local-small" if n == "local" else n for n in names))
+
+
+def chain(embedders: Sequence[Embedder]) -> EmbedderChain:
+    """The chain; queries are also embedded in the space of the small model, which was `local` once."""
+    return EmbedderChain(embedders, for_queries=[WordLlamaEmbedder()])
 
 
 def make_embedder(name: str, settings: Settings, make_gate: MakeGate, until: ExitStack) -> Embedder:
