@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from threading import Lock
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 class Ask(StrEnum):
@@ -47,6 +51,8 @@ class Fault(StrEnum):
     SHORT_PAGE = "short_page"
     QUERY_TIMEOUT = "query_timeout"
     BULK_REFUSED = "bulk_refused"
+    WRONG_FORM = "wrong_form"
+    """A key of the answer is missing, or holds something else than it should."""
 
 
 _READS = frozenset(Ask) - {Ask.TOKEN, Ask.VERSIONS}
@@ -71,6 +77,7 @@ APPLIES: dict[Fault, frozenset[Ask]] = {
     Fault.SHORT_PAGE: _PAGES,
     Fault.QUERY_TIMEOUT: frozenset({Ask.QUERY}),
     Fault.BULK_REFUSED: frozenset({Ask.JOB_NEW}),
+    Fault.WRONG_FORM: frozenset(Ask) - {Ask.VERSIONS, Ask.GLOBAL, Ask.JOB_ABORT, Ask.JOB_DELETE},
 }
 
 
@@ -116,6 +123,11 @@ class Faults:
             if found is not None:
                 self.met.append((found, ask))
             return found
+
+    def choose(self, things: Sequence[T]) -> T:
+        """One of several, by the seed."""
+        with self._lock:
+            return self._dice.choice(things)
 
     def _draw_planned(self, ask: Ask) -> Fault | None:
         for planned in self._planned:

@@ -7,7 +7,7 @@ import json
 import re
 import ssl
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
@@ -22,6 +22,7 @@ from tests.support.salesforce.oauth import Door
 from tests.support.salesforce.organisation import Organisation
 from tests.support.salesforce.rest import Queries
 from tests.support.salesforce.soql import BadQuery
+from tests.support.salesforce.wrong_forms import wrong_forms
 
 MOST_URI = 16_384
 _ROUTES: tuple[tuple[str, str, Ask], ...] = (
@@ -70,6 +71,8 @@ class SalesforceServer:
         """Every query that was asked."""
         self.lines: list[str] = []
         """Method and path with its query of every request, to search for what must not be there."""
+        self.bends: dict[Ask, Callable[[Answer], Answer]] = {}
+        """What is made of the right answers to a request."""
         self.not_there: set[Ask] = set()
         """What is asked for in vain: 404."""
         self._lock = Lock()
@@ -106,7 +109,7 @@ class SalesforceServer:
             return self._token(headers, body)
         if parts.path.rstrip("/") == "/services/data":
             self._count(Ask.VERSIONS)
-            return as_json(_VERSIONS)
+            return self._spoilt(as_json(_VERSIONS), None, Ask.VERSIONS)
         found = re.fullmatch(r"(/services/data/v(\d+\.\d))(/.*)", parts.path)
         route = _route(method, found[3]) if found else None
         if found is None or route is None or route[0] in self.not_there:
@@ -140,7 +143,7 @@ class SalesforceServer:
             answer = self._dispatch(ask, path, groups, asked, headers, body, fault)
         except BadQuery as e:
             return refusal(400, e.code, e.message)
-        return _spoilt(answer, fault)
+        return self._spoilt(answer, fault, ask)
 
     def _dispatch(
         self,
@@ -210,7 +213,17 @@ class SalesforceServer:
         if fault is Fault.BUSY_503:
             return _EARLY[fault]
         form = {k: v[0] for k, v in parse_qs(body.decode()).items()}
-        return _spoilt(self.door.grant(form, headers.get("Authorization", ""), self.url), fault)
+        granted = self.door.grant(form, headers.get("Authorization", ""), self.url)
+        return self._spoilt(granted, fault, Ask.TOKEN)
+
+    def _spoilt(self, answer: Answer, fault: Fault | None, ask: Ask) -> Answer:
+        if answer.status != 200:
+            return answer
+        if fault is Fault.WRONG_FORM and (wrong := wrong_forms(answer)):
+            answer = self.faults.choose(wrong).bend(answer)
+        if ask in self.bends:
+            answer = self.bends[ask](answer)
+        return _spoilt(answer, fault)
 
     def limit_info(self) -> str | None:
         return f"api-usage={self.used}/{self.daily}" if self.usage_told == "" else self.usage_told
@@ -242,9 +255,9 @@ _EARLY: dict[Fault, Answer] = {
 
 def _spoilt(answer: Answer, fault: Fault | None) -> Answer:
     """An answer whose body breaks off in the middle of a row, or is not the one that was made."""
-    if fault is Fault.GARBLED and answer.status == 200:
+    if fault is Fault.GARBLED:
         return _EARLY[Fault.NOT_JSON]
-    if fault is not Fault.BROKEN_BODY or answer.status != 200:
+    if fault is not Fault.BROKEN_BODY:
         return answer
     cut = len(answer.body) // 2
     return Answer(body=answer.body[:cut], headers=answer.headers, promises=len(answer.body))

@@ -42,6 +42,7 @@ def assert_read_whole(source: SalesforceSource) -> None:
         (None, None),
         ("", None),
         ("soon", None),
+        ("²", None),
         ("7", 7.0),
         (format_datetime(NOON + timedelta(seconds=9), usegmt=True), 9.0),
         (format_datetime(NOON - timedelta(hours=1), usegmt=True), 0.0),
@@ -121,6 +122,17 @@ def test_a_field_that_is_hidden_behind_a_kept_description_is_found_by_the_next_r
     source = source_of(end.server, state=state)
     assert source.state(CASE).missing_fields == ("Subject",)
     assert_read_whole(source)
+
+
+@pytest.mark.parametrize(
+    "header", ["api-usage=5/0", "api-usage=many/100", "api-usage=5", "api-usage=5/" + "9" * 99]
+)
+def test_a_usage_that_cannot_be_read_is_no_usage(header: str) -> None:
+    """Our own calls are counted instead, and nothing stops."""
+    quota = Quota(0.5)
+    quota.note(header)
+    quota.check()
+    assert quota.usage is None
 
 
 def test_the_usage_of_one_app_is_not_that_of_the_organisation() -> None:

@@ -122,18 +122,16 @@ class Beginnings:
         wanted = min((expected or 0) // _ROWS_OF_A_PART + 1, self.kit.readers)
         if wanted < 2:
             return [KeyRange()]
-        lowest, highest = self._ends()
-        cuts = split_range(lowest, highest, wanted)
+        cuts = split_range(*self._ends(), wanted)
         return [KeyRange(low=low, high=high) for low, high in zip(["", *cuts], [*cuts, ""], strict=True)]
 
     def _ends(self) -> tuple[str, str]:
-        found = [
-            self.kit.tools.rest.raw(
-                soql.select(["Id"], self.name, order=f"Id {way}", limit=1), f"the ends of {self.name}"
-            )
+        rest, what = self.kit.tools.rest, f"the ends of {self.name}"
+        lowest, highest = (
+            rest.one(soql.select(["Id"], self.name, order=f"Id {way}", limit=1), what).record_id("Id")
             for way in ("ASC", "DESC")
-        ]
-        return str(found[0][0]["Id"]), str(found[1][0]["Id"])
+        )
+        return lowest, highest
 
     @property
     def _ours(self) -> str:

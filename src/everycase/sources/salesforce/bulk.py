@@ -8,9 +8,10 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import datetime
 
 from everycase.sources.salesforce import soql
+from everycase.sources.salesforce.answers import Answer, UnexpectedAnswer, header_number
 from everycase.sources.salesforce.cells import Cells, arrange
 from everycase.sources.salesforce.columns import Columns
 from everycase.sources.salesforce.errors import PageBroken, QueryRefused, ReadFailure, last_line
@@ -44,7 +45,7 @@ class ListedJob:
     id: str
     object: str
     created_by: str
-    created: str
+    created: datetime
 
 
 class BulkJobs:
@@ -58,19 +59,18 @@ class BulkJobs:
         query = soql.select(columns.paths, columns.object.name, where)
         what = f"the Bulk query on {columns.object.name}"
         content = {"operation": "queryAll", "query": query}
-        body = self._session.send_json("POST", self._path(), what, content)
-        return str(body["id"])
+        return self._session.send_json("POST", self._path(), what, content).record_id("id")
 
     def wait_for(self, job: str, name: str) -> int:
         """Rows of the finished job. Raises `JobLost` where it failed, was aborted or is not known."""
         what = f"the state of the Bulk job on {name}"
         for poll in range(_MOST_POLLS):
-            body = self._asked(job, what)
-            state = body.get("state")
+            answer = self._asked(job, what)
+            state = answer.text("state")
             if state == "JobComplete":
-                return int(body.get("numberRecordsProcessed") or 0)
+                return answer.number("numberRecordsProcessed")
             if state in ("Failed", "Aborted"):
-                why = last_line(str(body.get("errorMessage") or "without a word"))
+                why = last_line(answer.optional_text("errorMessage") or "without a word")
                 raise JobLost(f"the Bulk job on {name} ended as {state} at Salesforce: {why}")
             self._wait(_WAITS_S[min(poll, len(_WAITS_S) - 1)])
         raise JobLost(f"the Bulk job on {name} does not end")
@@ -78,38 +78,43 @@ class BulkJobs:
     def page(self, job: str, columns: Columns, *, locator: str, rows: int) -> JobPage:
         """At most `rows` rows from a place on. Raises `JobLost`, or `PageBroken` where rows lack."""
         name = columns.object.name
+        what = f"a page of the Bulk job on {name}"
         asked = {"maxRecords": str(rows)} | ({"locator": locator} if locator else {})
         try:
-            response = self._session.request(
-                "GET", f"{self._path(job)}/results", f"a page of the Bulk job on {name}", params=asked
-            )
+            response = self._session.request("GET", f"{self._path(job)}/results", what, params=asked)
         except QueryRefused as e:
             if e.code in LOST or e.status == 404:
                 raise JobLost(f"Salesforce no longer knows the place in the Bulk job on {name}") from None
             raise
         cells = _cells(response.text, columns)
-        announced = response.headers.get("Sforce-NumberOfRecords")
-        if announced is not None and int(announced) != len(cells):
+        header = "Sforce-NumberOfRecords"
+        announced = header_number(response.headers.get(header), header, what)
+        if announced is not None and announced != len(cells):
             raise PageBroken(
-                f"{name}: a page announced {int(announced):,} rows and held {len(cells):,}: nothing is "
+                f"{name}: a page announced {announced:,} rows and held {len(cells):,}: nothing is "
                 "concluded from this read, and it is made again by the next run"
             )
         following = response.headers.get("Sforce-Locator") or ""
+        if following and following == locator:
+            raise UnexpectedAnswer(what, "it names itself as the page that follows")
         return JobPage(rows=cells, locator="" if following == "null" else following)
 
     def list(self) -> Iterator[ListedJob]:
         """Query jobs that Salesforce keeps, whoever made them."""
-        path = f"{self._path()}?jobType=V2Query"
+        path, what = f"{self._path()}?jobType=V2Query", "the list of Bulk jobs"
         while path:
-            body = self._session.get_json(path, "the list of Bulk jobs", is_free=True)
-            for job in body.get("records") or ():
+            answer = self._session.get_object(path, what, is_free=True)
+            for job in answer.objects("records"):
                 yield ListedJob(
-                    id=str(job["id"]),
-                    object=str(job.get("object") or ""),
-                    created_by=str(job.get("createdById") or ""),
-                    created=str(job.get("createdDate") or ""),
+                    id=job.record_id("id"),
+                    object=job.text("object"),
+                    created_by=job.record_id("createdById"),
+                    created=job.moment("createdDate"),
                 )
-            path = str(body.get("nextRecordsUrl") or "")
+            following = answer.address("nextRecordsUrl")
+            if following == path:
+                raise UnexpectedAnswer(what, "it names itself as the page that follows")
+            path = following
 
     def remove(self, job: str) -> None:
         """Abort and delete a job; one that is not known is gone already."""
@@ -132,14 +137,13 @@ class BulkJobs:
             if e.status != 404:
                 raise
 
-    def _asked(self, job: str, what: str) -> dict[str, Any]:
+    def _asked(self, job: str, what: str) -> Answer:
         try:
-            body = self._session.get_json(self._path(job), what)
+            return self._session.get_object(self._path(job), what)
         except QueryRefused as e:
             if e.status == 404:
                 raise JobLost("Salesforce no longer knows a Bulk job of ours") from None
             raise
-        return body if isinstance(body, dict) else {}
 
     def _path(self, job: str = "") -> str:
         return f"{self._session.path}/jobs/query" + (f"/{job}" if job else "")

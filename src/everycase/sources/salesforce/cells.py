@@ -19,11 +19,11 @@ from everycase.domain.rows import (
     RowParser,
     Tombstone,
     TombstoneReason,
-    flag,
     iso,
     long_id,
     moment,
 )
+from everycase.sources.salesforce.answers import UnexpectedAnswer
 from everycase.sources.salesforce.columns import MASTER, Column, Columns
 
 Cells = list[str]
@@ -40,30 +40,31 @@ def number(value: str) -> str:
 
 
 def cell(value: Any) -> str:
-    """A JSON value as text."""
+    """A JSON value as text. Raises `TypeError` for a list or an object, which no field holds."""
     if value is None:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, list | dict):
+        raise TypeError("no value of a field")
     return value if isinstance(value, str) else number(str(value))
 
 
-def from_record(columns: Sequence[Column], record: Mapping[str, Any]) -> Cells:
-    """The cells of a REST record; related fields are nested, and null where there is nothing related."""
-    return [_number_or_text(c, cell(_reach(record, c.steps))) for c in columns]
+def from_records(columns: Sequence[Column], records: Sequence[Mapping[str, Any]], what: str) -> list[Cells]:
+    """The cells of REST records. Raises `UnexpectedAnswer` where a field is missing or holds no value."""
+    return list(map(list, zip(*(_column(c, records, what) for c in columns), strict=True)))
 
 
-def _reach(record: Mapping[str, Any], steps: Sequence[str]) -> Any:
-    found: Any = record
-    for step in steps:
-        if not isinstance(found, Mapping):
-            return None
-        found = found.get(step)
-    return found
-
-
-def _number_or_text(column: Column, text: str) -> str:
-    return number(text) if text and column.is_number else text
+def _column(column: Column, records: Sequence[Mapping[str, Any]], what: str) -> list[str]:
+    """The cells of one column; related fields are nested, and null where there is nothing related."""
+    values: Sequence[Any] = records
+    try:
+        for step in column.path.split("."):
+            values = [v if v is None else v[step] for v in values]
+        texts = [v if type(v) is str else cell(v) for v in values]
+    except (KeyError, TypeError):
+        raise UnexpectedAnswer(what, f"{column.path} of a row is missing, or is no value") from None
+    return [number(t) if t else "" for t in texts] if column.is_number else texts
 
 
 def arrange(columns: Sequence[Column], header: Sequence[str]) -> Callable[[Cells], Cells]:
@@ -158,7 +159,3 @@ class RowReader:
             reason=reason,
             record_id=record_id,
         )
-
-
-def is_live(cells: Cells, deleted: int | None) -> bool:
-    return deleted is None or not flag(cells[deleted])

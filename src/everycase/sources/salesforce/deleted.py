@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from everycase.domain.rows import MalformedRow, long_id, moment
 from everycase.sources.salesforce import soql
-from everycase.sources.salesforce.errors import PageBroken, QueryRefused
+from everycase.sources.salesforce.errors import QueryRefused
 from everycase.sources.salesforce.session import Session
 
 _LONGEST = timedelta(days=14)
@@ -50,14 +49,10 @@ class DeletedRows:
     def _add(self, found: Deletions, name: str, first: datetime, last: datetime) -> None:
         params = {"start": soql.moment(first), "end": soql.moment(last)}
         path = f"{self._session.path}/sobjects/{name}/deleted/"
-        body = self._session.get_json(path, f"the deletions of {name}", params=params)
-        try:
-            found.ids |= {long_id(str(row["id"])) for row in body["deletedRecords"] or ()}
-            found.covered = max(found.covered, moment(str(body["latestDateCovered"])))
-        except (KeyError, TypeError, MalformedRow):
-            raise PageBroken(
-                f"Salesforce answered the deletions of {name} with JSON that is no list"
-            ) from None
+        answer = self._session.get_object(path, f"the deletions of {name}", params=params)
+        rows = () if answer.is_null("deletedRecords") else answer.objects("deletedRecords")
+        found.ids |= {row.record_id("id") for row in rows}
+        found.covered = max(found.covered, answer.moment("latestDateCovered"))
 
 
 def _spans(start: datetime, now: datetime) -> Iterator[tuple[datetime, datetime]]:

@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from everycase.ports import ReadState
-from everycase.sources.salesforce.errors import QueryRefused, ReadFailure
+from everycase.sources.salesforce.answers import Answer
+from everycase.sources.salesforce.errors import QueryRefused, ReadFailure, decode
 from everycase.sources.salesforce.session import Session
 
 _NUMBERS = frozenset({"double", "int", "currency", "percent", "long"})
@@ -96,33 +97,27 @@ class Descriptions:
             if response.status_code == 304 and kept:
                 return _restored(kept)
             try:
-                return self._keep(key, response.json(), response.headers.get("Last-Modified"))
+                body = decode(response)
             except ValueError:
                 continue
+            return self._keep(key, Answer(body, what), response.headers.get("Last-Modified"))
         raise ReadFailure(f"Salesforce answered {what} with something that is not JSON, again and again")
 
     def _key(self, name: str) -> str:
         return f"describe:{self._session.log_in().organisation}:{name}"
 
-    def _keep(self, key: str, body: Mapping[str, Any], modified: str | None) -> Description:
-        """Raises `ValueError` where the body is no description."""
-        if not isinstance(body, dict) or not isinstance(body.get("fields"), list):
-            raise ValueError("no description")
-        fields = [_field(f) for f in body["fields"]]
-        self.changed.add(str(body["name"]))
-        is_replicateable = body.get("replicateable") is not False
+    def _keep(self, key: str, answer: Answer, modified: str | None) -> Description:
+        """Raises `UnexpectedAnswer` where the answer is no description."""
+        name, fields = answer.text("name"), [_field(f) for f in answer.objects("fields")]
+        is_replicateable = answer.flag("replicateable")
+        self.changed.add(name)
         if modified:
             plain = json.loads(json.dumps([asdict(f) for f in fields]))
             self._state.put(
                 key,
-                {
-                    "modified": modified,
-                    "name": body["name"],
-                    "fields": plain,
-                    "is_replicateable": is_replicateable,
-                },
+                {"modified": modified, "name": name, "fields": plain, "is_replicateable": is_replicateable},
             )
-        return _description(str(body["name"]), fields, is_replicateable)
+        return _description(name, fields, is_replicateable)
 
 
 def _restored(kept: Mapping[str, Any]) -> Description:
@@ -139,11 +134,11 @@ def _description(name: str, fields: list[DescribedField], is_replicateable: bool
     )
 
 
-def _field(body: Mapping[str, Any]) -> DescribedField:
+def _field(answer: Answer) -> DescribedField:
     return DescribedField(
-        name=str(body["name"]),
-        type=str(body.get("type") or "string"),
-        relationship=str(body.get("relationshipName") or ""),
-        refers_to=tuple(body.get("referenceTo") or ()),
-        is_calculated=bool(body.get("calculated")),
+        name=answer.text("name"),
+        type=answer.text("type"),
+        relationship=answer.optional_text("relationshipName"),
+        refers_to=answer.texts("referenceTo"),
+        is_calculated=answer.flag("calculated"),
     )

@@ -77,9 +77,17 @@ def error_code(response: httpx.Response) -> str:
     return _said(response)[0]
 
 
+def decode(response: httpx.Response) -> Any:
+    """The JSON of an answer. Raises `ValueError` for a body that is none."""
+    try:
+        return response.json()
+    except RecursionError:
+        raise ValueError("JSON that is nested too deeply") from None
+
+
 def _said(response: httpx.Response) -> tuple[str, str]:
     try:
-        body: Any = response.json()
+        body = decode(response)
     except ValueError:
         return "", ""
     first = body[0] if isinstance(body, list) and body else body

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from everycase.domain.catalogue import Catalogue, SourceObject
 from everycase.domain.errors import EverycaseError
 from everycase.sources.salesforce import soql
+from everycase.sources.salesforce.answers import Answer
 from everycase.sources.salesforce.errors import ReadFailure
 from everycase.sources.salesforce.source import SalesforceSource
 
@@ -52,16 +53,18 @@ class Examination:
 
     def _organisation(self) -> tuple[bool, str]:
         fields = ["Id", "Name", "OrganizationType", "IsSandbox", "InstanceName"]
-        found = self._rows(soql.select(fields, "Organization"), "the organisation")[0]
-        kind = "sandbox" if found.get("IsSandbox") else "production"
-        edition = f"{found.get('OrganizationType') or 'edition not told'}, {found.get('InstanceName') or ''}"
-        return True, f"{found['Id']}, {kind}, {edition}".rstrip(", ")
+        found = self._source.rest.one(soql.select(fields, "Organization"), "the organisation")
+        kind = "sandbox" if found.flag("IsSandbox") else "production"
+        edition = found.optional_text("OrganizationType") or "edition not told"
+        instance = found.optional_text("InstanceName")
+        return True, f"{found.text('Id')}, {kind}, {edition}, {instance}".rstrip(", ")
 
     def _version(self) -> tuple[bool, str]:
-        body = self._session.get_json("/services/data/", "the API versions", is_free=True)
-        offered = [str(v["version"]) for v in body]
+        what = "the API versions"
+        body = self._session.get_json("/services/data/", what, is_free=True)
+        offered = [v.text("version") for v in Answer({"versions": body}, what).objects("versions")]
         ours = self._session.version
-        newest = max(offered, key=float, default="none")
+        newest = max(offered, key=_as_number, default="none")
         return ours in offered, f"{ours} is used; the newest that is offered is {newest}"
 
     def _sees_everything(self) -> tuple[bool, str]:
@@ -74,7 +77,7 @@ class Examination:
             "PermissionSetAssignment",
             soql.every(f"AssigneeId = {soql.text(user)}", "PermissionSet.PermissionsViewAllData = true"),
         )
-        if self._rows(query, "the permissions of the user"):
+        if self._source.rest.raw(query, "the permissions of the user"):
             return True, "granted"
         return False, "not granted: sharing may hide rows from this user, and Salesforce does not say so"
 
@@ -102,8 +105,10 @@ class Examination:
         detail = f"Salesforce's clock is {seconds:+.0f} s from ours"
         return is_ok, detail if is_ok else f"{detail}: windows go by Salesforce's, times in reports by ours"
 
-    def _rows(self, query: str, what: str) -> list[dict[str, Any]]:
-        return self._source.rest.raw(query, what)
+
+def _as_number(version: str) -> list[int]:
+    """`62.0` as what versions are compared by."""
+    return [int(part) for part in re.findall(r"[0-9]{1,9}", version)]
 
 
 def examine(source: SalesforceSource, catalogue: Catalogue) -> list[Observation]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import timedelta
 from threading import Lock
 
-from everycase.domain.rows import MalformedRow, iso, moment
+from everycase.domain.rows import iso, moment
 from everycase.sources.salesforce import soql
 from everycase.sources.salesforce.bulk import BulkJobs, ListedJob
 from everycase.sources.salesforce.columns import Columns
-from everycase.sources.salesforce.errors import QueryRefused, ReadFailure
+from everycase.sources.salesforce.errors import QueryRefused
 from everycase.sources.salesforce.position import KeyRange, Position, Positions
 from everycase.sources.salesforce.session import Session
 
@@ -83,7 +83,7 @@ class JobKeeper:
         except QueryRefused:  # asked once more by the next run; Salesforce deletes jobs after seven days
             return
         for job in jobs:
-            is_young = _moment(job.created) >= moment(since) - _CLOCKS_DIFFER
+            is_young = job.created >= moment(since) - _CLOCKS_DIFFER
             if is_young and job.object == name and job.id not in kept and self._is_by_us(job):
                 self._bulk.remove(job.id)
         self._positions.end_making(name)
@@ -99,10 +99,3 @@ def part_condition(part: KeyRange) -> str:
     low = f"Id >= {soql.text(part.low)}" if part.low else ""
     high = f"Id < {soql.text(part.high)}" if part.high else ""
     return soql.every(low, high)
-
-
-def _moment(text: str) -> datetime:
-    try:
-        return moment(text)
-    except MalformedRow:
-        raise ReadFailure("Salesforce gave a Bulk job without a date") from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from everycase.domain.rows import long_id
 from everycase.sources.salesforce import soql
 from everycase.sources.salesforce.columns import MASTER
 from everycase.sources.salesforce.describe import Descriptions
@@ -28,5 +27,5 @@ class Merges:
         if case is None or MASTER.lower() not in case.fields:
             return ()
         where = soql.every("IsDeleted = true", f"{MASTER} != null", window.condition())
-        records = self._rest.raw(soql.select(["Id", MASTER], "Case", where), "the merged cases")
-        return tuple(sorted({long_id(str(r[MASTER])) for r in records}))
+        merged = self._rest.raw(soql.select(["Id", MASTER], "Case", where), "the merged cases")
+        return tuple(sorted({m.record_id(MASTER) for m in merged}))

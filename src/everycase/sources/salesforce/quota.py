@@ -8,7 +8,7 @@ from threading import Lock
 
 from everycase.sources.salesforce.errors import QuotaSpent
 
-_USAGE = re.compile(r"(?<![\w-])api-usage=(\d+)/(\d+)")
+_USAGE = re.compile(r"(?<![\w-])api-usage=([0-9]{1,15})/([0-9]{1,15})(?![0-9])")
 _ASK_EVERY = 100
 """Calls of ours after which `/limits` is asked for a figure, where answers bring none."""
 _ASK_EVERY_WHEN_SPENT = 5
@@ -71,6 +71,8 @@ class Quota:
             self._tell(most - left, most)
 
     def _tell(self, used: int, limit: int) -> None:
+        if not limit:  # no organisation has a limit of no calls
+            return
         self._told, self._since, self._unasked = QuotaUsage(used=used, limit=limit), 0, 0
 
     def shall_ask(self) -> bool:

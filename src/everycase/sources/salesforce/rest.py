@@ -8,7 +8,8 @@ from typing import Any
 
 from everycase.domain.batching import pages
 from everycase.sources.salesforce import soql
-from everycase.sources.salesforce.cells import Cells, from_record
+from everycase.sources.salesforce.answers import Answer, UnexpectedAnswer
+from everycase.sources.salesforce.cells import Cells, from_records
 from everycase.sources.salesforce.columns import Columns
 from everycase.sources.salesforce.errors import PageBroken, QueryRefused
 from everycase.sources.salesforce.session import Session
@@ -48,8 +49,7 @@ class RestQueries:
 
     def count(self, name: str, where: str = "") -> int:
         """How many rows a condition holds, deleted ones included. Raises `QueryRefused`."""
-        body = self._query(soql.count(name, where), f"the count of {name}")
-        return int(body["totalSize"])
+        return self._query(soql.count(name, where), f"the count of {name}").number("totalSize")
 
     def rows(self, columns: Columns, where: str, balance: Balance) -> Iterator[Page]:
         """All rows of a condition, in no order. Raises `PageBroken` where less came than was announced."""
@@ -91,10 +91,15 @@ class RestQueries:
                 found += page.rows
             yield some, found
 
-    def raw(self, query: str, what: str) -> list[dict[str, Any]]:
+    def raw(self, query: str, what: str) -> list[Answer]:
         """The records of a small query of another object."""
-        body = self._query(query, what)
-        return list(body.get("records") or ())
+        return self._query(query, what).objects("records")
+
+    def one(self, query: str, what: str) -> Answer:
+        """The first record of such a query, which has one. Raises `UnexpectedAnswer`."""
+        if not (found := self.raw(query, what)):
+            raise UnexpectedAnswer(what, "there is no row")
+        return found[0]
 
     # ── pages ────────────────────────────────────────────────────────────────────────────────────
 
@@ -110,22 +115,23 @@ class RestQueries:
             return
         first = soql.select(groups[0], name, where, order=order, limit=limit)
         for records in self._record_pages(first, name, balance, rows):
-            merged = {r["Id"]: dict(r) for r in records}
+            merged = {_id_of(r, name): dict(r) for r in records}
             for group in groups[1:]:
                 self._complete(merged, group, name)
             yield _page(columns, list(merged.values()))
 
     def _complete(self, merged: dict[str, dict[str, Any]], group: list[str], name: str) -> None:
         """Read further columns of rows. Raises `PageBroken` where a row has gone meanwhile."""
-        found = 0
+        left = set(merged)
         for ids in pages(merged, MOST_IDS // 2):
             query = soql.select(group, name, soql.one_of("Id", ids))
             for records in self._record_pages(query, name, Balance()):
                 for record in records:
-                    merged[record["Id"]].update(_deep(merged[record["Id"]], record))
-                    found += 1
-        if found != len(merged):
-            raise PageBroken(f"{name}: {len(merged) - found} rows went while their columns were read")
+                    if (record_id := _id_of(record, name)) in left:
+                        merged[record_id].update(_deep(merged[record_id], record))
+                        left.discard(record_id)
+        if left:
+            raise PageBroken(f"{name}: {len(left)} rows went while their columns were read")
 
     def _pages(self, columns: Columns, query: str, name: str, balance: Balance, rows: int) -> Iterator[Page]:
         for records in self._record_pages(query, name, balance, rows):
@@ -135,30 +141,28 @@ class RestQueries:
         self, query: str, name: str, balance: Balance, rows: int = 0
     ) -> Iterator[list[dict[str, Any]]]:
         """Raises `PageBroken` where the pages do not hold what the first of them announced."""
-        what = f"the query on {name}"
-        body = self._query(query, what, rows)
-        announced, read = int(body["totalSize"]), 0
+        what, path = _query_on(name), ""
+        answer = self._query(query, what, rows)
+        announced, read = answer.number("totalSize"), 0
         balance.announced += announced
         while True:
-            records = body["records"]
+            records = answer.records("records")
             read += len(records)
             balance.read += len(records)
             yield records
-            if body.get("done", True) or not body.get("nextRecordsUrl"):
+            if answer.flag("done") or read > announced:
                 break
-            body = _checked(
-                self._session.get_json(str(body["nextRecordsUrl"]), what, headers=_of_size(rows)), what
-            )
+            path = _following(answer, path, what)
+            answer = self._session.get_object(path, what, headers=_of_size(rows))
         if read != announced:
             raise PageBroken(
                 f"{name}: Salesforce announced {announced:,} rows and {read:,} came: nothing is concluded "
                 "from this read, and it is made again by the next run"
             )
 
-    def _query(self, query: str, what: str, rows: int = 0) -> dict[str, Any]:
+    def _query(self, query: str, what: str, rows: int = 0) -> Answer:
         path = f"{self._session.path}/queryAll"
-        found = self._session.get_json(path, what, params={"q": query}, headers=_of_size(rows))
-        return _checked(found, what)
+        return self._session.get_object(path, what, params={"q": query}, headers=_of_size(rows))
 
     def _ids_that_fit(self, columns: Columns, field: str) -> int:
         found = MOST_IDS
@@ -184,15 +188,28 @@ def _of_size(rows: int) -> dict[str, str]:
     return {"Sforce-Query-Options": f"batchSize={max(rows, _FEWEST_ROWS)}"} if rows else {}
 
 
-def _checked(body: Any, what: str) -> dict[str, Any]:
-    if not isinstance(body, dict) or "totalSize" not in body:
-        raise PageBroken(f"Salesforce answered {what} with JSON that is no page of records")
-    return body
+def _following(answer: Answer, path: str, what: str) -> str:
+    """The path of the page after this one. Raises `UnexpectedAnswer` where the read would not go on."""
+    found = answer.address("nextRecordsUrl")
+    if not found or found == path:
+        raise UnexpectedAnswer(what, "it does not name the page that follows")
+    return found
+
+
+def _query_on(name: str) -> str:
+    return f"the query on {name}"
 
 
 def _page(columns: Columns, records: list[dict[str, Any]]) -> Page:
-    rows = [from_record(columns.selected, r) for r in records]
-    return Page(rows=rows, after=str(records[-1].get("Id") or "") if records else "")
+    name = columns.object.name
+    rows = from_records(columns.selected, records, _query_on(name))
+    if not all(isinstance(r["Id"], str) for r in records):
+        raise UnexpectedAnswer(_query_on(name), "a row has no Id")
+    return Page(rows=rows, after=_id_of(records[-1], name) if records else "")
+
+
+def _id_of(record: dict[str, Any], name: str) -> str:
+    return Answer(record, _query_on(name)).record_id("Id")
 
 
 def _deep(known: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:

@@ -14,10 +14,12 @@ from typing import Any
 import httpx
 
 from everycase.domain.errors import EverycaseError
+from everycase.sources.salesforce.answers import Answer, UnexpectedAnswer
 from everycase.sources.salesforce.errors import (
     LogInRefused,
     ReadFailure,
     SalesforceDown,
+    decode,
     error_code,
     refused,
 )
@@ -180,10 +182,23 @@ class Session:
     def _ask_for_limits(self) -> None:
         """A figure of the quota, where answers tell none. Where it is not to be had, our own count holds."""
         try:
-            daily = self.get_json(f"{self.path}/limits", "the limits", is_free=True)["DailyApiRequests"]
-            self.quota.note_limits(most=int(daily["Max"]), left=int(daily["Remaining"]))
-        except (EverycaseError, KeyError, TypeError, ValueError):
+            limits = self.get_object(f"{self.path}/limits", "the limits", is_free=True)
+            daily = limits.object("DailyApiRequests")
+            self.quota.note_limits(most=daily.number("Max"), left=daily.number("Remaining"))
+        except EverycaseError:
             return
+
+    def get_object(
+        self,
+        path: str,
+        what: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        is_free: bool = False,
+    ) -> Answer:
+        """The JSON object that a path answers. Raises `UnexpectedAnswer` for any other JSON."""
+        return Answer(self.get_json(path, what, params=params, headers=headers, is_free=is_free), what)
 
     def get_json(
         self,
@@ -201,14 +216,14 @@ class Session:
 
         return self._json_of(ask, what)
 
-    def send_json(self, method: str, path: str, what: str, content: object) -> Any:
-        return self._json_of(lambda: self.request(method, path, what, json=content), what)
+    def send_json(self, method: str, path: str, what: str, content: object) -> Answer:
+        return Answer(self._json_of(lambda: self.request(method, path, what, json=content), what), what)
 
     def _json_of(self, ask: Callable[[], httpx.Response], what: str) -> Any:
         for attempt in range(1, self._patience.attempts + 1):
             response = ask()
             try:
-                return response.json()
+                return decode(response)
             except ValueError:
                 self.broken += 1
                 self._pause(attempt, response)
@@ -274,7 +289,7 @@ def retry_after_s(header: str | None, now: datetime) -> float | None:
     """The seconds that `Retry-After` asks for, be it a number or a date; None where it is neither."""
     if header is None:
         return None
-    if header.isdigit():
+    if header.isascii() and header.isdigit():
         return float(header)
     try:
         until = parsedate_to_datetime(header)
@@ -300,11 +315,23 @@ def _no_token(url: str) -> ReadFailure:
 
 def _granted(body: Any, number: int, url: str) -> LogIn:
     try:
-        token, address = str(body["access_token"]), str(body.get("instance_url") or url)
-    except (KeyError, TypeError, AttributeError):
+        answer = Answer(body, "the log-in")
+        token, address = answer.text("access_token"), answer.optional_text("instance_url") or url
+        who = answer.optional_text("id")
+    except UnexpectedAnswer:
         raise _no_token(url) from None
-    ids = str(body.get("id") or "").rstrip("/").split("/")[-2:]
+    if not (token.isascii() and token.isprintable() and _is_address(address)):
+        raise _no_token(url)
+    ids = who.rstrip("/").split("/")[-2:]
     organisation, user = ids if len(ids) == 2 else ("", "")
     return LogIn(
         token=token, address=address.rstrip("/"), organisation=organisation, user=user, number=number
     )
+
+
+def _is_address(text: str) -> bool:
+    try:
+        url = httpx.URL(text)
+    except httpx.InvalidURL:
+        return False
+    return url.scheme in ("http", "https") and bool(url.host)

@@ -88,8 +88,8 @@ class SalesforceSource:
         said = self.session.log_in().organisation
         if said.startswith("00D"):
             return said[:15]
-        records = self.rest.raw(soql.select(["Id"], "Organization"), "the id of the organisation")
-        return str(records[0]["Id"])[:15]
+        found = self.rest.one(soql.select(["Id"], "Organization"), "the id of the organisation")
+        return found.record_id("Id")[:15]
 
     def state(self, obj: SourceObject) -> ObjectState:
         if not obj.parent:  # the first of the six; what they point to is described once for all

@@ -51,7 +51,7 @@ def _unseen(rest: RestQueries, obj: SourceObject, canaries: tuple[str, ...]) -> 
     seen: set[str] = set()
     for ids in pages(canaries, MOST_IDS):
         query = soql.select(["Id"], obj.name, soql.one_of("Id", ids))
-        seen |= {str(r["Id"])[:15] for r in rest.raw(query, f"the canaries of {obj.name}")}
+        seen |= {r.record_id("Id")[:15] for r in rest.raw(query, f"the canaries of {obj.name}")}
     unseen = [c for c in canaries if c[:15] not in seen]
     if not unseen:
         return []
