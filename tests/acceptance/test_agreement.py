@@ -161,7 +161,10 @@ class Desk:
         assert f"{complete} complete" in text
         assert f"{complete} complete" in page
         total = left + sum(said["gaps_left"].values()) + sum(said["withheld"].values())
-        assert f"Still Failed: {total:,} case" in text
+        (said_left,) = re.findall(r"Still Failed: (.*)", text)
+        assert _added_up(said_left) == total
+        (found,) = re.findall(r"Discrepancies Found: (.*)", text)
+        assert _added_up(found) == said["discrepancies"]
         assert said["discrepancies"] == sum(said["gaps"].values()) + said["open_before"]
         listed = re.findall(r"^  - ([\d,]+) ", text.split("Cases at Each Stage")[0], re.MULTILINE)
         assert sum(int(n.replace(",", "")) for n in listed) == said["discrepancies"]
@@ -185,6 +188,11 @@ class Desk:
         told = {p["title"].split(": ")[1].split(" ")[0]: p["message"] for p in self.hook.take()}
         sentences = {a["rule"]: a["sentence"] for a in said["alerts"]}
         assert all(message.startswith(sentences[rule]) for rule, message in told.items() if rule in sentences)
+
+
+def _added_up(counts: str) -> int:
+    """The sum of `3 cases, 1,200 rows`."""
+    return sum(int(n.replace(",", "")) for n in re.findall(r"[\d,]*\d(?= )", counts))
 
 
 def _open(said: dict[str, Any]) -> int:
@@ -262,7 +270,7 @@ def test_deletions_that_wait_for_a_person_give_every_command_the_same_code(
         assert shell(command).returncode == 1
         status = shell("status")
         assert status.returncode == 1
-        assert "30 deletions of" in status.stdout
+        assert "30 deletions wait for a person (r" in status.stdout
         assert "sync --allow-deletes 30" in status.stdout
     assert shell("sync", "--allow-deletes", "30").returncode == 0
     assert shell("status").returncode == 0

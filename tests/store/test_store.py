@@ -163,7 +163,9 @@ def test_a_creation_that_was_cut_off_begins_again_and_data_is_never_dropped(home
         assert conn.execute("select one from kept").fetchone() == (1,)
 
 
-_START = "import sys, pathlib; from everycase.store import embedded; print(embedded.start(pathlib.Path(sys.argv[1])))"
+_START = (
+    "import sys, pathlib as p; from everycase.store import embedded as e; print(e.start(p.Path(sys.argv[1])))"
+)
 
 
 def _start_elsewhere(home: Path, *before: str, **env: str) -> subprocess.CompletedProcess[str]:
@@ -190,7 +192,7 @@ def test_a_lock_file_of_another_user_in_the_temporary_folder_is_no_obstacle(
     os.geteuid() != 0 or not shutil.which("setpriv"), reason="only root can become somebody else"
 )
 def test_a_second_user_of_the_machine_starts_a_server_of_his_own(home: Path, tmp_path: Path) -> None:
-    """After root has started one. The other user may read every folder, as tests of root stand in closed ones."""
+    """After root has started one. The other user may read every folder: those of root are closed to him."""
     first = Path(f"{home}r")
     try:
         assert _start_elsewhere(first).returncode == 0

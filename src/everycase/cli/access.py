@@ -60,7 +60,7 @@ def _period(text: str | None) -> timedelta | None:
 @command("list", group=token_app)
 def list_(call: Call) -> Result:
     """List the tokens: role, when each was last used, when it expires."""
-    with call.app() as app:
+    with call.reader() as app:
         found = access.list_tokens(app)
     rows = [
         (t.name, t.role, t.created_at, t.last_used_at, t.expires_at, "revoked" if t.revoked_at else "valid")

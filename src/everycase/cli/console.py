@@ -137,8 +137,11 @@ def moment(at: datetime) -> str:
 
 
 def complain(text: str) -> None:
-    """A line on stderr."""
-    ERR.print(Text("\n".join(wrap(text, width(sys.stderr)))))
+    """A line on stderr; nowhere, where its reader has gone: that ends no run."""
+    try:
+        ERR.print(Text("\n".join(wrap(text, width(sys.stderr)))))
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

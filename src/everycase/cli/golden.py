@@ -37,7 +37,7 @@ def add(
 @command("list", group=golden_app)
 def list_(call: Call) -> Result:
     """List the queries and the place in which each finds its case today."""
-    with call.app() as app:
+    with call.reader() as app:
         found = golden.list_queries(app)
     rows = [(f.golden.query, f.golden.case_number, f.place or "not in the first ten") for f in found]
     return Result(

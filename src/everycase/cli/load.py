@@ -74,7 +74,7 @@ def plan(call: Call, allow_deletes: AllowDeletes = 0) -> Result:
     """Show what a sync would do and what it would cost; writes and creates nothing."""
     with call.rehearsal() as app, call.progress() as progress:
         planned = work.plan(app, progress, allow_deletes=allow_deletes)
-    return Result(planned.as_dict(), lambda: show.plan(planned))
+    return Result(planned.as_dict(), lambda: show.plan(planned), planned.exit_code)
 
 
 @command(panel=Panel.LOAD)

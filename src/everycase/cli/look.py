@@ -88,7 +88,7 @@ def redact(
     """Show what redaction would remove from a text, and which rule removes it. Stores nothing."""
     text = sys.stdin.read() if file == "-" else redaction.read_text(Path(file))
     identity = dict(redaction.parse_column(w) for w in who or ())
-    with call.app() as app:
+    with call.reader() as app:
         found = redaction.redact_text(app, text, table=table, identity=identity)
     return Result(found.as_dict(), lambda: show.redacted(found))
 

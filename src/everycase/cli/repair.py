@@ -98,7 +98,12 @@ def failures(
     with call.reader() as app:
         found = inbox.list_failures(app, wanted, limit=limit)
     rows = [] if group else found.failures
-    values = {"open": found.open, "groups": found.groups, "failures": rows}
+    values = {
+        "open": found.open,
+        "groups": found.groups,
+        "failures": rows,
+        "unfinished": list(found.unfinished),
+    }
     code = judge(found, fail_on, exit_zero=exit_zero)
     return Result(values, lambda: show_state.inbox(found, grouped=group), code)
 

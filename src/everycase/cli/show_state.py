@@ -11,7 +11,15 @@ from everycase.domain.orders import RunProgress
 from everycase.operations.explain import Explanation
 from everycase.operations.inbox import Inbox
 from everycase.operations.status import Overview, ProviderOverview
-from everycase.operations.wording import few_fields, percent, place_of, remedy, stage_words, whole_percent
+from everycase.operations.wording import (
+    completeness,
+    few_fields,
+    place_of,
+    remedy,
+    stage_words,
+    whole_percent,
+    withheld_deletions,
+)
 
 
 def overview(o: Overview) -> None:
@@ -19,9 +27,8 @@ def overview(o: Overview) -> None:
     rows = [(where, "not known" if n is None else n) for where, n in o.funnel.items()]
     console.table("Census", ("where", "cases"), rows)
     if o.has_cases:
-        console.say(
-            f"Completeness: {percent(o.completeness)} of the cases are in the index as the source has them"
-        )
+        what = "of the cases are in the index as the source has them"
+        console.say(f"Completeness: {completeness(o.completeness, o.unread_tables, what=what)}")
     else:
         console.say(f"Completeness: no case has been read yet: {show.me()} doctor says whether a sync can")
     if outdated := o.census["outdated"]:
@@ -46,10 +53,8 @@ def _open(o: Overview) -> None:
     for disposition, n in o.open_failures.items():
         console.say(f"Open failures ({disposition}): {n:,}")
     for what, n in o.withheld.items():
-        console.say(
-            f"! {n:,} deletions of {what} wait for a person; if they are right: "
-            f"{show.me()} sync --allow-deletes {n}"
-        )
+        command = "reconcile" if what == "orphan" else "sync"
+        console.say(f"! {withheld_deletions(what, n)}: {show.me()} {command} --allow-deletes {n}")
     for rule in o.alerts:
         console.say(f"Alert that stands: {rule}")
     if o.last_sync:
@@ -59,6 +64,8 @@ def _open(o: Overview) -> None:
             f"Last reconciliation: {last['status']}, {last['start_time']:%Y-%m-%d %H:%M} UTC, "
             f"{last['run_type']}"
         )
+    for sentence in o.unfinished:
+        console.say(f"! {sentence}")
     for j in o.jobs:
         if j.started:
             console.say(f"Job {j.name}: {j.started:%Y-%m-%d %H:%M} UTC" + (f", {j.error}" if j.error else ""))
@@ -138,6 +145,8 @@ def inbox(found: Inbox, *, grouped: bool) -> None:
         failures(found.failures)
     else:
         console.say("No failures.")
+    for sentence in found.unfinished:
+        console.say(f"! {sentence}")
 
 
 def failures(rows: Sequence[dict[str, Any]]) -> None:

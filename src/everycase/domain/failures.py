@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -96,6 +97,35 @@ POLICIES: Mapping[ErrorType, Policy] = {
     ErrorType.WEAVIATE_REJECTED: _REVIEW,
     ErrorType.UNEXPECTED_ERROR: Policy(disposition=Disposition.RETRY, attempts=2, at_once=True),
 }
+
+UNITS: Mapping[str, str] = {
+    ErrorType.SOURCE_UNAVAILABLE: "table",
+    ErrorType.SOURCE_RATE_LIMITED: "table",
+    ErrorType.SOURCE_AUTH_ERROR: "table",
+    ErrorType.MALFORMED_RECORD: "row",
+    ErrorType.MISSING_CHILD_DATA: "missing parent",
+}
+"""What one failure of a type counts, where that is not one case."""
+
+
+def count_of(error_type: str, n: int) -> str:
+    """`5 tables`, `1 row`, `3 cases`: so many failures of a type, in what they count."""
+    return _count(UNITS.get(error_type, "case"), n)
+
+
+def add_up(by_type: Iterable[tuple[str, int]], *, cases: int = 0) -> str:
+    """`3 cases, 5 tables`: these cases and failures of several types, each unit by itself."""
+    sums = Counter({"case": cases})
+    for error_type, n in by_type:
+        sums[UNITS.get(error_type, "case")] += n
+    return ", ".join(_count(unit, n) for unit, n in sums.items() if n) or _count("case", 0)
+
+
+def _count(unit: str, n: int) -> str:
+    return f"{n:,} {unit}" if n == 1 else f"{n:,} {unit}s"
+
+
+NO_TEXT = "the case has neither subject nor description"
 
 REMOVES_OBJECT = frozenset({ErrorType.PII_RESIDUAL})
 """Failures after which the case's older object may not be served either: the same rules let it through."""

@@ -61,7 +61,6 @@ def list_queries(app: App) -> list[GoldenFound]:
     kept = list_kept(app)
     if not kept:
         return []
-    app.index.prepare(app.embedder.spaces)
     return [GoldenFound(golden=g, place=p) for g, p in zip(kept, _places(app, app.index, kept), strict=True)]
 
 

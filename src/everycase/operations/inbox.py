@@ -20,7 +20,7 @@ from everycase.operations.wording import STAGES
 from everycase.operations.work import Progress
 from everycase.pipeline.ending import Ending
 from everycase.pipeline.retry import Choice, Retried
-from everycase.store import census, failures
+from everycase.store import census, failures, runs
 from everycase.store.failures import FailureFilter
 from everycase.store.orders import FailureSelection as Selection
 
@@ -40,14 +40,17 @@ class Inbox:
 
     new: int
     """Of those that wait, the ones that were opened since the last sync began."""
+    unfinished: Sequence[str] = ()
+    """Sentences on the last sync and the last reconciliation, where they did not come to their end."""
 
     @property
     def exit_code(self) -> ExitCode:
-        return ExitCode.UNRESOLVED if unresolved(self.open) else ExitCode.CLEAN
+        is_clean = not unresolved(self.open) and not self.unfinished
+        return ExitCode.CLEAN if is_clean else ExitCode.UNRESOLVED
 
     @property
     def is_old_news(self) -> bool:
-        return not self.new
+        return not self.new and not self.unfinished
 
 
 def read_filter(
@@ -107,6 +110,7 @@ def list_failures(app: App, wanted: FailureFilter, *, limit: int = 100) -> Inbox
             groups=failures.group_failures(conn, wanted),
             failures=failures.list_failures(conn, wanted, limit=limit),
             new=failures.tally_new(conn),
+            unfinished=runs.unfinished(conn),
         )
 
 

@@ -94,6 +94,10 @@ class Overview:
     """The collection that is being built beside the served one."""
     withheld: Mapping[str, int] = field(default_factory=dict)
     """Deletions that wait for a person's approval, by source object or kind of gap."""
+    unfinished: Sequence[str] = ()
+    """Sentences on the last sync and the last reconciliation, where they did not come to their end."""
+    unread_tables: Sequence[str] = ()
+    """The objects that could not be read whole, so that completeness is that of what could be read."""
     doubt: str = ""
     """Why the index has to be compared object by object: something was restored from a backup."""
     without: frozenset[str] = frozenset()
@@ -144,7 +148,8 @@ class Overview:
 
     @property
     def _is_well(self) -> bool:
-        return self.is_index_ready and not (self.stop_reason or self.doubt or self.withheld)
+        trouble = self.stop_reason or self.doubt or self.withheld or self.unfinished
+        return self.is_index_ready and not trouble
 
     @property
     def exit_code(self) -> ExitCode:
@@ -167,6 +172,8 @@ class Overview:
             "last_reconciliation": self.last_reconciliation,
             "jobs": [asdict(j) for j in self.jobs],
             "withheld": dict(self.withheld),
+            "unfinished": list(self.unfinished),
+            "unread_tables": list(self.unread_tables),
             "alerts": list(self.alerts),
             "stop_reason": self.stop_reason,
             "is_running": self.is_running,
@@ -202,6 +209,8 @@ def read_status(app: App) -> Overview:
             open_failures=failures.tally(conn),
             new_failures=failures.tally_new(conn),
             withheld=runs.withheld(conn),
+            unfinished=runs.unfinished(conn),
+            unread_tables=failures.unread_tables(conn),
             last_sync=runs.last(conn),
             last_reconciliation=last[0] if last else None,
             jobs=schedule.last_runs(conn),

@@ -8,11 +8,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from everycase.domain.completeness import percent, whole_percent
-from everycase.domain.failures import Disposition, ErrorType, FailureStage
-from everycase.reconcile.text import as_text, few_fields, provider_lines
+from everycase.domain.failures import NO_TEXT, Disposition, ErrorType, FailureStage
+from everycase.reconcile.text import as_text, completeness, few_fields, provider_lines, withheld_deletions
 
 __all__ = [
     "as_text",
+    "completeness",
     "few_fields",
     "minute",
     "percent",
@@ -21,6 +22,7 @@ __all__ = [
     "remedy",
     "stage_words",
     "whole_percent",
+    "withheld_deletions",
 ]
 
 STAGES = {
@@ -61,13 +63,18 @@ def remedy(failure: Mapping[str, Any]) -> str:
     if failure["error_type"] == ErrorType.MALFORMED_RECORD:
         return "put it right at the source: looked at again when the row changes"
     if failure["error_type"] == ErrorType.MISSING_REQUIRED_FIELD:
-        return (
-            "complete the case at the source, or name the column that has it under [fields] in the settings "
-            "(everycase doctor lists columns that nobody reads)"
+        hint = (
+            "; if no case has them, everycase doctor lists columns that may" if _lacks_text(failure) else ""
         )
+        return f"complete the case at the source: looked at again when it changes{hint}"
     if failure["disposition"] == Disposition.RETRY:
         return "tried again by the next run"
     return f"look, then everycase retry {failure['case_number'] or failure['record_id']}"
+
+
+def _lacks_text(failure: Mapping[str, Any]) -> bool:
+    """Whether it is subject and description that a case lacks: a file may have them under other names."""
+    return bool(failure["error_message"] == NO_TEXT)
 
 
 def place_of(failure: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from everycase.domain import fingerprint
 from everycase.domain.cases import FieldCounts, JoinedCase, count_fields
 from everycase.domain.catalogue import RESOLUTION_TEXTS, Catalogue
-from everycase.domain.failures import ErrorType, Failure, FailureStage
+from everycase.domain.failures import NO_TEXT, ErrorType, Failure, FailureStage
 from everycase.store.lineage import Known
 from everycase.store.staging import Joined
 
@@ -57,9 +57,7 @@ def _blocker(joined: Joined) -> Failure | None:
     if not joined.case.case_number:
         return _failure(joined.case, ErrorType.MISSING_REQUIRED_FIELD, "the case has no case number")
     if not values.get("Subject") and not values.get("Description"):
-        return _failure(
-            joined.case, ErrorType.MISSING_REQUIRED_FIELD, "the case has neither subject nor description"
-        )
+        return _failure(joined.case, ErrorType.MISSING_REQUIRED_FIELD, NO_TEXT)
     if joined.elder:
         return _failure(
             joined.case,

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from everycase.domain.catalogue import Catalogue, SourceObject
+from everycase.domain.errors import ExitCode
 from everycase.domain.fingerprint import text_hash
 from everycase.domain.lineage import Decision
 from everycase.domain.runs import ObjectResult
@@ -58,6 +59,11 @@ class Plan:
     served: Served | None = None
     """What the redaction rules of today find in objects that other rules made; None if there are none."""
     problems: list[str] = field(default_factory=list)
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """1 where a sync would not read all of the source, or would not do all that the counts say."""
+        return ExitCode.UNRESOLVED if self.problems else ExitCode.CLEAN
 
     def as_dict(self) -> dict[str, Any]:
         return {

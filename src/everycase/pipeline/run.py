@@ -116,6 +116,13 @@ class RunEnd:
     error: str = ""
 
 
+NOT_OPENED = "not opened"
+"""The source of a run that could not open it."""
+
+KeepUnmade = Callable[[Connection, OpenRun, RunEnd], None]
+"""Writes into the books how a run ended whose source or index cannot be used as the settings say."""
+
+
 class Job(Protocol[R]):
     """The work of one run, and the books that it is kept in."""
 
@@ -149,8 +156,12 @@ class Shell:
     sharing: tuple[ShardedWork, Shard] | None = None
     """Work on a part, side by side with the other parts."""
 
-    def carry_out(self, run_id: UUID, make_job: Callable[[OpenRun], Job[R]]) -> R:
+    def carry_out(
+        self, run_id: UUID, make_job: Callable[[OpenRun], Job[R]], keep_unmade: KeepUnmade | None = None
+    ) -> R:
         """Do the job, keep its report and tell people, whatever happens to it.
+
+        `keep_unmade`: writes into the books that the job could not even be made.
 
         Raises `AnotherRunAtWork`, `PipelineStopped`, `RunInterrupted`, `DependencyUnreachable`, and what
         the job raises.
@@ -162,7 +173,7 @@ class Shell:
             stack.enter_context(locks.alive(conn, run_id))
             stack.enter_context(bound_contextvars(run_id=str(run_id)))
             self._check_state(conn)
-            return self._work(self._open(conn, run_id, joined), make_job)
+            return self._work(self._open(conn, run_id, joined), make_job, keep_unmade)
 
     def _hold(self, stack: ExitStack, conn: Connection) -> Round | None:
         """Hold the locks for as long as `stack` is open."""
@@ -206,7 +217,7 @@ class Shell:
             round=joined,
         )
 
-    def _work(self, run: OpenRun, make_job: Callable[[OpenRun], Job[R]]) -> R:
+    def _work(self, run: OpenRun, make_job: Callable[[OpenRun], Job[R]], keep_unmade: KeepUnmade | None) -> R:
         job: Job[R] | None = None
         try:
             with reaching_index():
@@ -216,7 +227,7 @@ class Shell:
                 job.work()
             return self._close(run.conn, job, RunEnd())
         except BaseException as e:
-            self._close_after(run, job, self._end_of(e))
+            self._close_after(run, job, self._end_of(e), keep_unmade)
             raise
 
     def _close(self, conn: Connection, job: Job[R], end: RunEnd) -> R:
@@ -227,12 +238,16 @@ class Shell:
             job.keep(conn, report)
         return report
 
-    def _close_after(self, run: OpenRun, job: Job[R] | None, end: RunEnd) -> None:
+    def _close_after(
+        self, run: OpenRun, job: Job[R] | None, end: RunEnd, keep_unmade: KeepUnmade | None
+    ) -> None:
         """Close the books of a run that raised; where PostgreSQL is away, people are told at least."""
         try:
             with self._usable(run.conn) as conn:
                 if job is None:
                     self._tell(conn, Facts(), end, is_clean=False)
+                    if keep_unmade:
+                        keep_unmade(conn, run, end)
                 else:
                     self._close(conn, job, end)
         except EverycaseError as e:

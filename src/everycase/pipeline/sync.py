@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
 from typing import Any, Self
 from uuid import UUID
 
@@ -16,7 +17,7 @@ from everycase.domain.sentences import together
 from everycase.domain.shards import Shard, ShardedWork
 from everycase.pipeline import continuity
 from everycase.pipeline.extract import Extraction
-from everycase.pipeline.run import OpenRun, RunEnd, Shell
+from everycase.pipeline.run import NOT_OPENED, OpenRun, RunEnd, Shell
 from everycase.pipeline.work import Crew
 from everycase.ports import Source
 from everycase.store import budget, failures, lineage, reads, runs, shards
@@ -157,7 +158,20 @@ class Sync:
             lambda run: _SyncJob(
                 run=run, source=self.source(), crew=self.crew(), allow_deletes=allow_deletes
             ),
+            self._keep_unmade,
         )
+
+    @staticmethod
+    def _keep_unmade(conn: Connection, run: OpenRun, end: RunEnd) -> None:
+        report = SyncReport(
+            run_id=run.run_id,
+            source=NOT_OPENED,
+            status=end.status or RunStatus.FAILED,
+            error=end.error,
+            figures=RunFigures(),
+        )
+        runs.begin(conn, run_id=run.run_id, source=NOT_OPENED, now=run.started_at)
+        _keep(conn, report, now=run.started_at)
 
 
 @dataclass(kw_only=True)
@@ -251,17 +265,21 @@ class _SyncJob:
     def keep(self, conn: Connection, report: SyncReport) -> None:
         now = self.crew.processor.clock()
         with conn.transaction():
-            runs.finish(
-                conn,
-                run_id=report.run_id,
-                status=report.status,
-                duration_s=report.figures.duration_s,
-                report=report.as_dict(),
-                now=now,
-            )
+            _keep(conn, report, now=now)
             runs.roll_up_spending(
                 conn, report.figures, cases=report.staged, completeness=report.completeness, now=now
             )
+
+
+def _keep(conn: Connection, report: SyncReport, *, now: datetime) -> None:
+    runs.finish(
+        conn,
+        run_id=report.run_id,
+        status=report.status,
+        duration_s=report.figures.duration_s,
+        report=report.as_dict(),
+        now=now,
+    )
 
 
 def _status(figures: RunFigures) -> RunStatus:

@@ -48,7 +48,7 @@ class RuleReading:
         if not self.is_over and self.rule.end:
             return self.rule.end
         if self.is_over and self.detail:
-            return f"{said}: {self.detail.rstrip('.')}"
+            return f"{said} ({self.detail.rstrip('.')})"
         if not than:
             return said
         return f"{said}, {than}" if self.is_over else f"{said}, no longer {than}"
@@ -181,7 +181,7 @@ def alerts(
 def say_standing(standing: Mapping[str, Standing], thresholds: Thresholds) -> list[str]:
     """What stands, a sentence for each rule: the last measured value, and what to do."""
     found = [_unmeasured(rule, standing[rule.name], thresholds) for rule in RULES if rule.name in standing]
-    return [f"{a.sentence}: {a.action}" for a in found]
+    return [f"{a.sentence}. {a.action}" for a in found]
 
 
 def _alert(reading: RuleReading, kind: NoticeKind | None) -> Alert:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from everycase.domain.completeness import completeness
+from everycase.domain.gaps import ReconcileOrder
+from everycase.domain.runs import RunStatus
+from everycase.pipeline import bad_rows
+from everycase.pipeline.run import NOT_OPENED, OpenRun, RunEnd
+from everycase.reconcile.count import COUNTED, Sweep
 from everycase.reconcile.report import Report
-from everycase.store import gaps, lineage, runs
+from everycase.store import failures, gaps, lineage, runs
 from everycase.store.db import Connection
 
 
@@ -35,3 +42,40 @@ def _add_spending(conn: Connection, report: Report, now: datetime) -> None:
         completeness=completeness(census, index=None),
         now=now,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnmadeBooks:
+    """The books of a reconciliation whose source or index cannot be used as the settings say."""
+
+    order: ReconcileOrder
+
+    def keep(self, conn: Connection, run: OpenRun, end: RunEnd) -> None:
+        report = Report(
+            run_id=run.run_id,
+            run_type=self.order.run_type,
+            is_deep=self.order.deep,
+            is_dry_run=False,
+            source=NOT_OPENED,
+            started_at=run.started_at,
+            end=end.status or RunStatus.FAILED,
+            error=end.error,
+            counts=dict.fromkeys(COUNTED),
+            gaps=None,
+        )
+        runs.begin_reconciliation(conn, run_id=run.run_id, run_type=self.order.run_type, now=run.started_at)
+        runs.finish_reconciliation(conn, run_id=run.run_id, report=report.as_dict(), now=run.started_at)
+
+
+def note_unread(conn: Connection, sweeps: Sequence[Sweep], *, now: datetime) -> None:
+    """Open a failure for each object that could not be read, as a sync does; close those that are over."""
+    unread = [bad_rows.of_object(s.object.name, s.problem) for s in sweeps if s.problem]
+    failures.record(conn, unread, now=now)
+    for s in sweeps:
+        if not s.problem and (s.is_whole or s.is_proven):
+            failures.resolve_unreadable(conn, s.object.name, now=now)
+
+
+def unread_tables(conn: Connection, sweeps: Sequence[Sweep]) -> list[str]:
+    """The objects that could not be read whole, by this run or by the last one that tried."""
+    return sorted({s.object.name for s in sweeps if s.problem} | set(failures.unread_tables(conn)))

@@ -11,12 +11,11 @@ from everycase.domain.gaps import AT_SOURCE, EXTRA, REPAIRABLE, GapKind
 from everycase.domain.thresholds import DeletionGuard
 
 ACTIONS: Mapping[ErrorType, str] = {
-    ErrorType.SOURCE_UNAVAILABLE: "the source is read again at the next run",
+    ErrorType.SOURCE_UNAVAILABLE: "everycase failures says why; the next sync reads it again",
     ErrorType.SOURCE_RATE_LIMITED: "the source is read again at the next run",
     ErrorType.SOURCE_AUTH_ERROR: "check the credentials of the source",
     ErrorType.MALFORMED_RECORD: "put the row right at the source; it is looked at again when it changes",
-    ErrorType.MISSING_REQUIRED_FIELD: "complete the case at the source, or name the column that has it "
-    "under [fields]; looked at again when it changes",
+    ErrorType.MISSING_REQUIRED_FIELD: "complete the case at the source; looked at again when it changes",
     ErrorType.MISSING_CHILD_DATA: "joined again until the parent comes",
     ErrorType.MISSING_RESOLUTION_FIELD: "none: indexed with what there is",
     ErrorType.ENCODING_ERROR: "look at the text in Salesforce, then everycase retry",

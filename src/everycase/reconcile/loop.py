@@ -52,10 +52,11 @@ class Reconciliation:
 
     def run(self, run_id: UUID, order: ReconcileOrder) -> Report:
         """The five steps. Raises as `Shell.carry_out` does."""
-        sharing = (ShardedWork.DEEP, order.shard) if order.shard else None
-        shell = replace(self.shell, sharing=sharing)
-        carry_out = shell.try_out if order.dry_run else shell.carry_out
-        return carry_out(run_id, lambda run: self._job(run, order))
+        shell = replace(self.shell, sharing=(ShardedWork.DEEP, order.shard) if order.shard else None)
+        if order.dry_run:
+            return shell.try_out(run_id, lambda run: self._job(run, order))
+        unmade = books.UnmadeBooks(order=order)
+        return shell.carry_out(run_id, lambda run: self._job(run, order), unmade.keep)
 
     def _job(self, run: OpenRun, order: ReconcileOrder) -> _ReconcileJob:
         return _ReconcileJob(
@@ -92,7 +93,8 @@ class _ReconcileJob:
     objects: Sequence[ObjectResult] = ()
     after: Mapping[GapKind, int] = field(default_factory=dict)
     """The gaps that the post-check finds."""
-    open_before: int = 0
+    open_before: Mapping[str, int] = field(default_factory=dict)
+    """The failures that waited when it began, by type; of cases that are no gap."""
     due_failures: int = 0
 
     def begin(self) -> None:
@@ -238,6 +240,7 @@ class _ReconcileJob:
     def _settle(self) -> None:
         """Keep what became of each gap; note the cases that stay below 30 fields after a second look."""
         conn = self.run.conn
+        books.note_unread(conn, self.sweeps, now=self.crew.processor.clock())
         if self.found.has_sets and self.run.worked.is_whole and not self.run.shard:
             life.believe(conn)
         self.tables.settle(run_id=self.run.run_id, space=self.crew.processor.embedder.space)
@@ -269,6 +272,7 @@ class _ReconcileJob:
             limited_data=census.row["limited_data"],
             spaces=lineage.spaces(conn),
             completeness=self._completeness(census, left),
+            unread_tables=books.unread_tables(conn, self.sweeps),
         )
         return replace(report, facts=self._facts(report, failures.tally(conn)))
 

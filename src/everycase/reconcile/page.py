@@ -81,6 +81,9 @@ def as_html(
         gaps=[(text.GAPS.get(k, k), k, n) for k, n in (report.get("gaps") or {}).items()],
         recovered=[(text.METHODS.get(m, m), n) for m, n in (report.get("recovered") or {}).items()],
         left=text.still_failed(report),
+        left_sum=text.sum_of(text.still_failed(report)),
+        complete=text.completeness(report.get("completeness"), text.unread_tables(report)),
+        discrepancies=text.discrepancies(report),
         coverage=text.coverage(report),
         few_fields=text.few_fields(
             report.get("few_fields") or 0, report.get("few_fields_noted", report.get("few_fields")) or 0

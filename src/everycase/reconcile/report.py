@@ -14,11 +14,12 @@ from uuid import UUID
 
 from everycase.domain.alerts import Alert, Facts, Told
 from everycase.domain.errors import ExitCode
-from everycase.domain.failures import Disposition, ErrorType, FailureStage
+from everycase.domain.failures import UNITS, Disposition, ErrorType, FailureStage, count_of
 from everycase.domain.gaps import GapKind, RunType
 from everycase.domain.runs import BatchResult, Deferral, RunFigures, RunStatus, deferred
 from everycase.domain.thresholds import Thresholds
 from everycase.reconcile.identify import Pattern
+from everycase.reconcile.text import withheld_deletions
 from everycase.store.gaps import GapOutcome
 
 _KNOWN_AT_END = (
@@ -65,8 +66,8 @@ class Report:
     """What the post-check still finds, withheld ones not counted."""
     withheld: Mapping[str, int] = field(default_factory=dict)
     recovered: Mapping[str, int] = field(default_factory=dict)
-    open_before: int = 0
-    """Failures that waited for a retry or a person when the run began, of cases that are no gap as well."""
+    open_before: Mapping[str, int] = field(default_factory=dict)
+    """Failures that waited for a retry or a person when the run began, by type; of cases that are no gap."""
     due_failures: int = 0
     still_failed: Mapping[str, int] = field(default_factory=dict)
     new_failures: int = 0
@@ -89,6 +90,8 @@ class Report:
     """Signs that a part was restored from a backup, or that a clock was wrong: a sentence each."""
     unread: Sequence[str] = ()
     """What of the source could not be compared, and why."""
+    unread_tables: Sequence[str] = ()
+    """The objects that could not be read whole, so that completeness is that of what could be read."""
     remarks: Sequence[str] = ()
     """What a reader must know, though nothing is wrong."""
     reads: Sequence[Mapping[str, Any]] = ()
@@ -161,12 +164,16 @@ class Report:
             )
         if figures.deferred:
             found.append(deferred(figures.deferred, figures.deferral or Deferral.BUDGET, figures.cost))
-        for kind, n in self.withheld.items():
-            found.append(f"Check whether {n:,} {kind} are right; if so, approve once: --allow-deletes {n}")
-        for p in self.patterns:
-            if p.open and (p.disposition is Disposition.MANUAL_REVIEW or _is_late(p, self.started_at)):
-                noun = "case" if p.open == 1 else "cases"
-                found.append(f"{p.error_type}, {p.open:,} {noun}: {p.action(self.started_at)}")
+        found += [f"Not everything was compared: {sentence}" for sentence in self.unread]
+        found += [
+            f"{withheld_deletions(kind, n)}: everycase reconcile --allow-deletes {n}"
+            for kind, n in self.withheld.items()
+        ]
+        found += [
+            f"{p.error_type}, {count_of(p.error_type, p.open)}: {p.action(self.started_at)}"
+            for p in self.patterns
+            if p.open and self._wants_a_person(p)
+        ]
         if left := {k: n for k, n in self.gaps_left.items() if k != GapKind.DEBT}:
             said = ", ".join(f"{n:,} {k}" for k, n in left.items())
             verb = "Would be repaired without --dry-run" if self.is_dry_run else "Reconcile again: still open"
@@ -174,16 +181,21 @@ class Report:
         found += [f"{a.sentence}: {a.action}" for a in self.alerts if a.rule.endswith("_coverage")]
         return found
 
+    def _wants_a_person(self, p: Pattern) -> bool:
+        """Nothing mends it by itself; of tables that cannot be read, where no line says it yet."""
+        is_unread = UNITS.get(p.error_type) == "table" and not self.unread
+        return is_unread or p.disposition is Disposition.MANUAL_REVIEW or _is_late(p, self.started_at)
+
     @property
     def discrepancies(self) -> int | None:
         """Gaps, and failures of other cases that waited; None where not everything was compared."""
-        return None if self.gaps is None else sum(self.gaps.values()) + self.open_before
+        return None if self.gaps is None else sum(self.gaps.values()) + sum(self.open_before.values())
 
     def as_dict(self) -> dict[str, Any]:
         """Of a run that did not come to its end, what only the end tells is None."""
         return self._figures() if self.is_finished else {**self._figures(), **dict.fromkeys(_KNOWN_AT_END)}
 
-    def _figures(self) -> dict[str, Any]:
+    def _head(self) -> dict[str, Any]:
         return {
             "run_id": str(self.run_id),
             "run_type": self.run_type.value,
@@ -195,6 +207,11 @@ class Report:
             "shard": self.shard or None,
             "round": str(self.round) if self.round else None,
             "started_at": self.started_at.isoformat(),
+        }
+
+    def _figures(self) -> dict[str, Any]:
+        return {
+            **self._head(),
             "records_checked": self.counts.get("staging"),
             "discrepancies": self.discrepancies,
             "counts": dict(self.counts),
@@ -202,7 +219,8 @@ class Report:
             "gaps_left": dict(self.gaps_left),
             "withheld": dict(self.withheld),
             "recovered": dict(self.recovered),
-            "open_before": self.open_before,
+            "open_before": sum(self.open_before.values()),
+            "open_before_by_type": dict(self.open_before),
             "due_failures": self.due_failures,
             "still_failed": dict(self.still_failed),
             "new_failures": self.new_failures,
@@ -216,6 +234,7 @@ class Report:
             "spaces": dict(self.spaces),
             "alerts": [a.as_dict() for a in self.alerts],
             "completeness": self.completeness,
+            "unread_tables": list(self.unread_tables),
             **self.figures.as_dict(),
             "checked": dict(self.checked),
             "problems": self.problems,

@@ -12,6 +12,8 @@ from everycase.domain.completeness import percent, percent_up, whole_percent
 from everycase.domain.runs import RunKind
 from everycase.domain.thresholds import Severity, Thresholds
 
+_NO_SUCH = "if the organisation has none, add {} to EVERYCASE_WITHOUT"
+
 # ── rules ────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -37,6 +39,8 @@ class AlertRule:
     sentence: str
     """With `{value}`, the measured number."""
     action: str
+    one: str = ""
+    """The sentence for a count of 1, where it is another."""
     end: str = ""
     """The sentence for its end, where the number says little."""
     detail: Callable[[Facts], str] = lambda _: ""
@@ -51,7 +55,8 @@ class AlertRule:
 
     def say(self, value: float) -> str:
         """The number in words: `WorkOrder coverage is 65%`."""
-        return self.sentence.format(value=self._number(value))
+        sentence = self.one if self.one and value == 1 else self.sentence
+        return sentence.format(value=self._number(value))
 
     def compare(self, limit: float) -> str:
         """The limit in words: `below 70%`; empty for rules that allow none."""
@@ -144,28 +149,28 @@ RULES: tuple[AlertRule, ...] = (
         Severity.HIGH,
         "Task",
         lambda t: t.task_coverage,
-        "Check SFDC Task table availability",
+        f"Check SFDC Task table availability; {_NO_SUCH.format('Task')}",
     ),
     _coverage(
         "workorder_coverage",
         Severity.HIGH,
         "WorkOrder",
         lambda t: t.workorder_coverage,
-        "Check SFDC WorkOrder permissions",
+        f"Check SFDC WorkOrder permissions; {_NO_SUCH.format('WorkOrder')}",
     ),
     _coverage(
         "email_coverage",
         Severity.WARNING,
         "EmailMessage",
         lambda t: t.email_coverage,
-        "Check SFDC EmailMessage table availability",
+        f"Check SFDC EmailMessage table availability; {_NO_SUCH.format('EmailMessage')}",
     ),
     _coverage(
         "feed_coverage",
         Severity.WARNING,
         "WorkOrderFeed",
         lambda t: t.feed_coverage,
-        "Check SFDC WorkOrderFeed table availability",
+        f"Check SFDC WorkOrderFeed table availability; {_NO_SUCH.format('WorkOrderFeed')}",
     ),
     _coverage(
         "comment_coverage",
@@ -180,9 +185,10 @@ RULES: tuple[AlertRule, ...] = (
         measure=Measure.COUNT,
         value=lambda f, _: f.few_fields,
         limit=lambda _: 0,
-        sentence=f"Cases with fewer than {FEW_FIELDS} fields, not yet looked at again: {{value}}",
+        sentence=f"{{value}} cases have fewer than {FEW_FIELDS} fields and were not looked at again yet",
+        one=f"1 case has fewer than {FEW_FIELDS} fields and was not looked at again yet",
         action="Flag for review, but continue processing; a reconciliation looks at the source again",
-        end=f"Every case with fewer than {FEW_FIELDS} fields was looked at again: there is no more",
+        end=f"Every case with fewer than {FEW_FIELDS} fields was looked at again, and there is no more",
     ),
     AlertRule(
         name="failure_rate",
@@ -217,7 +223,7 @@ RULES: tuple[AlertRule, ...] = (
         measure=Measure.COUNT,
         value=lambda f, _: f.missing,
         limit=lambda t: t.missing_cases,
-        sentence="Cases missing from the index: {value}",
+        sentence="{value} cases are missing from the index",
         action="Run manual recovery, investigate data loss",
     ),
     AlertRule(
@@ -226,7 +232,9 @@ RULES: tuple[AlertRule, ...] = (
         measure=Measure.COUNT,
         value=lambda f, _: f.residues,
         limit=lambda _: 0,
-        sentence="Personal data that the redaction rules overlooked and the residual scan masked: {value}",
+        sentence="The residual scan masked {value} pieces of personal data that redaction rules overlooked",
+        one="The residual scan masked 1 piece of personal data that redaction rules overlooked",
+        end="The redaction rules overlooked nothing that the residual scan finds",
         action="See residues in the report of the run, and try such texts with everycase redact",
     ),
     AlertRule(
@@ -235,7 +243,9 @@ RULES: tuple[AlertRule, ...] = (
         measure=Measure.COUNT,
         value=lambda f, _: f.manual_review,
         limit=lambda _: 0,
-        sentence="Failures that wait for a person: {value}",
+        sentence="{value} failures wait for a person",
+        one="1 failure waits for a person",
+        end="No failure waits for a person",
         action="Look at everycase failures --disposition manual_review",
     ),
     AlertRule(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from everycase.domain.completeness import percent, whole_percent
+from everycase.domain.failures import add_up, count_of
 from everycase.domain.runs import RunStatus
 
 FUNNEL = {
@@ -118,20 +119,61 @@ def unfinished(report: Mapping[str, Any]) -> str:
 
 
 class Unsolved(NamedTuple):
-    """A number of cases that a run left unsolved, and the reason."""
+    """What a run left unsolved: how many cases, rows or tables (`amount` says it), and the reason."""
 
-    cases: int
+    n: int
     reason: str
+    kind: str
+    """The error type or the kind of gap."""
+
+    @property
+    def amount(self) -> str:
+        return count_of(self.kind, self.n)
 
 
 def still_failed(report: Mapping[str, Any]) -> list[Unsolved]:
     """What is left, most first: open failures, gaps, and what waits for a person's word."""
-    found = [Unsolved(n, f"{REASONS.get(t, t)} ({t})") for t, n in (report.get("still_failed") or {}).items()]
+    failed = (report.get("still_failed") or {}).items()
+    found = [Unsolved(n, f"{REASONS.get(t, t)} ({t})", t) for t, n in failed]
     left = {k: n for k, n in (report.get("gaps_left") or {}).items() if k != "debt"}
-    found += [Unsolved(n, f"still {GAPS.get(k, k)} ({k})") for k, n in left.items()]
+    found += [Unsolved(n, f"still {GAPS.get(k, k)} ({k})", k) for k, n in left.items()]
     withheld = report.get("withheld") or {}
-    found += [Unsolved(n, f"{GAPS.get(k, k)}, withheld until approved ({k})") for k, n in withheld.items()]
-    return sorted(found, key=lambda f: -f.cases)
+    found += [Unsolved(n, f"{GAPS.get(k, k)}, withheld until approved ({k})", k) for k, n in withheld.items()]
+    return sorted(found, key=lambda f: -f.n)
+
+
+def sum_of(left: Iterable[Unsolved]) -> str:
+    """`3 cases, 5 tables`."""
+    return add_up((f.kind, f.n) for f in left)
+
+
+def discrepancies(report: Mapping[str, Any]) -> str:
+    """`3 cases, 5 tables`: the gaps, and what had failed before."""
+    if (total := report.get("discrepancies", 0)) is None:
+        return "not known"
+    before = report.get("open_before_by_type") or {}
+    return add_up(before.items(), cases=total - sum(before.values()))
+
+
+def withheld_deletions(kind: str, n: int) -> str:
+    """The sentence on deletions that wait for approval. `kind`: a source object or a kind of gap."""
+    what = {
+        "gone_at_source": "records that are gone at the source",
+        "orphan": "objects of the index that belong to no case",
+    }.get(kind, f"rows of {kind} that are gone at the source")
+    noun = "deletion waits" if n == 1 else "deletions wait"
+    return f"{n:,} {noun} for a person ({what}); if that is right, approve it once"
+
+
+def completeness(share: float | None, unread: Sequence[str], *, what: str = "complete") -> str:
+    """`100% complete`, or `100% complete as far as the source could be read (not whole: Task)`.
+
+    `unread`: the objects that could not be read whole.
+    """
+    if share is None:
+        return "completeness not known"
+    limited = f" as far as the source could be read (not whole: {', '.join(unread)})" if unread else ""
+    return f"{percent(share)} {what}{limited}"
 
 
 def open_before(report: Mapping[str, Any]) -> list[str]:
@@ -177,7 +219,7 @@ def _lines(r: Mapping[str, Any]) -> Iterator[str]:
         yield f"({why})"
     yield ""
     yield f"Records Checked: {cases(r.get('records_checked', 0))}"
-    yield f"Discrepancies Found: {cases(r.get('discrepancies', 0))}"
+    yield f"Discrepancies Found: {discrepancies(r)}"
     yield from (f"  - {n:,} {GAPS.get(k, k)} ({k})" for k, n in (r.get("gaps") or {}).items())
     yield from (f"  - {line}" for line in open_before(r))
     yield ""
@@ -214,19 +256,19 @@ def _recovery(r: Mapping[str, Any]) -> Iterator[str]:
         yield "  Not known: what was repaired was not looked at again"
         return
     if r.get("is_dry_run"):
-        yield f"  Nothing was tried; open: {cases(sum(n for n, _ in left))}"
+        yield f"  Nothing was tried; open: {sum_of(left)}"
     else:
         yield f"✅ Successfully Recovered: {cases(sum(recovered.values()))}"
         yield from (f"  - {cases(n)}: {METHODS.get(m, m)}" for m, n in recovered.items())
         yield ""
     sign = "❌" if left else "✅"
-    yield f"{sign} Still Failed: {cases(sum(n for n, _ in left))}"
-    yield from (f"  - {cases(n)}: {reason}" for n, reason in left)
+    yield f"{sign} Still Failed: {sum_of(left)}"
+    yield from (f"  - {f.amount}: {f.reason}" for f in left)
 
 
 def _footer(r: Mapping[str, Any]) -> Iterator[str]:
     yield (
-        f"Status: {r.get('status')} · {_complete(r.get('completeness', 0.0))} · "
+        f"Status: {r.get('status')} · {completeness(r.get('completeness', 0.0), unread_tables(r))} · "
         f"{r.get('embedding_calls', 0):,} embedding calls, {r.get('reused', 0):,} vectors reused, "
         f"cost {r.get('cost', 0.0):.2f} · {r.get('duration_s', 0.0):.1f} s"
         + (f", slowest stage {r['slowest_stage']}" if r.get("slowest_stage") else "")
@@ -266,8 +308,9 @@ def provider_lines(report: Mapping[str, Any]) -> Iterator[str]:
         )
 
 
-def _complete(share: float | None) -> str:
-    return "completeness not known" if share is None else f"{percent(share)} complete"
+def unread_tables(report: Mapping[str, Any]) -> Sequence[str]:
+    """The objects that could not be read whole; reports from before that was kept have none."""
+    return report.get("unread_tables") or ()
 
 
 def _times(n: int) -> str:

@@ -245,6 +245,11 @@ def by_type(conn: Connection) -> dict[str, int]:
     return {r[0]: r[1] for r in conn.execute(SQL["by_type"])}
 
 
+def unread_tables(conn: Connection) -> list[str]:
+    """The objects that could not be read, or not to their end."""
+    return [r[0] for r in conn.execute(SQL["unread_tables"])]
+
+
 def prune(conn: Connection, *, before: datetime) -> int:
     """Remove failures that were resolved before then (contract §14); how many."""
     return conn.execute(SQL["prune"], {"before": before}).rowcount

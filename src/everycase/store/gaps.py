@@ -282,9 +282,9 @@ class GapTables:
     def tally(self, look: Look = Look.BEFORE) -> dict[GapKind, int]:
         return {GapKind(k): n for k, n in self._conn.execute(self._statement("tally", look))}
 
-    def open_besides(self) -> int:
-        """The number of waiting failures of cases that have no gap."""
-        return self._number("open_besides")
+    def open_besides(self) -> dict[str, int]:
+        """The waiting failures of cases that have no gap, by type."""
+        return {r[0]: r[1] for r in self._conn.execute(SQL["open_besides"])}
 
     def gone_cases(self) -> int:
         """Cases among what is gone at the source."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -49,6 +49,21 @@ def last(conn: Connection) -> dict[str, Any] | None:
     with conn.cursor(row_factory=dict_row) as cursor:
         found = cursor.execute(SQL["last"]).fetchall()
     return next(iter(_with_true_status(conn, found)), None)
+
+
+def unfinished(conn: Connection) -> list[str]:
+    """A sentence for the last sync and the last reconciliation, where they did not come to their end."""
+    with conn.cursor(row_factory=dict_row) as cursor:
+        found = cursor.execute(SQL["unfinished"]).fetchall()
+    return [_say_unfinished(r) for r in _with_true_status(conn, found) if r["status"] != RunStatus.RUNNING]
+
+
+def _say_unfinished(run: Mapping[str, Any]) -> str:
+    began = run["start_time"].astimezone(UTC)
+    how = "failed" if run["status"] == RunStatus.FAILED else "was interrupted"
+    why = f" ({run['error'].rstrip('.')})" if run["error"] else ""
+    command = "sync" if run["kind"] == "sync" else "reconcile"
+    return f"the last {run['kind']}, {began:%Y-%m-%d %H:%M} UTC, {how}{why}: run everycase {command} again"
 
 
 def withheld(conn: Connection) -> dict[str, int]:

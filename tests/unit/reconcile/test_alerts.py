@@ -105,10 +105,13 @@ def test_a_rate_needs_fifty_tries_or_none_that_failed(facts: Facts, found: list[
         (Facts(coverage={"WorkOrder": 0.7}), "WorkOrder coverage is 70%, no longer below 70%"),
         (Facts(coverage={"WorkOrder": 0.699999999}), "WorkOrder coverage is 69%, below 70%"),
         (Facts(tried=1000, failed=101), "10.1% of the cases failed, more than 10%"),
-        (Facts(missing=1200), "Cases missing from the index: 1,200, more than 100"),
-        (Facts(manual_review=3), "Failures that wait for a person: 3"),
-        (Facts(few_fields=0), "Every case with fewer than 30 fields was looked at again: there is no more"),
-        (Facts(few_fields=3), "Cases with fewer than 30 fields, not yet looked at again: 3"),
+        (Facts(missing=1200), "1,200 cases are missing from the index, more than 100"),
+        (Facts(manual_review=3), "3 failures wait for a person"),
+        (
+            Facts(few_fields=0),
+            "Every case with fewer than 30 fields was looked at again, and there is no more",
+        ),
+        (Facts(few_fields=3), "3 cases have fewer than 30 fields and were not looked at again yet"),
     ],
 )
 def test_sentences_name_value_and_limit(facts: Facts, sentence: str) -> None:
@@ -166,7 +169,8 @@ def test_messages_say_what_since_when_and_what_to_do() -> None:
     (started,) = decide(readings, {}, NOW)
     assert started.title("everycase") == "everycase: workorder_coverage started (high)"
     assert started.body == (
-        "WorkOrder coverage is 65%, below 70%.\nWhat to do: Check SFDC WorkOrder permissions."
+        "WorkOrder coverage is 65%, below 70%.\nWhat to do: Check SFDC WorkOrder permissions; if the "
+        "organisation has none, add WorkOrder to EVERYCASE_WITHOUT."
     )
     (reminder,) = decide(readings, {"workorder_coverage": stand(0.35, hours_ago=24)}, NOW)
     assert "Since 2024-11-03 06:00 UTC." in reminder.body
@@ -229,7 +233,8 @@ def test_the_report_lists_every_alert_that_starts_stands_or_ends() -> None:
         "value": 0.6,
         "threshold": 0.7,
         "sentence": "Task coverage is 60%, below 70%",
-        "action": "Check SFDC Task table availability",
+        "action": "Check SFDC Task table availability; if the organisation has none, add Task to "
+        "EVERYCASE_WITHOUT",
     }
 
 

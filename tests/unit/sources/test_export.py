@@ -6,6 +6,7 @@ import csv
 import gzip
 import json
 import os
+import shutil
 import struct
 import zipfile
 from collections.abc import Callable
@@ -398,6 +399,12 @@ def _two_files(path: Path) -> None:
     (path / "case.json").write_text("[]")
 
 
+def _copied(path: Path, name: str) -> None:
+    """A name of browsers and file managers: the copy may be older, or another part."""
+    write_export(path)
+    shutil.copy(path / "Case.csv", path / name)
+
+
 NO_EXPORT: dict[str, tuple[Callable[[Path], object], str]] = {
     "nothing": (lambda p: None, "does not exist: set EVERYCASE_SOURCE"),
     "an empty folder": (lambda p: p.mkdir(), "or one of them with .gz): it is empty"),
@@ -411,6 +418,14 @@ NO_EXPORT: dict[str, tuple[Callable[[Path], object], str]] = {
     "a zip of something else": (lambda p: _zip(p, Account_csv=b"Id\n"), "has no Case file"),
     "an encrypted zip": (_encrypted_zip, "is encrypted: unpack it into a folder"),
     "an oddly packed zip": (_odd_zip, "is packed in a way that cannot be read here"),
+    "a file that was downloaded twice": (
+        lambda p: _copied(p, "Case (1).csv"),
+        "two files of one object, Case (1).csv and Case.csv",
+    ),
+    "a copy of a file": (
+        lambda p: _copied(p, "Case - Copy.csv"),
+        "two files of one object, Case - Copy.csv and Case.csv",
+    ),
     "two files of one object": (_two_files, "two files of one object, Case.csv and case.json"),
     "two folders in a zip": (
         lambda p: _zip(p, a__Case_csv=b"Id\n", b__Case_csv=b"Id\n"),

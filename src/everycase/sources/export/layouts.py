@@ -27,7 +27,9 @@ SUBSTITUTES: Mapping[str, tuple[str, ...]] = {"WorkOrderFeed": ("FeedItem", "New
 
 _PREFIX = re.compile(r"^(?:_?airbyte_raw_|raw_|stg_|salesforce_|sfdc_|sf_)+", re.IGNORECASE)
 _PART = re.compile(
-    r"(?:[-_. ]+(?:part|export|extract|data|all|full|bulk2?|query|result|\d[\dTZ:_.\-]*))+$|\d{1,3}$", re.I
+    r"(?:[-_. ]+(?:part|export|extract|data|all|full|bulk2?|query|result|copy|\d[\dTZ:_.\-]*))+$"
+    r"| ?\(\d{1,3}\)$|\d{1,3}$",
+    re.IGNORECASE,
 )
 _PART_ALONE = re.compile(r"[\d_\-TZ:.]+$|(?:part|data|export)\b", re.IGNORECASE)
 _NUMBER = re.compile(r"[-_ ]?\d{1,3}$")

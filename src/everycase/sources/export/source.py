@@ -73,7 +73,7 @@ class ExportSource:
             return self._absent(
                 obj,
                 f"{self._path} has no {obj.name} file (if the organisation has no such object, set "
-                f"EVERYCASE_WITHOUT={obj.name})",
+                f"EVERYCASE_WITHOUT={','.join([obj.name, *sorted(self._catalogue.without)])})",
             )
         try:
             documents = self.documents(obj)

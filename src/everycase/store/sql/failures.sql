@@ -146,6 +146,12 @@ where not f.resolved and f.disposition <> 'skip' and not exists (
     and (o.disposition = 'skip', o.stage) < (f.disposition = 'skip', f.stage))
 group by f.error_type order by cases desc, f.error_type
 
+-- unread_tables --
+-- Objects that could not be read, or not to their end: the failure is of the object itself, not of a row.
+select source_object from recon.failed_records
+where not resolved and stage = 'extraction' and record_id = source_object
+order by source_object
+
 -- prune --
 -- Resolved failures are kept for so long; open ones stay.
 delete from recon.failed_records where resolved and resolution_time < %(before)s

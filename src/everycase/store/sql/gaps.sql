@@ -292,8 +292,9 @@ delete from {gaps} where kind = any (%(kinds)s)
 select kind, count(*) from {gaps} group by kind order by kind
 
 -- open_besides --
--- Open failures that wait for a retry or a person, of cases that are no gap as well; counted as in `failures.sql`.
-select coalesce(sum(coalesce((f.payload ->> 'rows')::bigint, 1)), 0)::bigint
+-- Open failures that wait for a retry or a person, of cases that are no gap as well, by type; counted as in
+-- `failures.sql`.
+select f.error_type, sum(coalesce((f.payload ->> 'rows')::bigint, 1))::bigint as n
 from recon.failed_records f
 where not f.resolved and f.disposition <> 'skip'
   and not exists (select from gap g where g.record_id = f.record_id)
@@ -301,6 +302,7 @@ where not f.resolved and f.disposition <> 'skip'
     select from recon.failed_records o
     where o.record_id = f.record_id and not o.resolved
       and (o.disposition = 'skip', o.stage) < (f.disposition = 'skip', f.stage))
+group by f.error_type order by n desc, f.error_type
 
 -- swept_count --
 -- Rows of an object that the source has.

@@ -21,6 +21,18 @@ where run_id = %(run_id)s
 select run_id, source, start_time, end_time, duration, status, report
 from recon.sync_runs order by start_time desc limit 1
 
+-- unfinished --
+-- The last sync and the last reconciliation, where they did not come to their end, or are at work.
+select kind, run_id, start_time, status, error
+from (
+  (select 'sync' as kind, run_id, start_time, status, report ->> 'error' as error
+   from recon.sync_runs order by start_time desc limit 1)
+  union all
+  (select 'reconciliation', run_id, start_time, status, report ->> 'error'
+   from recon.reconciliation_runs order by start_time desc limit 1)
+) latest
+where status in ('failed', 'interrupted', 'running')
+
 -- withheld --
 -- Deletions that wait for a person's approval, as left by the last run that read the source: of each object by a
 -- sync, of each kind of gap by a reconciliation. An hourly reconciliation does not read the source.
