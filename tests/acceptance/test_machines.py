@@ -33,9 +33,10 @@ def short_path() -> Iterator[Path]:
 def test_a_home_may_be_called_what_people_call_it(short_path: Path, source: Path, folder: str) -> None:
     """The embedded server starts there, is found again, and ends when it is told to."""
     home = short_path / folder / "h"
-    shell = Shell(World("embedded", home), source)
+    at_home = World("embedded", home)
+    shell = Prompt(at_home, source)
     try:
-        assert shell.json("sync")["created"] == 2
+        assert Shell(at_home, source).json("sync")["created"] == 2
         assert shell.json("status")["counts"]["index"] == 2
         with psycopg.connect(shell.json("db-url")["url"]) as conn:
             assert conn.execute("select count(*) from recon.data_lineage").fetchone() == (2,)
@@ -48,7 +49,7 @@ def test_a_home_may_be_called_what_people_call_it(short_path: Path, source: Path
 def test_a_home_that_no_server_takes_is_refused_in_a_sentence(tmp_path: Path, folder: str) -> None:
     """Before anything is created there."""
     home = tmp_path / folder / "h"
-    done = Shell(World("embedded", home), "sample")("sync")
+    done = Prompt(World("embedded", home), "sample")("sync")
     assert (done.returncode, home.exists()) == (2, False)
     assert "set EVERYCASE_HOME to another" in done.stderr
 
@@ -59,9 +60,8 @@ def test_output_that_is_not_utf8_has_plain_characters(
     world: World, source: Path, words: list[str], env: dict[str, str]
 ) -> None:
     """And the exit code of the work."""
-    shell = Shell(world, source)
-    assert shell("run").returncode == 0
-    done = shell(*words, **env)
+    assert Prompt(world, source)("run").returncode == 0
+    done = Shell(world, source)(*words, **env)
     assert (done.returncode, "Traceback" in done.stderr) == (0, False)
     assert done.stdout.isascii()
 
@@ -75,11 +75,15 @@ def test_output_that_cannot_be_written_is_no_traceback(
     world: World, source: Path, words: str, redirection: str, code: int
 ) -> None:
     """The work counts; a result that is lost on a full disk is said and is not exit code 0."""
-    shell = Shell(world, source)
-    assert shell("sync").returncode == 0
+    assert Prompt(world, source)("sync").returncode == 0
     line = f"{sys.executable} -m everycase.cli {words} {redirection}"
     done = subprocess.run(
-        ["bash", "-c", line], env=shell.env, capture_output=True, text=True, check=False, timeout=120
+        ["bash", "-c", line],
+        env=world.environment(source),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
     )
     assert done.returncode == code
     assert "Traceback" not in done.stderr
@@ -89,8 +93,8 @@ def test_output_that_cannot_be_written_is_no_traceback(
 
 def test_times_are_utc_whatever_the_session_says(world: World, source: Path) -> None:
     """PGTZ and TZ change no figure and no time that is printed."""
+    world.sync(source)
     shell = Shell(world, source)
-    shell("sync")
     here = shell("status").stdout
     assert " UTC" in here
     assert shell("status", PGTZ="Asia/Tokyo", TZ="Asia/Tokyo").stdout == here
@@ -109,7 +113,7 @@ def test_a_database_that_is_not_utf8_is_refused_in_a_sentence(
             f"create database {name} template template0 encoding {encoding} lc_collate 'C' lc_ctype 'C'"
         )
     dsn = make_conninfo(postgres, dbname=name)
-    shell = Shell(World(dsn, tmp_path), source)
+    shell = Prompt(World(dsn, tmp_path), source)
     for words in ("sync", "doctor", "status"):
         done = shell(words)
         assert (done.returncode, "ENCODING 'UTF8'" in done.stdout + done.stderr) == (2, True), words
@@ -122,7 +126,7 @@ def test_pgvector_may_live_in_a_schema_of_its_own(
     with psycopg.connect(empty_database_url, autocommit=True) as conn:
         conn.execute("create schema extensions")
         conn.execute("create extension vector schema extensions")
-    shell = Shell(World(empty_database_url, tmp_path), source)
+    shell = Prompt(World(empty_database_url, tmp_path), source)
     assert shell.json("run")["status"] == "completed"
     assert shell.json("search", "Lüfter")["hits"]
 

@@ -17,6 +17,7 @@ from everycase.operations import work
 from everycase.operations.search import find_cases
 from tests.support.exports import case, write_export
 from tests.support.providers import KEY, Fault, StandIn, fault
+from tests.support.shell import Prompt, Shell
 from tests.support.spaces import half_in_each_space
 from tests.support.world import World
 
@@ -59,14 +60,8 @@ def widths(world: World) -> dict[str, int]:
 def command(
     world: World, source: Path, given: dict[str, Any], *words: str
 ) -> subprocess.CompletedProcess[str]:
-    """As a user runs it."""
-    return subprocess.run(
-        [sys.executable, "-m", "everycase.cli", *words],
-        env=world.environment(source, **{"engine": "threads:2", **given}),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    """What a command with these settings prints, and its exit code."""
+    return Prompt(world, source, **{"engine": "threads:2", **given})(*words)
 
 
 # ── all is well ──────────────────────────────────────────────────────────────────────────────────
@@ -270,9 +265,14 @@ def test_a_wrong_key_is_one_sentence_and_one_try(
     secret = "sk-the-wrong-one-0815"
     given["embedders"] = ("chathpe",)
     given["chathpe"]["api_key"] = secret
-    for words in (("sync",), ("sync", "--json"), ("doctor",), ("sync", "--debug")):
+    for kind, *words in (
+        (Prompt, "sync"),
+        (Prompt, "sync", "--json"),
+        (Prompt, "doctor"),
+        (Shell, "sync", "--debug"),
+    ):
         primary.forget()
-        done = command(world, source, given, *words)
+        done = kind(world, source, **given)(*words)
         assert done.returncode == 4, done.stderr
         assert "EVERYCASE_CHATHPE__API_KEY" in done.stdout + done.stderr
         assert secret not in done.stdout + done.stderr
