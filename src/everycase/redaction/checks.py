@@ -157,7 +157,7 @@ def is_ssn(text: str, start: int, end: int) -> bool:
         and digits[3:5] != "00"
         and digits[5:] != "0000"
     )
-    if found.count("-") == 2:
+    if found.count("-") == 2 or found[0].isalpha():
         return is_issued
     before = text[max(0, start - 32) : start].lower()
     return any(word in before for word in ("ssn", "social security", "soc sec", "soc. sec"))

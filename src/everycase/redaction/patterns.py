@@ -33,7 +33,7 @@ PATTERNS = {
     "ipv4": rf"{_OCTETS}(?:\.\d{{1,5}})?",
     "iban": r"\b[A-Za-z]{2}\d{2}(?:[ -]?[A-Za-z0-9]{4}){2,7}(?:[ -]?[A-Za-z0-9]{1,4})?\b",
     "card": r"\b\d{4}[ .-]\d{4}[ .-]\d{4}[ .-]\d{1,4}(?:[ .-]\d{3})?\b|\b\d{4}[ .-]\d{6}[ .-]\d{4,5}\b|\b\d{12,19}\b",
-    "ssn": r"\b\d{3}-\d{2}-\d{4}\b|\b\d{3}[ .]\d{2}[ .]\d{4}\b|(?i:\bssn[:# ]{1,3})\d{9}\b",
+    "ssn": r"\b\d{3}-\d{2}-\d{4}\b|\b\d{3}[ .]\d{2}[ .]\d{4}\b|(?i:\b(?:ssn|social security(?: (?:number|no|nr|num))?\.?)(?: is)?[:# ]{1,3})\d{9}\b",
 }
 """In order: where two begin at one place, the earlier one wins."""
 
@@ -43,8 +43,8 @@ _RARE = frozenset({"userinfo", "account", *secrets.PATTERNS})
 MAIL = {
     "quotedmail": rf"\"[^\"\n@<>]{{1,64}}\"@{_LABEL}(?:\.{_LABEL})+",
     "email": rf"[\pL\pN._%+'=-]+@(?:{_LABEL}(?:\.{_LABEL})+|\[{_OCTETS}\])",
-    "spelledmail": rf"(?i:[\pL\pN._+-]+[ ]?[\[({{<][ ]?at[ ]?[\])}}>][ ]?{_LABEL}(?:[ ]?(?:[\[({{<][ ]?(?:dot|punkt|\.)[ ]?[\])}}>]|\.|[ ]dot[ ])[ ]?{_LABEL}){{1,4}})"
-    rf"|(?i:[\pL\pN._+-]+[ ]at[ ]{_LABEL}(?:[ ]dot[ ]{_LABEL}){{1,4}}\b)",
+    "spelledmail": rf"(?i:[\pL\pN._+-]+(?:[ ](?:dot|punkt)[ ][\pL\pN_+-]+){{0,3}}[ ]?[\[({{<][ ]?at[ ]?[\])}}>][ ]?{_LABEL}(?:[ ]?(?:[\[({{<][ ]?(?:dot|punkt|\.)[ ]?[\])}}>]|\.|[ ]dot[ ])[ ]?{_LABEL}){{1,4}})"
+    rf"|(?i:[\pL\pN._+-]+(?:[ ](?:dot|punkt)[ ][\pL\pN_+-]+){{0,3}}[ ]at[ ]{_LABEL}(?:[ ]dot[ ]{_LABEL}){{1,4}}\b)",
 }
 """Asked only of texts that have an @ or spell one: letters of every script make it dear."""
 

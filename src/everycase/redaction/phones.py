@@ -13,6 +13,7 @@ from functools import cache, lru_cache
 
 import phonenumbers
 
+from everycase.redaction.beside import has_name_before
 from everycase.redaction.matching import Alternatives, Scanned
 from everycase.redaction.spans import Cover, Label, Span
 from everycase.redaction.words import phrases, words
@@ -53,7 +54,7 @@ _SAID_AFTER = re.compile(
 
 def phone_spans(scanned: Scanned, kept: Cover, *, strict: bool = False) -> Iterator[Span]:
     """Every number that is a telephone's. `strict`: every candidate, confirmed or not."""
-    budget = _MOST_ASKED
+    budget, reach = _MOST_ASKED, -_LONGEST
     text = scanned.text
     for first, last in _CANDIDATES.places(scanned):
         if strict:
@@ -63,9 +64,11 @@ def phone_spans(scanned: Scanned, kept: Cover, *, strict: bool = False) -> Itera
         if covered and last - first <= _LONGEST and " " not in text[first:last]:
             continue
         if not covered or (last - first - covered >= _FEWEST and _has_room(text, kept, first, last)):
-            for start, end in _numbers(text, first, last, is_asked=budget > 0):
+            is_second = first - reach <= _WIDEST_JOIN and _ANOTHER.fullmatch(text, reach, first) is not None
+            for start, end in _numbers(text, first, last, is_asked=budget > 0, is_second=is_second):
                 if not (covered and kept.touches(start, end)):
                     yield _span(text, start, end)
+                    reach = end
         budget -= 1
 
 
@@ -78,13 +81,22 @@ def _has_room(text: str, kept: Cover, first: int, last: int) -> bool:
 
 
 def _span(text: str, start: int, end: int) -> Span:
+    """A bracket that is opened and not closed does not belong to the number."""
+    if text[start] == "(" and text.count("(", start, end) > text.count(")", start, end):
+        start += 1
     digits = "".join(_GROUP.findall(_number_of(text[start:end])))
     return Span(start, end, Label.PHONE, digits[-9:], "phone number")
 
 
-def _numbers(text: str, start: int, end: int, *, is_asked: bool) -> Iterator[tuple[int, int]]:
-    """The telephone numbers of a run of digits and signs: all of it, or stretches between its blanks."""
-    if end - start <= _LONGEST and _is_phone(text, start, end, said=_is_said(text, start), is_asked=is_asked):
+def _numbers(
+    text: str, start: int, end: int, *, is_asked: bool, is_second: bool
+) -> Iterator[tuple[int, int]]:
+    """The telephone numbers of a run of digits and signs: all of it, or stretches between its blanks.
+
+    `is_second`: it stands behind a telephone number and a comma or `or`.
+    """
+    said = is_second or _is_said(text, start)
+    if end - start <= _LONGEST and _is_phone(text, start, end, said=said, is_asked=is_asked):
         yield start, end
         return
     if end - start <= _LONGEST and _BLANKS.isdisjoint(text[start:end]):
@@ -97,7 +109,7 @@ def _numbers(text: str, start: int, end: int, *, is_asked: bool) -> Iterator[tup
     at = 0
     while at < len(words_):
         taken = 0
-        said = _is_said(text, words_[at][0])
+        said = said if at == 0 else _is_said(text, words_[at][0])
         for count, stop in _stretches(text, words_, digits[at : at + _MOST_GROUPS], at):
             if sum(digits[at : at + count]) <= most and _is_phone(
                 text, words_[at][0], stop, said=said, is_asked=is_asked
@@ -136,6 +148,7 @@ _MOST_GROUPS = 6
 _WIDEST = 24
 _LONGEST = 40
 _MOST_WORDS = 8
+_WIDEST_JOIN = 8
 
 
 _GROUP = re.compile(r"[0-9]+")
@@ -154,7 +167,9 @@ def _is_phone(text: str, start: int, end: int, *, said: bool, is_asked: bool) ->
     """
     is_named = said or _SAID_AFTER.match(text, end, end + 12) is not None
     if not is_named and _LIKE_NUMBER.match(text, start, end) is None:
-        return False
+        if end - start < _SHORTEST or not _is_one_of_somebody(text, start, end):
+            return False
+        is_named = True
     shape = text[start:end]
     number = shape if shape.isdigit() else _number_of(shape)
     groups = _GROUP.findall(number)
@@ -172,9 +187,47 @@ def _is_phone(text: str, start: int, end: int, *, said: bool, is_asked: bool) ->
     if is_named:
         is_path = "/" in number[3:-3].replace(" / ", "") and not _AREA.match(number)
         return not is_path and not _is_series(text, start, end)
-    if len(digits) < 9 or len(digits) == len(number):
+    if len(digits) < 9:
+        return False
+    if has_name_before(text, start) and _is_dialled(digits, _REGIONS):
+        return True
+    if len(digits) == len(number) or _is_numbered(text, start):
         return False
     return _is_written_as_number(text, start, end, number, lengths, is_asked=is_asked)
+
+
+def _is_one_of_somebody(text: str, start: int, end: int) -> bool:
+    """Whether a number in no form of its own is written as in Spain, or stands behind a full name."""
+    if end - start > _WIDEST:
+        return False
+    if text[start] in "6789" and _IBERIAN.fullmatch(text, start, end):
+        is_free = not (_is_series(text, start, end) or _is_numbered(text, start))
+        return is_free and _is_valid("".join(_GROUP.findall(text, start, end)), "ES")
+    if text[start - 1 : start] not in (" ", "(") or not has_name_before(text, start):
+        return False
+    if _is_numbered(text, start):
+        return False
+    digits = "".join(_GROUP.findall(text, start, end))
+    return 8 <= len(digits) <= 12 and not _is_series(text, start, end) and _is_dialled(digits, _REGIONS)
+
+
+_SHORTEST = 8
+_IBERIAN = re.compile(
+    r"[6-9][0-9]([ .-])[0-9]{3}\1[0-9]{2}\1[0-9]{2}|[6-9][0-9]{2}([ .-])[0-9]{2}\2[0-9]{2}\2[0-9]{2}"
+)
+"""`91 123 45 67`, `655 44 33 22`: groups that nothing else is written in."""
+_ANOTHER = re.compile(r"[ ]?(?:[,;/]|[ ](?:o|ó|u|or|ou|oder|y|e|i|lub|und|and|of|bzw\.))[ ]{1,2}")
+"""Between two numbers of somebody."""
+
+
+def _is_numbered(text: str, start: int) -> bool:
+    """Whether a word in front says what else the number is: an order, a part, a case."""
+    before = text[max(0, start - _LOOK_BACK) : start].rstrip(_LEAD_SIGNS).lower()
+    word = before[len(before.rstrip(_LETTER_SIGNS)) :]
+    if word in ("no", "nr", "number", "nummer", "num"):
+        before = before.removesuffix(word).rstrip(" .-")
+        word = before[len(before.rstrip(_LETTER_SIGNS)) :]
+    return word in words("number_words")
 
 
 _LIKE_NUMBER = re.compile(r"[+(0]|(?:[0-9]{1,3}[^0-9]+)?[0-9]{3}[^0-9]+[0-9]{3}[^0-9]+[0-9]{4}")
@@ -228,7 +281,7 @@ _AREA = re.compile(r"\(?0[0-9]{1,5}\)?/[0-9][^/]*\Z")
 _LEAD_SIGNS = " \t\n.:=(#-+*\"'>["
 _MOST_SIGNS = 6
 """Signs and blanks between the word and its number."""
-_LETTER_SIGNS = string.ascii_lowercase + "éóíäöüáñçåøłąęіиелфнобмыт電话電手机携帯전화"
+_LETTER_SIGNS = string.ascii_lowercase + "éóíäöüáñçåøłąęćńśźżіиелфнобмыт電话電手机携帯전화"
 _LETTERS = frozenset(_LETTER_SIGNS)
 
 

@@ -17,13 +17,15 @@ _ROMANCE = (
 )
 _LINK = r"(?:(?:de|del|de[ ]la|de[ ]los|de[ ]las|du|des|da|do|dos|das|della|dei|di|von|van|der|den|d'|l'|la|le|les|el|los|las|y|e)[ ]?)"
 PATTERNS = {
-    "street": rf"\b\d{{1,5}}[A-Za-z]?,?[ ](?:[NSEW]\.?[ ]|North[ ]|South[ ]|East[ ]|West[ ])?(?:{_NAME}|\d{{1,3}}(?:st|nd|rd|th))(?:[ ]{_NAME}){{0,3}}[ ](?:{_ENGLISH})\b\.?(?:,?[ ](?:(?i:suite|ste|floor|unit|apt|apartment|room|bldg|building|#)\.?[ ]?\w{{1,6}}))?",
+    "street": rf"\b\d{{1,5}}[A-Za-z]?,?[ ](?:[NSEW]\.?[ ]|North[ ]|South[ ]|East[ ]|West[ ])?(?:{_NAME}|\d{{1,3}}(?:st|nd|rd|th))(?:[ ]{_NAME}){{0,3}}[ ](?:{_ENGLISH})\b\.?(?:,?[ ](?:(?i:suite|ste|floor|unit|apt|apartment|room|bldg|building|#)\.?[ ]?\w{{1,6}}|\d{{1,3}}(?:st|nd|rd|th)[ ](?i:floor|fl)\b))?",
     "strasse": rf"\b(?:\p{{Lu}}[\pL-]+[ ]?(?:straße|strasse|Straße|Strasse|str\.|Str\.|weg|Weg|platz|Platz|allee|Allee|gasse|Gasse|damm|Damm|[a-df-hj-np-tv-zßA-Z]ring|Ring|ufer|markt|berg|hof|chaussee)|(?:Gewerbe|Industrie|Technologie|Business)park)[ ]{_NUMBER}\b",
     "germanic": rf"\b(?:\p{{Lu}}[\pL'-]*[ ]){{0,2}}\p{{Lu}}[\pL'-]*(?:straat|laan|plein|kade|gracht|dreef|singel|steeg|gatan|vägen|gränd|torget|gade|gaden|vej|vejen|allé|gata|gaten|veien|vegen|katu|kuja|polku|aukio)[ ]{_NUMBER}\b",
     "slavic": rf"\b(?:ul\.|ulica|ulice|al\.|aleja|os\.|osiedle|pl\.|plac|nám\.|náměstí|tř\.|třída|trg|ул\.|улица|пр\.|проспект|вул\.)[ ]{{0,2}}(?:[\pL][\pL.'-]*[ ])+{_NUMBER}\b",
     "czech": r"\b\p{Lu}[\pL-]+(?:ská|cká|ova|ovo|ého|ní)[ ]\d{1,4}(?:/\d{1,4}[a-z]?)\b",
     "romance": rf"\b\d{{1,4}}(?:[ ]?(?:bis|ter|[A-Za-z]))?,?[ ]{_ROMANCE}[ ]{_LINK}{{0,2}}{_NAME}(?:[ ]{_LINK}{{0,2}}{_NAME}){{0,3}}",
-    "romanceback": rf"\b{_ROMANCE}[ ]{_LINK}{{0,2}}{_NAME}(?:[ ]{_LINK}{{0,2}}{_NAME}){{0,3}},?[ ](?:n[º°o.]{{0,2}}[ ]?|núm\.?[ ]?|s/n|km[ ])?{_NUMBER}\b",
+    "romanceback": rf"\b{_ROMANCE}[ ]{_LINK}{{0,2}}{_NAME}(?:[ ]{_LINK}{{0,2}}{_NAME}){{0,3}},?[ ](?:n[º°o.]{{0,2}}[ ]?|núm\.?[ ]?|s/n|km[ ])?{_NUMBER}\b(?:,[ ]\d{{1,2}}[º°ª][ ]?[A-Za-z]{{0,6}})?",
+    "japan": r"\b\d{1,2}-\d{1,2}(?:-\d{1,3})?,?[ ]\p{Lu}[\pL]+(?:[ -][\pL]+)?,[ ]\p{Lu}[\pL]+-(?:ku|shi|cho|machi|gun|mura|fu|ken)\b(?:[^\n]{0,40}?\d{3}-\d{4}\b)?",
+    "plot": r"\b(?:Plot|Flat|Door|House|H\.|Shop|Survey)[ ](?:No|Nr)\.?[ :]?[ ]?[\w/-]{1,8},[ ][^\n]{3,80}?\b[1-9]\d{2}[ ]?\d{3}\b",
     "box": r"\b(?i:P\.?[ ]?O\.?[ ]Box|Postfach|Boîte postale|Apartado|Postbus|Postboks|Casella postale|skr\. poczt\.|BP)[ ]\d{1,6}\b",
     "town": r"\b\p{Lu}[\pL-]+(?:[ ]\p{Lu}[\pL-]+){0,2},[ ][A-Z]{2}[ ]\d{5}(?:-\d{4})?\b",
     "code": r"\b(?:(?:[A-Z]{1,2}-)?\d{5}[ ]\p{Lu}[\pL-]+(?:[ ]\p{Lu}[\pL-]+)?|[A-Z]{1,2}\d[A-Z0-9]?[ ]\d[A-Z]{2}|\d{4}[ ]?[A-Z]{2}[ ]\p{Lu}[\pL-]+|\d{3}[ ]\d{2}[ ]\p{Lu}[\pL-]+|\d{2}-\d{3}[ ]\p{Lu}[\pL-]+|\d{4}-\d{3}[ ]\p{Lu}[\pL-]+)\b",

@@ -13,7 +13,19 @@ from enum import Enum, auto
 from everycase.domain.cases import JoinedCase, Record, RedactedCase, RedactedRecord
 from everycase.domain.catalogue import Catalogue, Kind
 from everycase.domain.failures import ErrorType, RedactionFailure
-from everycase.redaction import blocks, logins, patterns, places, protect, residual, secrets, talk, words
+from everycase.redaction import (
+    blocks,
+    foreign,
+    logins,
+    patterns,
+    places,
+    protect,
+    residual,
+    secrets,
+    talk,
+    words,
+)
+from everycase.redaction.beside import beside_spans, honoured_spans, subject_spans
 from everycase.redaction.denylist import DenyList, identities
 from everycase.redaction.fields import BETWEEN, MARK, CaseText, is_no_text, own_numbers, stretches, texts_of
 from everycase.redaction.matching import Scanned
@@ -25,7 +37,7 @@ from everycase.redaction.protect import Protector
 from everycase.redaction.shadow import fold, folded, plain
 from everycase.redaction.spans import Cover, Kept, Label, Span, resolve
 
-RULES_VERSION = "6"
+RULES_VERSION = "7"
 """Raised when the code of a rule changes; patterns and word lists count by themselves (`rules_digest`)."""
 
 
@@ -39,6 +51,7 @@ def rules_digest() -> str:
         blocks.PATTERNS,
         talk.EVERYWHERE,
         talk.IN_TALK,
+        foreign.PATTERNS,
         secrets.PATTERNS,
         logins.PATTERNS,
         words.digest(),
@@ -225,7 +238,12 @@ class TableRedactor:
     ) -> Iterator[Span]:
         yield from work.deny.find(scanned.text, folded(scanned.text))
         yield from self._patterns.find(scanned, kept, strict=work.strict)
-        yield from phone_spans(scanned, kept, strict=work.strict)
+        phones = list(phone_spans(scanned, kept, strict=work.strict))
+        yield from phones
+        yield from beside_spans(scanned.text, phones)
+        yield from subject_spans(scanned)
+        yield from honoured_spans(scanned)
+        yield from foreign.foreign_spans(scanned)
         yield from logins.login_spans(scanned)
         yield from talk.everywhere_spans(scanned)
         where = stretches(fields, scanned.text)

@@ -18,6 +18,7 @@ _WEAK = (
     r"(?:pw|pass|passw|pin|secret|psk|credentials?|creds?|token|api[_ -]?key|access[_ -]?key|secret[_ -]?key|client[_ -]?secret|"
     r"auth[_ -]?token|private[_ -]?key|shared[_ -]?secret|licen[cs]e[_ -]?key|community(?:[_ -]?string)?)"
 )
+_BE = r"(?:is now|is|was|ist jetzt|ist|lautet|est|es|é|è|set to|changed to|reset to)"
 _VALUE = r"[^\s\"'<>]{2,128}"
 _KIND = (
     r"(?:\d{1,2}|plaintext|ciphertext|cleartext|clear-text|cipher|simple|irreversible-cipher|encrypted|ascii-text|ascii|hex|"
@@ -36,9 +37,10 @@ PATTERNS = {
     rf"|(?i:\bcommunity{_NAMED})[^\s\"'<>]{{2,64}}[\"']?[ \t]{{1,3}}(?i:ro|rw|read-only|read-write|version|v1|v2c|authorization|operator|manager|unrestricted|restricted|view|group|acl|ipv4)\b",
     "stored": rf"(?i:(?:\b|[\w.-]{{0,40}}[.-]){_SET}[ \t]{{1,3}}(?:{_KIND}[ \t]{{1,2}}){{0,2}}[\"']?)[^\s\"'<>:=]{{0,64}}[0-9$][^\s\"'<>]{{0,128}}",
     "netuse": rf"(?i:\bnet use[ \t][^\n]{{1,100}}?/user:[^\s]{{1,64}}[ \t]{{1,2}}){_VALUE}",
+    "netuser": rf"(?i:\bnet user[ \t]{{1,2}}[^\s/]{{1,40}}[ \t]{{1,2}}){_VALUE}",
     "slashpair": r"(?i:\b(?:credentials?|creds|login|logon|user ?/ ?pass(?:word)?|username ?/ ?password)(?:[ \t]{1,2}(?:is|are|with|as))?[ \t]{0,2}[:=]?[ \t]{1,2})[A-Za-z][\w.@-]{1,39}[ \t]{0,2}/[ \t]{0,2}[^\s\"'<>/]{4,64}",
     "accountpair": rf"(?:^|[\s(,:;\"'])(?i:{_ACCOUNTS}[ \t]{{0,2}}/[ \t]{{0,2}})[^\s\"'<>/]{{6,64}}/?",
-    "weakis": rf"(?i:\b(?:pw|pass|passw|pin|secret|psk|passcode|community(?:[ _-]string)?)[ \t]{{1,2}}(?:is|was|ist|lautet|est|es|é|è)[ \t]{{1,2}}[\"'`]?){_VALUE}",
+    "weakis": rf"(?i:\b(?:pw|pass|passw|pin|secret|psk|passcode|community(?:[ _-]string)?)[ \t]{{1,2}}{_BE}[ \t]{{1,2}}[\"'`]?){_VALUE}",
     "weakword": rf"(?i:\b(?:[\w-]{{0,24}}[_-])?{_WEAK}[\"']?[ \t]{{0,3}}(?::|=|->|=>)[ \t]{{0,3}}[\"'`]?){_VALUE}",
     "option": rf"(?:^|[\s\"'])(?i:--?(?:password|passwd|pass|pwd|pw|secret|token|api-?key))(?:=|[ \t]{{1,3}})[\"']?{_VALUE}",
     "userflags": r"(?:^|\s)(?:-[uUl]|--user(?:name)?|-user)[ =]?[\"']?[^\s\"']{1,64}[\"']?[ \t]{1,3}(?:-[pPa]|--pass(?:word)?)[ =]?[\"']?[^\s\"'-][^\s\"']{1,127}"
@@ -56,10 +58,9 @@ _HEADS = {
     "community": re.compile(rf".{{0,40}}?(?:community|version 2c){_NAMED}", _IGNORE),
     "stored": re.compile(rf".{{0,42}}?{_SET}[ \t]{{1,3}}(?P<kind>{_KIND}[ \t]{{1,2}}){{0,2}}[\"']?", _IGNORE),
     "netuse": re.compile(r".{1,110}?/user:\S{1,64}[ \t]{1,2}", _IGNORE),
+    "netuser": re.compile(r"net user\s{1,2}\S{1,40}\s{1,2}", _IGNORE),
     "accountpair": re.compile(r"\W?\w{2,16}[ \t]{0,2}/[ \t]{0,2}"),
-    "weakis": re.compile(
-        r"[\w -]{2,20}?[ \t]{1,2}(?:is|was|ist|lautet|est|es|é|è)[ \t]{1,2}[\"'`]?", _IGNORE
-    ),
+    "weakis": re.compile(rf"[\w -]{{2,20}}?[ \t]{{1,2}}{_BE}[ \t]{{1,2}}[\"'`]?", _IGNORE),
     "weakword": re.compile(rf".{{0,26}}?{_WEAK}[\"']?[ \t]{{0,3}}(:|=|->|=>)[ \t]{{0,3}}[\"'`]?", _IGNORE),
     "option": re.compile(r"[\s\"']?--?[\w-]{1,12}(=|[ \t]{1,3})[\"']?"),
     "userflags": re.compile(
@@ -79,7 +80,7 @@ _PLAIN = re.compile(rf"(?i:{_KIND}|v?\d[\d.]*|cve-.*|kb\d+|[\w-]+\.(?:txt|log|xm
 """What stands behind `password` without a sign and is none: the name of a method, a number, a file."""
 _SIGNS = frozenset("!@#$%^&*+?")
 _WITHOUT_SIGN = frozenset({"community", "stored", "accountpair", "weakis"})
-_LOOKING_SECRET = frozenset({"weakword", "slashpair", "header", "option", "netuse"})
+_LOOKING_SECRET = frozenset({"weakword", "slashpair", "header", "option", "netuse", "netuser"})
 """Words that stand before other things too: what follows must look like a secret."""
 
 

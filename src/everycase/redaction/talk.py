@@ -50,7 +50,7 @@ IN_TALK = {
     "header": rf"{_LINE}\*?(?i:from|von|de|to|an|à|para|cc|bcc|kopie|copie|sender|reply-to|da|a|från|till|fra|til|van|aan|od|do|от|кому|копия|发件人|收件人|抄送|差出人|宛先)\*?[ \t]{{0,2}}[:：]\*?[ \t]{{0,4}}[^\n]+(?:\n[ \t]+[^\n:]+)*",
     "wrote": r"(?:\"[^\"\n]{2,60}\"|(?:\p{Lu}[\pL'’.-]*,?[ ]){0,4}\p{Lu}[\pL'’.-]*)[ ]?(?:[<(\[][^<>()\[\]\n]{3,90}[>)\]])?[ \t]{0,2}\n?[ \t>]{0,4}(?:wrote|writes|schrieb|a écrit|escribió|ha scritto|escreveu|schreef|skrev|napisał|napsal|kirjoitti|пишет|написал)\b",
     "alone": rf"{_LINE}[-–—~*]{{0,3}}[ ]?{TITLE}\p{{Lu}}[\pL'’.-]+(?:[ ]\p{{Lu}}[\pL'’.-]+){{0,3}}[ \t]{{0,2}}[,:!.–-]{{0,2}}[ \t*]{{0,4}}(?m:$)",
-    "mention": r"(?:^|[\s(])@\p{Lu}[\pL'’-]+[ ]\p{Lu}[\pL'’-]+",
+    "mention": r"(?:^|[\s(])@\p{Lu}[\pL'’-]+(?:[ ]\p{Lu}[\pL'’-]+|[, ][ ]?[a-z])",
     "first": r"(?:\A|\x1e\n)\s{0,8}\p{Lu}[\pL'’-]+(?:[ ]\p{Lu}[\pL'’-]+)?(?:,[ ]|[ ][-–][ ])",
 }
 WITH_MAIL = {
@@ -78,7 +78,7 @@ _ORGANISED = re.compile(r"(?:/[A-Za-z0-9_&]{1,30}){1,4}(?:@[A-Za-z0-9_-]{1,30})?
 """What Lotus Notes writes behind a name: `/HOU/ECT@ECT`."""
 _PIECE = re.compile(r"[^;,<>\[\]()\"\n]+")
 _VAGUE = frozenset(
-    "name full name owner case owner customer client kunde kund klant klient cliente nom nome naam namn navn nimi nombre manager author contact kontakt responsable".split()
+    "name full name owner case owner customer client kunde kund klant klient cliente nom nome naam namn navn nimi nombre manager author contact kontakt responsable cc team present backup on site visitor".split()
 )
 
 
@@ -276,8 +276,16 @@ _BELOW_NAME = re.compile(
 def _mention(text: str, m: TermMatch) -> Iterator[Span]:
     """`@Petra Sommer please look`: how people call one another in feeds."""
     start = m.start + m.text.index("@") + 1
-    if is_name(text[start : m.end], least=2):
+    if is_name(text[start : m.end], least=2) and m.text[-2] not in " ,":
         yield from person(text, start, m.end, "mention")
+    elif _MENTIONED.match(text, start) and is_name(word := text[start : m.end].split()[0].rstrip(",")):
+        yield from person(text, start, start + len(word), "mention")
+
+
+_MENTIONED = re.compile(
+    r"[^\W\d_][a-zß-öø-ÿ]{2,20}[, ][ ]?(?!(?:public|private|protected|final|static|void|class|interface|abstract|import|enum|val|var|fun|def|long|int)\b)"
+)
+"""One name, and no annotation of a program: `@Override public void`."""
 
 
 def _first(text: str, m: TermMatch) -> Iterator[Span]:
@@ -295,6 +303,7 @@ _MEANINGS: dict[str, Callable[[str, TermMatch], Iterator[Span]]] = {
     "label": _label,
     "title": title_spans,
     "post": named_spans,
+    "helper": named_spans,
     "talked": named_spans,
     "spoke": named_spans,
     "chat": chat_spans,

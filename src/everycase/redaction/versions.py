@@ -108,7 +108,12 @@ def _is_named_so(before: str, after: str, octets: list[int]) -> bool:
     found = _LEFT_REVERSED.match(before[::-1])
     name = found[1][::-1] if found else ""
     word = name.lower().strip("._-")
-    if word in words("sure_version_words") or _NAMED_AFTER.match(after) or _LATEST.match(after):
+    if (
+        word in words("sure_version_words")
+        or _ends_with(word, octets[0])
+        or _NAMED_AFTER.match(after)
+        or _LATEST.match(after)
+    ):
         return True
     end = before.rstrip(" \t")
     if end.lower().endswith(_MOVES) and _MOVED.search(before):
@@ -123,6 +128,14 @@ def _is_named_so(before: str, after: str, octets: list[int]) -> bool:
     if is_small and octets[0] < 32 and (is_second or _TWO_AFTER.match(after)):
         return octets[0] != 10 or octets[3] == 0
     return _is_of_product(name, word, octets)
+
+
+def _ends_with(word: str, first: int) -> bool:
+    """`OS10 10.5.4.2`, `ESXi7 7.0.3.1`: a system whose name ends with the first number of its version."""
+    name = word.removesuffix(str(first))
+    if name == word or name in words("address_words"):
+        return False
+    return name.endswith("os") or name in words("version_words")
 
 
 def _is_of_product(name: str, word: str, octets: list[int]) -> bool:
