@@ -70,6 +70,9 @@ ATTACKS: Mapping[str, str] = {
     "hexadecimal": "0f ",
     "URLs": "http://a:b@c ",
     "versions": "v1.2.3-4.5 ",
+    "names before verbs": "Abc Def called ",
+    "names and numbers": "Abc Def (0632685973 ",
+    "second numbers": "303-555-0188 or ",
 }
 
 
@@ -108,6 +111,17 @@ def case_times(redactor: TableRedactor) -> list[float]:
     for text in texts[:5]:
         redactor.redact(case_of(text, "CaseComment", WHO))
     return [milliseconds(lambda t=text: redactor.redact(case_of(t, "CaseComment", WHO)), 2) for text in texts]
+
+
+def beside(
+    redactor: TableRedactor, other: Callable[[str], float], count: int = 8
+) -> list[tuple[float, float]]:
+    """The times of everycase and of another tool for the same texts, one right after the other."""
+    pairs = []
+    for text in ordinary(count):
+        case = case_of(text, "CaseComment", WHO)
+        pairs.append((milliseconds(partial(redactor.redact, case), 2), other(text)))
+    return pairs
 
 
 def attack_times(redactor: TableRedactor, length: int = 30_000) -> dict[str, float]:
