@@ -115,15 +115,15 @@ def compare(dsn: str, *, skips: bool) -> float:
         with db.connect(dsn) as conn:
             index, tables = EmbeddedIndex(pool), GapTables(conn)
             started = time.perf_counter()
-            wanted = [buckets.EVERYTHING]
+            wanted, manifest = [buckets.EVERYTHING], tables.manifest
             if skips:
-                there = index.digests()
-                same = buckets.agreeing(there, tables.expected_digests())
-                tables.agree(same)
-                wanted = list(buckets.ranges({*there} - {*same}))
+                there, expected = index.digests(), manifest.expected_digests()
+                same = buckets.agreeing(there, expected)
+                wanted = list(buckets.ranges({*there, *expected} - {*same}))
+                manifest.compare_only(wanted, agreeing=same)
             for after, until in wanted:
-                tables.add_manifest(index.manifest(after=after, until=until))
-            tables.index_manifest()
+                manifest.add(index.manifest(after=after, until=until))
+            manifest.index()
             tables.find_in_index(Look.BEFORE)
             seconds = time.perf_counter() - started
             assert sum(tables.tally().values()) == 10, tables.tally()

@@ -56,6 +56,8 @@ DAMAGES = {
     "duplicates": lambda d: d.duplicate(3),
     "lost lineage": lambda d: d.drop_lineage(3),
     "left half-way": lambda d: d.leave_in_progress(3),
+    "lineage that names no object": lambda d: d.forget_object_ids(3),
+    "lineage that names no object, and lost objects": lambda d: (d.forget_object_ids(3), d.lose(3)),
 }
 
 

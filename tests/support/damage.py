@@ -76,6 +76,10 @@ class Damage:
         records, _ = self.take(n)
         self.world.do("delete from recon.data_lineage where record_id = any (%s)", records)
 
+    def forget_object_ids(self, n: int) -> None:
+        records, _ = self.take(n)
+        self.world.do("update recon.data_lineage set object_id = null where record_id = any (%s)", records)
+
     def leave_in_progress(self, n: int) -> None:
         records, _ = self.take(n)
         self.world.do(

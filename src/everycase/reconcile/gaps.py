@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -99,9 +99,9 @@ class Finder:
         self._in_lineage(Look.AFTER)
         if sets:
             for ids in self.tables.touched_object_ids(run_id):
-                self.tables.look_again(ids, self.index.stamps(ids))
+                self.tables.manifest.look_again(ids, self.index.stamps(ids))
             self._look_again_at(_OF_OBJECTS, Look.BEFORE)
-            if self.tables.manifest_size() != self.index.count():
+            if self.tables.manifest.size() != self.index.count():
                 self._gather_manifest()
             self.tables.find_in_index(Look.AFTER)
             self._confirm(Look.AFTER)
@@ -144,19 +144,22 @@ class Finder:
 
     def _gather_manifest(self) -> None:
         """List the index, or only its differing buckets. Listed again if other objects changed meanwhile."""
-        self.tables.clear_manifest()
+        manifest = self.tables.manifest
+        manifest.clear()
         for after, until in self._unlike():
-            self.tables.add_manifest(self._told(self.index.manifest(after=after, until=until)))
-        self.tables.index_manifest()
+            manifest.add(self._told(self.index.manifest(after=after, until=until)))
+        manifest.index()
 
-    def _unlike(self) -> Iterable[Range]:
+    def _unlike(self) -> Sequence[Range]:
         """The id ranges to list. Buckets with the expected digest have no gaps."""
         there = self.index.digests() if self.scope.skips else None
         if there is None:
             return [EVERYTHING]
-        same = buckets.agreeing(there, self.tables.expected_digests())
-        self.tables.agree(same)
-        return buckets.ranges(set(there) - set(same))
+        expected = self.tables.manifest.expected_digests()
+        same = buckets.agreeing(there, expected)
+        differing = list(buckets.ranges({*there, *expected} - {*same}))
+        self.tables.manifest.compare_only(differing, agreeing=same)
+        return differing
 
     def _told(self, listing: Iterator[Stamps]) -> Iterator[Stamps]:
         for n, stamps in enumerate(listing, start=1):
@@ -174,12 +177,12 @@ class Finder:
         some = False
         for ids in self.tables.object_ids(kinds, look):
             some = True
-            self.tables.look_again(ids, self.index.stamps(ids))
+            self.tables.manifest.look_again(ids, self.index.stamps(ids))
         return some
 
     def _compare_counts(self, look: Look) -> None:
         """An index that counts other than it lists has replicas that disagree, or hides something."""
-        listed, counted = self.tables.manifest_size(), self.index.count()
+        listed, counted = self.tables.manifest.size(), self.index.count()
         gap = Gap(kind=GapKind.COUNT_MISMATCH)
         self.tables.add([gap] * abs(counted - listed), look)
 

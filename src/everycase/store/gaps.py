@@ -15,10 +15,7 @@ from uuid import UUID
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from everycase.domain import fingerprint
 from everycase.domain.batching import pages
-from everycase.domain.buckets import Digest, Digests
-from everycase.domain.cases import Stamps
 from everycase.domain.catalogue import SourceObject
 from everycase.domain.failures import REMOVES_OBJECT
 from everycase.domain.gaps import AT_SOURCE, METHODS, REPAIRABLE, Expected, Gap, GapKind
@@ -28,13 +25,13 @@ from everycase.domain.shards import WHOLE, Shard
 from everycase.ports import VersionKind
 from everycase.store import staging
 from everycase.store.db import Connection, again, scalar
+from everycase.store.manifest import LOWEST, Manifest
 from everycase.store.queries import queries
 from everycase.store.staging import StagingTable
 
 SQL = queries("gaps")
 
 PAGE = 1000
-_LOWEST = UUID(int=0)
 
 
 class Look(StrEnum):
@@ -59,39 +56,10 @@ class GapTables:
 
     def __init__(self, conn: Connection, shard: Shard | None = None) -> None:
         self._conn, self._shard = conn, shard
+        self.manifest = Manifest(conn)
         conn.execute(SQL["create"])
 
     # ── gathering ────────────────────────────────────────────────────────────────────────────
-
-    def add_manifest(self, stamps: Iterable[Stamps]) -> None:
-        """Stream in what the index says it holds."""
-        with self._conn.cursor() as cursor, cursor.copy(SQL["add_manifest"]) as copy:
-            for s in stamps:
-                copy.write_row(_manifest_row(s))
-
-    def clear_manifest(self) -> None:
-        self._conn.execute(SQL["clear_manifest"])
-
-    def expected_digests(self) -> Digests:
-        """A digest for each bucket of what the index should hold."""
-        return {r[0]: Digest(*r[1:]) for r in self._conn.execute(SQL["expected_digests"])}
-
-    def agree(self, buckets: Digests) -> None:
-        """Note that these buckets agree, so that their objects are not reported as gaps."""
-        given = {"buckets": list(buckets), "objects": [d.objects for d in buckets.values()]}
-        self._conn.execute(SQL["agree"], given)
-
-    def index_manifest(self) -> None:
-        self._conn.execute(SQL["index_manifest"])
-
-    def look_again(self, ids: Sequence[UUID], stamps: Iterable[Stamps]) -> None:
-        """Replace what the index said of these objects by what it says now."""
-        self._conn.execute(SQL["forget_manifest"], {"ids": list(ids)})
-        self._conn.execute(SQL["add_suspects"], {"ids": list(ids)})
-        self.add_manifest(stamps)
-
-    def manifest_size(self) -> int:
-        return self._number("manifest_size")
 
     def add_swept(self, obj: SourceObject, versions: Iterable[RowVersion]) -> None:
         """Take in what the source has of an object, page by page: no transaction waits for the source."""
@@ -153,10 +121,8 @@ class GapTables:
 
     def find_in_index(self, look: Look, *, again: bool = False) -> None:
         """Lineage against the manifest, both ways; `again`: only the objects that were looked at again."""
-        if again:
-            self._conn.execute(SQL["analyze_suspects"])
-        self._find("find_in_index", look, again=again)
-        self._mark_canonical()
+        self._find("find_in_index", look, lineage=self.manifest.lineage(again=again))
+        self.manifest.mark_canonical()
         self._find("find_quarantined", look, again=again, types=sorted(REMOVES_OBJECT))
         self._find("find_extra", look, again=again)
 
@@ -193,7 +159,7 @@ class GapTables:
 
     def owned_objects(self, kinds: Collection[GapKind]) -> Iterator[list[Owned]]:
         """The same, with the case that each object says it belongs to."""
-        statement, after = self._statement("owned_objects", Look.BEFORE), _LOWEST
+        statement, after = self._statement("owned_objects", Look.BEFORE), LOWEST
         given = {"kinds": list(kinds), "limit": PAGE}
         while rows := self._conn.execute(statement, {**given, "after": after}).fetchall():
             yield [Owned(object_id=i, case_id=c) for i, c in rows]
@@ -219,7 +185,7 @@ class GapTables:
         self._conn.execute(SQL["choose_repaired"], {"run_id": run_id})
 
     def to_read(self, page: int) -> Iterator[list[Expected]]:
-        after = _LOWEST
+        after = LOWEST
         while rows := self._conn.execute(SQL["page_to_read"], {"after": after, "limit": page}).fetchall():
             yield [Expected(*row) for row in rows]
             after = rows[-1][0]
@@ -265,6 +231,7 @@ class GapTables:
     def clear(self) -> None:
         """Empty the tables, for the comparison after the repairs."""
         self._conn.execute(SQL["clear"])
+        self.manifest.forget_suspects()
 
     def settle(self, *, run_id: UUID, space: str) -> None:
         """Set the outcome of every gap (recovered or open) from the present state of lineage and index."""
@@ -300,26 +267,30 @@ class GapTables:
 
     # ── inside ───────────────────────────────────────────────────────────────────────────────
 
-    def _mark_canonical(self) -> None:
-        """Mark objects whose id is uuid5(case number): they belong to that case even without lineage."""
-        after = _LOWEST
-        while rows := self._conn.execute(SQL["unclaimed"], {"after": after, "limit": PAGE}).fetchall():
-            after = rows[-1][0]
-            own = [i for i, number in rows if fingerprint.object_id(number or "") == i]
-            self._conn.execute(SQL["mark_canonical"], {"ids": own})
-
-    def _find(self, name: str, look: Look, *, obj: SourceObject | None = None, **given: object) -> None:
-        self._conn.execute(self._statement(name, look, obj), given)
+    def _find(
+        self,
+        name: str,
+        look: Look,
+        *,
+        obj: SourceObject | None = None,
+        lineage: sql.SQL | None = None,
+        **given: object,
+    ) -> None:
+        self._conn.execute(self._statement(name, look, obj, lineage), given)
         if self._shard:
             self._conn.execute(self._statement("drop_others", look), self._shard.as_given())
 
-    def _statement(self, name: str, look: Look, obj: SourceObject | None = None) -> sql.Composed:
+    def _statement(
+        self, name: str, look: Look, obj: SourceObject | None = None, lineage: sql.SQL | None = None
+    ) -> sql.Composed:
         text: LiteralString = SQL[name]
-        parts = {"table": StagingTable(obj).name} if obj else {}
-        return sql.SQL(text).format(gaps=sql.Identifier(look.value), **parts)
+        parts: dict[str, sql.Composable] = {"gaps": sql.Identifier(look.value)}
+        parts |= {"table": StagingTable(obj).name} if obj else {}
+        parts |= {"lineage": lineage} if lineage else {}
+        return sql.SQL(text).format(**parts)
 
     def _pages(self, statement: Any, **given: object) -> Iterator[list[UUID]]:
-        after = _LOWEST
+        after = LOWEST
         while rows := self._conn.execute(statement, {**given, "after": after, "limit": PAGE}).fetchall():
             ids = [r[0] for r in rows]
             yield ids
@@ -344,7 +315,3 @@ def kept(conn: Connection, run_id: UUID, *, limit: int) -> list[dict[str, Any]]:
     """The gaps that a run found, and what became of each."""
     with conn.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(SQL["kept"], {"run_id": run_id, "limit": limit}).fetchall()
-
-
-def _manifest_row(s: Stamps) -> tuple[object, ...]:
-    return (s.object_id, s.case_id, s.case_number, s.space, s.generation, s.seal())

@@ -41,7 +41,6 @@ _EFFORTS = (100, 1000)
 """`hnsw.ef_search` of a probe, and of a second one for what the first did not find."""
 
 _PAGE = 2000
-
 _HIGHEST = (1 << 128) - 1
 
 
@@ -172,7 +171,8 @@ class EmbeddedIndex:
             first = rows[-1][0].int + 1
 
     def digests(self) -> Digests:
-        with self._schema.connection(vectors=False) as conn:
+        with self._schema.connection(vectors=False) as conn, conn.transaction():
+            conn.execute(SQL["hash_groups"])
             return {r[0]: Digest(*r[1:]) for r in conn.execute(SQL["digests"])}
 
     def stamps(self, object_ids: Sequence[UUID]) -> Iterator[Stamps]:

@@ -1,55 +1,13 @@
 -- create --
 -- Where a look at things is put together; of this session alone.
-drop table if exists pg_temp.manifest, pg_temp.swept, pg_temp.gap, pg_temp.gap_after, pg_temp.to_read, pg_temp.suspect, pg_temp.agreed;
-create temp table manifest (
-  object_id uuid not null, case_id text, case_number text, space text, generation bigint, seal bytea,
-  is_canonical boolean not null default false);
+drop table if exists pg_temp.swept, pg_temp.gap, pg_temp.gap_after, pg_temp.to_read;
 create temp table swept (
   object text not null, id text not null, version text not null, is_deleted boolean not null, at timestamptz);
 create temp table gap (
   kind text not null, object text not null, record_id text, case_number text, object_id uuid,
   method text, outcome text not null default 'open', is_to_mend boolean not null default true);
 create temp table gap_after (like gap including defaults);
-create temp table suspect (object_id uuid primary key);
-create temp table agreed (bucket integer primary key, objects bigint not null);
 create temp table to_read (object_id uuid primary key, record_id text, case_number text, vector_hash text, object_hash text)
-
--- add_manifest --
--- What the index says it holds, in bulk.
-copy manifest (object_id, case_id, case_number, space, generation, seal) from stdin
-
--- clear_manifest --
--- Before the index is listed.
-truncate manifest, suspect, agreed
-
--- expected_digests --
--- By bucket, what the index should hold: as the index itself sums up what it does hold.
-select get_byte(uuid_send(l.object_id), 0) * 16 + get_byte(uuid_send(l.object_id), 1) / 16, count(*),
-  sum(hashtextextended(concat_ws(E'\x1f', l.object_id, l.record_id, l.case_number, l.checksum, l.children_checksum,
-    l.text_hash, l.space, l.recipe, l.vector_hash, l.object_hash), 0)), max(l.generation)
-from recon.data_lineage l
-join udp.case c on c.id = l.record_id and not c.is_deleted
-where l.status <> 'deleted' and l.index_state = 'loaded' and l.object_id is not null
-group by 1
-
--- agree --
--- Buckets that hold just what they should: their objects are not listed.
-insert into agreed select * from unnest(%(buckets)s::integer[], %(objects)s::bigint[])
-
--- index_manifest --
--- The planner must know how many there are.
-create index if not exists manifest_id on manifest (object_id);
-analyze manifest
-
--- forget_manifest --
--- Objects that are looked at again.
-delete from manifest where object_id = any (%(ids)s)
-
--- manifest_size --
--- Objects that the index has listed, or that are known to be there because their bucket agrees.
-select (select count(*) from manifest m where not exists (
-    select from agreed a where a.bucket = get_byte(uuid_send(m.object_id), 0) * 16 + get_byte(uuid_send(m.object_id), 1) / 16))
-  + (select coalesce(sum(objects), 0) from agreed)
 
 -- add_swept --
 -- What the source has, in bulk.
@@ -128,13 +86,9 @@ select case when m.object_id is null then 'missing'
             when m.space is distinct from l.space then 'wrong_space'
             else 'stale' end,
   'Case', l.record_id, l.case_number, l.object_id
-from recon.data_lineage l
-join udp.case c on c.id = l.record_id and not c.is_deleted
+from {lineage} l
 left join manifest m on m.object_id = l.object_id
 where l.status <> 'deleted' and l.index_state = 'loaded'
-  and (exists (select from suspect s where s.object_id = l.object_id)
-    or not %(again)s and not exists (
-      select from agreed a where a.bucket = get_byte(uuid_send(l.object_id), 0) * 16 + get_byte(uuid_send(l.object_id), 1) / 16))
   and (m.object_id is null or m.generation > l.generation
     or m.seal is distinct from sha256(convert_to(concat_ws(E'\x1f', l.record_id, l.case_number, l.checksum,
       l.children_checksum, l.text_hash, l.space, l.recipe, l.vector_hash, l.object_hash), 'UTF8')))
@@ -150,18 +104,6 @@ where l.index_state in ('to_remove', 'removed') and l.status = 'failed'
   and exists (
     select from recon.failed_records f
     where f.record_id = l.record_id and not f.resolved and f.error_type = any (%(types)s))
-
--- unclaimed --
--- Objects that no lineage row names, a page at a time.
-select m.object_id, m.case_number
-from manifest m
-where m.object_id > %(after)s and not m.is_canonical
-  and not exists (select from recon.data_lineage l where l.object_id = m.object_id and l.status <> 'deleted')
-order by m.object_id limit %(limit)s
-
--- mark_canonical --
--- Those of them that are where the object of their case number belongs.
-update manifest set is_canonical = true where object_id = any (%(ids)s)
 
 -- find_extra --
 -- Objects of no case, or second objects of one. What a case that is not loaded yet, or not even staged, would be
@@ -234,7 +176,7 @@ where mod(hashtextextended(coalesce(record_id, case_number, object_id::text, '')
 
 -- clear --
 -- Before the last look.
-truncate to_read, gap_after, suspect
+truncate to_read, gap_after
 
 -- carry_over --
 -- What the last look is the first to find of a kind goes to what was found before; it alone is to be mended now.
@@ -275,17 +217,9 @@ where l.object_id > %(after)s
   and (l.run_id = %(run_id)s or exists (select from gap g where g.record_id = l.record_id))
 order by l.object_id limit %(limit)s
 
--- add_suspects --
--- Objects that are looked at a second time.
-insert into suspect select unnest(%(ids)s::uuid[]) on conflict do nothing
-
--- analyze_suspects --
--- The planner must know how few there are.
-analyze suspect
-
 -- drop_kinds --
--- Forget what is about to be looked at a second time.
-delete from {gaps} where kind = any (%(kinds)s)
+-- Forget what is about to be looked at a second time. A gap that names no object cannot be, and stays.
+delete from {gaps} where kind = any (%(kinds)s) and object_id is not null
 
 -- tally --
 -- How many gaps of each kind.
