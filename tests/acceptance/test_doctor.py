@@ -171,8 +171,9 @@ def test_a_test_message_goes_to_every_channel(shell: Prompt) -> None:
 
 
 def test_serve_once_says_nothing_when_nothing_is_due(shell: Prompt) -> None:
-    """So that cron sends no mail."""
+    """So that cron sends no mail. A job that failed would be due again after a minute: none did."""
     assert "sync" in shell("serve", "--once").stdout
+    assert [j for j in shell.json("status")["jobs"] if j["error"]] == []
     again = shell("serve", "--once")
     assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
 
@@ -187,6 +188,49 @@ def test_a_key_that_has_another_name_is_an_error_that_says_how_to_map_it(
     assert "has no column Id and no column CaseNumber" in said
     assert '[fields] "Case.Id" = ' in said
     assert "Betreff" not in said
+
+
+def test_one_round_of_doctor_gives_a_block_to_paste_that_works(world: World, tmp_path: Path) -> None:
+    """Of an export with foreign headers, semicolons, an encoding of its own and files that it lacks.
+
+    Only columns that nobody but a person can name are left to be filled in, and are listed.
+    """
+    source = _german_export(tmp_path / "x")
+    shell = Prompt(world, source)
+    said = bad(shell)["source"]
+    block = said.partition("all of it for the settings file:\n")[2].replace("\n    ", "\n").strip()
+    config = tmp_path / "everycase.toml"
+    filled = block.replace('# "Case.Subject" = "…"', '"Case.Subject" = "Betreff"')
+    filled = filled.replace('# "Case.Description" = "…"', '"Case.Description" = "Beschreibung"')
+    filled = filled.replace('# "CaseComment.CommentBody" = "…"', '"CaseComment.CommentBody" = "Inhalt"')
+    config.write_text(filled.replace('# "Case.Kunde"', '"Case.Kunde"'))
+    done = shell("doctor", "--config", str(config))
+    assert done.returncode == 0, done.stdout
+    assert shell("run", "--config", str(config)).returncode == 0
+    assert [o["subject"] for o in world.index()] == ["Lüfter steht", "Lüfter steht"]
+    assert "Quillfeather" not in str(world.index())
+
+
+def _german_export(folder: Path) -> Path:
+    folder.mkdir()
+    cases = [
+        f"{record_id('Case', n)};4000000{n};Lüfter steht;Herr Quillfeather rief an;Quillfeather"
+        for n in (1, 2)
+    ]
+    lines = ["Vorgangs-ID;Vorgangsnummer;Betreff;Beschreibung;Kunde", *cases]
+    (folder / "Case.csv").write_bytes("\n".join(lines).encode("cp1252"))
+    comments = [f"{record_id('CaseComment', n)};{record_id('Case', n)};für {n}" for n in (1, 2)]
+    (folder / "CaseComment.csv").write_bytes("\n".join(["Nr;Vorgang;Inhalt", *comments]).encode("cp1252"))
+    return folder
+
+
+def test_the_first_line_of_a_file_without_a_header_is_not_quoted(shell: Prompt, tmp_path: Path) -> None:
+    """It is a row: what it says of people stays where it is."""
+    source = write_export(tmp_path / "bare")
+    row = f"{record_id('Case', 1)},40000001,Quillfeather\n{record_id('Case', 2)},40000002,Ferrucci\n"
+    (source / "Case.csv").write_text(row)
+    said = bad(shell, EVERYCASE_SOURCE=str(source))["source"]
+    assert "Quillfeather" not in said
 
 
 def test_status_says_nothing_of_providers_that_are_not_asked_over_a_network(shell: Prompt) -> None:

@@ -14,6 +14,8 @@ from everycase.domain.sentences import together
 from everycase.domain.thresholds import DeletionGuard
 from everycase.pipeline import identity
 from everycase.pipeline.plan import compare_source
+from everycase.ports import ObjectState
+from everycase.sources.export.source import ExportSource
 from everycase.store import db, reads
 
 _NO_TEXT = (
@@ -24,10 +26,7 @@ _NO_TEXT = (
 
 def check_source(app: App) -> str:
     """Every object can be read and names people; layout and form of its files, and fields that it lacks."""
-    states = [app.source.state(obj) for obj in app.catalogue.present]
-    if problems := together((s.object, s.problem) for s in states):
-        raise WrongUse("; ".join(problems))
-    identity.check(app.catalogue, states)
+    states = _read_states(app)
     missing = [f"{s.object}.{f}" for s in states for f in s.missing_fields]
     notes = [f"layout: {states[0].layout}"] if states[0].layout else []
     notes += [f"{s.object} as {s.form}" for s in states if s.form]
@@ -37,6 +36,25 @@ def check_source(app: App) -> str:
     notes += [identity.REMARK] if app.catalogue.is_without_identity else []
     notes += [f"not in it, so never populated: {', '.join(missing)}"] if missing else []
     return "; ".join([f"{app.source.kind}, {len(states)} objects", *notes])
+
+
+def _read_states(app: App) -> list[ObjectState]:
+    """Raises `WrongUse` with all that is wrong, and for an export with a draft of the settings it needs."""
+    states: list[ObjectState] = []
+    wrong: list[str] = []
+    for obj in app.catalogue.present:
+        try:
+            states.append(app.source.state(obj))
+        except WrongUse as e:
+            wrong.append(str(e))
+    wrong += together((s.object, s.problem) for s in states)
+    if not wrong and identity.is_missing(app.catalogue, states):
+        wrong.append(identity.MISSING)
+    if not wrong:
+        return states
+    draft = app.source.draft() if isinstance(app.source, ExportSource) else []
+    block = ["all of it for the settings file:", *draft] if draft else []
+    raise WrongUse("; ".join([*wrong, "\n    ".join(block)] if block else wrong))
 
 
 def check_columns(app: App) -> str:

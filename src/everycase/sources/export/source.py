@@ -22,6 +22,7 @@ from everycase.ports import ObjectState, Reading, VersionKind
 from everycase.sources.export import lookups
 from everycase.sources.export.archive import STREAM_ERRORS, ExportFile
 from everycase.sources.export.documents import CellHabits, Document, WrongEncoding
+from everycase.sources.export.draft import draft_settings
 from everycase.sources.export.layouts import Assignment, assign
 from everycase.sources.export.lookups import People
 from everycase.sources.export.reading import FileReading, as_it_is, as_version, names, pick
@@ -59,6 +60,10 @@ class ExportSource:
     def assignment(self) -> Assignment:
         """Which file holds which object, now. Raises `WrongUse`."""
         return assign(self._path, [o.name for o in self._catalogue.objects], lookups.OBJECTS)
+
+    def draft(self) -> list[str]:
+        """Lines of a settings file that name what this export lacks or calls by names of its own."""
+        return draft_settings(self.assignment(), self._catalogue, self._habits)
 
     # ── the port ─────────────────────────────────────────────────────────────────────────────
 
