@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import io
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -289,10 +289,10 @@ class ChangingExport:
         self.write()
         return f"{name} is {self.damages[name]}"
 
-    def mend(self) -> None:
-        """The export is copied again, whole, and rows without an id are put right."""
+    def mend(self, wanted: Collection[str]) -> None:
+        """The export is copied again, whole; rows without an id and those that are `wanted` are put right."""
         self.damages.clear()
-        self.flaws = {k: f for k, f in self.flaws.items() if f is not Flaw.NAMELESS}
+        self.flaws = {k: f for k, f in self.flaws.items() if f is not Flaw.NAMELESS and k[1] not in wanted}
         self.write()
 
     def write(self) -> None:

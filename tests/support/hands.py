@@ -45,6 +45,7 @@ LINEAGE_CHANGES = (
     "case_number = '1'",
 )
 STAGED_CHANGES = ("row_hash = 'x'", "is_deleted = not is_deleted", "parent_id = null, row_hash = 'y'")
+ALTERED = "altered in place"
 TEXT_COLUMNS = {
     "case": "description",
     "task": "description",
@@ -141,7 +142,7 @@ class Hands:
     def alter_staged_cells(self) -> str:
         """A text is changed in place, and its row hash is kept."""
         table = self.rng.choice(list(TEXT_COLUMNS))
-        return self._update(f"udp.{table}", "id", f"{TEXT_COLUMNS[table]} = 'altered in place'")
+        return self._update(f"udp.{table}", "id", f"{TEXT_COLUMNS[table]} = '{ALTERED}'")
 
     def write_times_ahead(self) -> str:
         table = self.rng.choice(list(AHEAD))

@@ -42,7 +42,7 @@ from tests.support.faults import (
     Trouble,
     Weather,
 )
-from tests.support.hands import FAULTS, Hands
+from tests.support.hands import ALTERED, FAULTS, TEXT_COLUMNS, Hands
 from tests.support.invariants import broken
 from tests.support.providers import text_of
 from tests.support.world import World
@@ -111,7 +111,7 @@ class Trial:
         self._note(f"damage: {self.export.damage()}")
 
     def mend_source(self) -> None:
-        self.export.mend()
+        self.export.mend(self._altered_rows())
         self._note("the export is whole again")
 
     def do_harm(self) -> None:
@@ -289,7 +289,7 @@ class Trial:
 
     def heal(self) -> None:
         """All faults end, what waits for its time or a person is tried, what is withheld is approved."""
-        self.export.mend()
+        self.export.mend(self._altered_rows())
         self.weather.clear()
         accept(self.dsn)
         self.is_database_spoilt = False
@@ -308,6 +308,15 @@ class Trial:
         if first["gaps"]:
             second = self._must(Run.DEEP, allow_deletes=sum(first["withheld"].values()))
             self.healed += sum(second["gaps"].values())
+
+    def _altered_rows(self) -> set[str]:
+        """What their source alone can mend."""
+        query = "select id from udp.{} where {} = '{}'"
+        return {
+            row["id"]
+            for table, column in TEXT_COLUMNS.items()
+            for row in self.world.rows(query.format(table, column, ALTERED))
+        }
 
     def judge(self) -> None:
         """Check every invariant; then check that further runs change nothing and call no provider."""
