@@ -20,6 +20,7 @@ WIDTH = 384
 SPACE = f"benchmark/model@{WIDTH}"
 VOCABULARY, WORDS, CLUSTERS = 60_000, 120, 200
 BATCH = 500
+FIRST_NUMBER = 50_000_000
 SYLLABLES = [c + v for c in "bcdfghjklmnpqrstvwz" for v in "aeiou"]
 
 
@@ -43,7 +44,7 @@ class Invented:
         return (raw / np.linalg.norm(raw)).astype(np.float32)
 
     def case(self, n: int) -> IndexObject:
-        words, vector, number = self.text(), self.vector(), f"{50_000_000 + n}"
+        words, vector, number = self.text(), self.vector(), f"{FIRST_NUMBER + n}"
         return IndexObject(
             stamps=Stamps(
                 object_id=fingerprint.object_id(number),

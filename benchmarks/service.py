@@ -1,6 +1,6 @@
 """How long pages, API and metrics take with 16 clients, without a sync and beside one.
 
-Usage: python -m benchmarks.service [--cases 10000] [--clients 16] [--seconds 20] [--pause 0.2]
+Usage: python -m benchmarks.service [--cases 10000] [--clients 16] [--seconds 20] [--pause 0.2] [--home DIR]
 
 Lean cases (benchmarks/lean.py) are written into an embedded database with their staging, lineage, journeys and
 a failure for each fiftieth; `everycase serve` answers in a process of its own. Each client asks for a page or a
@@ -36,8 +36,9 @@ import psutil
 import psycopg
 
 from benchmarks import lean
-from benchmarks.measured import everycase
+from benchmarks.measured import everycase, server_cpu_s
 from everycase.app import App
+from everycase.domain import fingerprint
 from everycase.domain.cases import IndexObject
 from everycase.domain.sql_blocks import read_blocks
 from everycase.operations.overview import keep_census
@@ -47,6 +48,8 @@ from everycase.store import embedded
 SQL = read_blocks("benchmarks", "service.sql")
 PAGE_LIMIT_MS, API_LIMIT_MS = 150.0, 100.0
 MODEL = "local"
+ASKED = 60
+"""Times that one client asks each route, to see what it needs."""
 
 Routes = Mapping[str, Callable[[random.Random], str]]
 
@@ -63,49 +66,53 @@ def main(args: list[str]) -> None:
     parser.add_argument("--clients", type=int, default=16)
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--pause", type=float, default=0.2)
-    parser.add_argument("--keep", action="store_true", help="keep the database, and say where it is")
+    parser.add_argument("--home", type=Path, help="where the database is kept, to be used again")
     given = parser.parse_args(args)
-    home = Path(tempfile.mkdtemp(prefix="ecb", dir="/tmp"))
+    home = given.home or Path(tempfile.mkdtemp(prefix="ecb", dir="/tmp"))
     try:
         started = time.perf_counter()
         dsn, some = fill(home, given.cases)
-        print(f"{given.cases:,} cases written in {time.perf_counter() - started:.0f} s", flush=True)
+        print(f"{given.cases:,} cases are there after {time.perf_counter() - started:.0f} s", flush=True)
         with serving(home) as (port, process):
             routes = routes_of(some)
             ask(port, routes, clients=1, seconds=3, pause=0)  # templates, lexicon, model
-            for name, beside in (("no sync", False), ("beside a sync", True)):
-                with syncing(home, dsn, given.cases) if beside else _nothing() as is_at_work:
-                    before = process.cpu_times()
+            show_needs(needs(port, routes, process, home), given.clients, given.pause)
+            for name, nice in (("no sync", None), ("beside a sync", 0), ("beside a sync with nice 10", 10)):
+                beside = nice is not None
+                with syncing(home, dsn, given.cases, nice) if beside else _nothing() as is_at_work:
+                    before = _cpu(process)
                     answers = ask(port, routes, given.clients, given.seconds, given.pause)
-                    after = process.cpu_times()
+                    after = _cpu(process)
                     if beside and not is_at_work():
                         print("the sync ended before the requests: give it more cases")
-                cpu = (after.user + after.system - before.user - before.system) * 1000 / max(len(answers), 1)
+                cpu = (after - before) * 1000 / max(len(answers), 1)
                 show(f"{given.cases:,} cases, {name}", answers, cpu)
     finally:
-        if given.keep:
-            print(f"kept: {home}")
-        else:
-            embedded.stop(home)
+        embedded.stop(home)
+        if given.home is None:
             shutil.rmtree(home, ignore_errors=True)
 
 
 def fill(home: Path, cases: int) -> tuple[str, list[IndexObject]]:
-    """A database with so many lean cases: its address, and some of them."""
-    first = everycase(home, Path("sample"), "sync", SAMPLE_CASES="5", EMBEDDERS=MODEL)
-    if first.report["created"] != 5:
-        raise SystemExit(f"the sample cannot be loaded: {first.report}")
+    """A database with so many lean cases, made unless it is there: its address, and some of the cases."""
+    everycase(home, Path("sample"), "sync", SAMPLE_CASES="5", EMBEDDERS=MODEL)
+    ids = [fingerprint.object_id(f"{lean.FIRST_NUMBER + n}") for n in range(0, cases, lean.BATCH)]
     with App(settings(home)) as app, psycopg.connect(app.dsn, autocommit=True) as conn:
-        space, recipe = conn.execute("select space, recipe from recon.data_lineage limit 1").fetchone() or (
-            "",
-            "",
-        )
-        some = lean.load(app.index, lean.Invented(space=space, recipe=recipe), cases)
-        for name in ("cases", "failures", "runs", "read"):
-            conn.execute(SQL[name])
-        lean.vacuum(app.dsn)
-        keep_census(app, source=cases + 5)
-        return app.dsn, some
+        if app.index.count() == 5:
+            _write(app, conn, cases)
+        if app.index.count() != cases + 5:
+            raise SystemExit(f"{home} holds {app.index.count() - 5} invented cases: name another --home")
+        return app.dsn, list(app.index.objects(ids))
+
+
+def _write(app: App, conn: psycopg.Connection, cases: int) -> None:
+    row = conn.execute("select space, recipe from recon.data_lineage limit 1").fetchone()
+    assert row, "the sample was not loaded"
+    lean.load(app.index, lean.Invented(space=row[0], recipe=row[1]), cases)
+    for name in ("cases", "failures", "runs", "read"):
+        conn.execute(SQL[name])
+    lean.vacuum(app.dsn)
+    keep_census(app, source=cases + 5)
 
 
 def settings(home: Path) -> Settings:
@@ -149,12 +156,13 @@ def _until_ready(port: int, process: subprocess.Popen[bytes]) -> None:
 
 
 @contextmanager
-def syncing(home: Path, dsn: str, cases: int) -> Iterator[Callable[[], bool]]:
+def syncing(home: Path, dsn: str, cases: int, nice: int) -> Iterator[Callable[[], bool]]:
     """`everycase sync` at work on a tenth of the cases; whether it still is."""
     with psycopg.connect(dsn, autocommit=True) as conn:
         with psycopg.ClientCursor(conn) as cursor:
             cursor.execute(SQL["work"], {"cases": cases // 10})
         process = _start(home, "sync")
+        psutil.Process(process.pid).nice(nice)  # before it has started a thread
         try:
             while process.poll() is None and not _is_loading(conn):
                 time.sleep(0.2)
@@ -227,6 +235,55 @@ def _client(port: int, routes: Routes, seed: int, until: float, pause: float, fo
         found.append(Answer(route, 1000 * (time.perf_counter() - started)))
         if pause:
             time.sleep(chance.uniform(0, 2 * pause))
+
+
+# ── what a request needs of a processor ──────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """CPU milliseconds of a request: of the service, and of PostgreSQL."""
+
+    service: float
+    database: float
+
+    @property
+    def total(self) -> float:
+        return self.service + self.database
+
+
+def needs(port: int, routes: Routes, process: psutil.Process, home: Path) -> dict[str, Need]:
+    """Of each route, asked by one client, `ASKED` times. Nothing but the service may use the database."""
+    chance, connection = random.Random(5), http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    found = {}
+    for route, path in routes.items():
+        before = _cpu(process), server_cpu_s(home)
+        for _ in range(ASKED):
+            get(connection, path(chance))
+        after = _cpu(process), server_cpu_s(home)
+        found[route] = Need(*(1000 * (a - b) / ASKED for a, b in zip(after, before, strict=True)))
+    return found
+
+
+def _cpu(process: psutil.Process) -> float:
+    """Seconds, of the process and those that it started."""
+    times = [p.cpu_times() for p in (process, *process.children(recursive=True))]
+    return sum(t.user + t.system for t in times)
+
+
+def show_needs(found: Mapping[str, Need], clients: int, pause: float) -> None:
+    print("\nCPU ms of a request, asked by one client")
+    print(f"  {'':<26}{'service':>9}{'PostgreSQL':>12}{'total':>9}")
+    for route, need in sorted(found.items()):
+        print(f"  {route:<26}{need.service:>9.1f}{need.database:>12.1f}{need.total:>9.1f}")
+    mean, cores = statistics.fmean(n.total for n in found.values()), len(os.sched_getaffinity(0))
+    asks = f"{clients} clients"
+    if pause:
+        rate = clients / pause
+        asks += (
+            f" with a pause of {pause} s ask at most {rate:.0f} times a second: {rate * mean / 1000:.2f} of"
+        )
+    print(f"  mean {mean:.1f} ms; {asks} {cores} processors", flush=True)
 
 
 def get(connection: http.client.HTTPConnection, path: str) -> int:

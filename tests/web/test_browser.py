@@ -100,20 +100,25 @@ def test_every_link_of_every_page_leads_somewhere(page: Page, shown: Service) ->
     assert len(seen) > 20
 
 
-def test_the_first_screen_tells_the_state_of_the_whole(page: Page) -> None:
-    """At 1366 × 768 the sentence, the funnel and the failures are seen without scrolling."""
+def test_the_first_screen_tells_the_state_of_the_whole(page: Page, shown: Service) -> None:
+    """At 1366 × 768 every part is seen without scrolling, also while two alerts stand."""
+    shown.world.do("delete from recon.alert_state")
+    shown.world.do(
+        "insert into recon.alert_state (channel, rule, value, started_at, sent_at, sent_value) "
+        "select '', rule, 512, now(), now(), 512 from unnest(array['missing_cases', 'manual_review']) rule"
+    )
     page.set_viewport_size({"width": 1366, "height": 768})
     page.goto("/")
     expect(page.locator("h1")).to_contain_text("30 of 34 cases are in the index")
-    for heading in (
-        "Where every case is",
-        "Failures that wait",
-        "Freshness",
-        "Cases with rows of each table",
-    ):
-        box = page.get_by_role("heading", name=heading).bounding_box()
+    alerts = page.get_by_role("status", name="Alerts")
+    expect(alerts.get_by_role("listitem")).to_have_count(2)
+    expect(alerts).to_contain_text("512 cases are missing from the index when last measured. Run manual")
+    parts = page.locator("main > section")
+    assert parts.count() == 9
+    for part in parts.all():
+        box = part.bounding_box()
         assert box is not None
-        assert box["y"] + box["height"] < 768, heading
+        assert box["y"] + box["height"] < 768, part.inner_text()
 
 
 def test_a_case_is_found_and_its_journey_read_by_keyboard_alone(page: Page, shown: Service) -> None:
