@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from everycase.redaction.words import words
 
@@ -37,6 +38,11 @@ _NOUN_ENDINGS = ("ing", "ly", "ment", "ity", "able", "ance", "ence")
 """Endings that names have too (Harding, Bailly, Clément): they count for nothing behind another part of a name."""
 
 
+_REMEMBERED = 10_000
+"""Answers: the same words and phrases are asked about by many rules, and again in the next case."""
+
+
+@lru_cache(_REMEMBERED)
 def is_name_word(word: str, *, is_inner: bool = False) -> bool:
     """Whether a word may be a part of a name. `is_inner`: it follows another part, or a title."""
     low = word.lower().strip(".'’-")
@@ -105,6 +111,7 @@ def trailing_name(text: str, start: int, end: int) -> int:
 _LINK_WORDS = frozenset("von van de der den del della di da das dos die la le el al bin ben ter zu".split())
 
 
+@lru_cache(_REMEMBERED)
 def is_name(phrase: str, *, least: int = 1) -> bool:
     """Whether all words of a phrase are a name's, and enough of them."""
     found = list(_WORD.finditer(phrase))
