@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from uuid import uuid4
 
 import numpy as np
 import pytest
 
+from everycase.app import App
 from everycase.domain.errors import WrongUse
 from everycase.embedders.wordllama import WordLlamaEmbedder
 from everycase.operations import golden, trial
+from everycase.pipeline.run import OpenRun
 from everycase.ports import Embedding, EmbeddingBatch
+from everycase.store import budget
 from tests.support.exports import case, write_export
 from tests.support.world import World
 
@@ -74,17 +78,17 @@ def test_a_worse_model_is_refused_with_the_worst_queries(world: World, export: P
     with world.app(export) as app:
         wanted = app.index.search("fans", {}).hits[0].case_number
         golden.add(app, "fans are loud", wanted)
-        trial.check_change(app)
+        check_change(app)
         app.embedder = Poor()
         with pytest.raises(WrongUse, match=f'"fans are loud" finds {wanted} in place 5'):
-            trial.check_change(app)
+            check_change(app)
         app.index = WithSpaces(app.index, {WordLlamaEmbedder.space: 4, Poor.space: 1})
         with pytest.raises(WrongUse, match=f'"fans are loud" finds {wanted} in place 5'):
-            trial.check_change(app)  # one case that it embedded as a fallback makes it no model of the index
+            check_change(app)  # one case that it embedded as a fallback makes it no model of the index
         app.settings = replace_loss(app.settings)
-        trial.check_change(app)
+        check_change(app)
     with world.app(export, embedders=("local",)) as app:
-        trial.check_change(app)
+        check_change(app)
     assert world.sync(export, embedders=("local",)).figures.totals.updated == len(SUBJECTS)
 
 
@@ -103,7 +107,28 @@ def test_a_recipe_that_finds_less_is_refused_in_place(world: World, export: Path
     ):
         world.sync(export, redaction={"deny": list_of["harmful"]})
     assert world.index() == served
+    run = world.rows("select run_id, status, report from recon.sync_runs order by start_time desc limit 1")[0]
+    assert run["status"] == "failed"
+    assert "fans at full speed" in run["report"]["error"]
+    assert "sync_error" in {a["rule"] for a in run["report"]["alerts"]}
+    assert _paid(world) == [len(SUBJECTS), 1], "the trial embeds the text that the list changes"
+    with pytest.raises(WrongUse):
+        world.sync(export, redaction={"deny": list_of["harmful"]})
+    assert _paid(world) == [len(SUBJECTS), 1], "a trial that was paid is paid again"
     assert world.sync(export, redaction={"deny": list_of["harmless"]}).figures.totals.updated == len(SUBJECTS)
+
+
+def _paid(world: World) -> list[int]:
+    """Texts that each run had embedded, of the runs that had any."""
+    rows = world.rows("select embedded from recon.embedding_ledger where embedded > 0 order by at")
+    return [r["embedded"] for r in rows]
+
+
+def check_change(app: App) -> None:
+    """As a run does that has just begun."""
+    with app.pool.connection() as conn:
+        now = budget.clock(conn)
+        trial.check_change(app, OpenRun(run_id=uuid4(), conn=conn, started_at=now, database_time=now))
 
 
 def replace_loss(settings):

@@ -21,7 +21,10 @@ from everycase.domain.fingerprint import object_id
 from everycase.domain.golden import GoldenQuery, Judgement, Placed
 from everycase.domain.passages import stems
 from everycase.operations.golden import first_objects, list_kept
-from everycase.ports import Embedder, Embedding, VectorIndex
+from everycase.pipeline.embed import EmbedResult, embed
+from everycase.pipeline.redact import Redacted
+from everycase.pipeline.run import OpenRun
+from everycase.ports import Embedder, VectorIndex
 
 EMBEDDED = 500
 """Cases among which a new model must find those of the golden queries."""
@@ -32,19 +35,20 @@ REMADE = 200
 NO_MATCH = -1.0
 
 
-def check_change(app: App) -> None:
+def check_change(app: App, run: OpenRun) -> None:
     """Raise `WrongUse` where the golden queries find less with a new model or recipe than in the index.
 
     A model or recipe is new until half of the cases are made with it; a model that embedded a few cases as a
     fallback stays new. Where the provider cannot embed all cases of the trial now, nothing is judged.
+    What the trial costs is booked for the run; its vectors are kept, so the next trial costs nothing.
     """
     kept = list_kept(app)
     if not kept:
         return
     if _is_new_model(app):
-        _check_model(app, kept)
+        _check_model(app, run, kept)
     elif _is_new_recipe(app):
-        _check_recipe(app, kept)
+        _check_recipe(app, run, kept)
 
 
 def _trial(index: VectorIndex, kept: Sequence[GoldenQuery], most: int) -> list[IndexObject]:
@@ -52,6 +56,14 @@ def _trial(index: VectorIndex, kept: Sequence[GoldenQuery], most: int) -> list[I
     wanted = {object_id(g.case_number) for g in kept}
     others = [o for o in first_objects(index, most) if o.stamps.object_id not in wanted]
     return [*(o for page in pages(sorted(wanted), most) for o in index.objects(page)), *others]
+
+
+def _embed(app: App, run: OpenRun, cases: Sequence[Redacted]) -> EmbedResult:
+    """Vectors of these cases, kept and booked as those of any case."""
+    texts = [(c.case, c.composite) for c in cases]
+    anew = embed(app.pool, app.embedder, texts, half_precision=app.processor.half_precision)
+    app.processor.book_usage(run.conn, run.run_id, anew)
+    return anew
 
 
 def _refuse(app: App, judgement: Judgement, *, what: str, advice: str) -> None:
@@ -69,39 +81,33 @@ def _is_new_model(app: App) -> bool:
     return 2 * sizes.get(app.embedder.space, 0) < sum(sizes.values())
 
 
-def _check_model(app: App, kept: Sequence[GoldenQuery]) -> None:
+def _check_model(app: App, run: OpenRun, kept: Sequence[GoldenQuery]) -> None:
     trial = _trial(app.index, kept, EMBEDDED)
-    batch = app.embedder.embed_documents([_text(app, o) for o in trial])
-    anew = [o.vector for o in batch.outcomes if isinstance(o, Embedding) and o.space == app.embedder.space]
-    if len(anew) < len(trial):
+    anew = _embed(app, run, [_without_children(app, o) for o in trial])
+    if anew.failures or any(c.space != app.embedder.space for c in anew.cases):
         return
-    after = [
-        Searched(number=o.stamps.case_number, vector=v, space=app.embedder.space)
-        for o, v in zip(trial, anew, strict=True)
-    ]
+    after = [_made(c) for c in anew.cases]
     judgement = _compare(kept, [_served(o) for o in trial], after, _by_meaning(app.embedder))
     what, advice = f"by the golden queries {app.embedder.space}", "Keep the former EVERYCASE_EMBEDDERS"
     _refuse(app, judgement, what=what, advice=advice)
 
 
-def _text(app: App, o: IndexObject) -> str:
-    """What is embedded of a case, without its children."""
+def _without_children(app: App, o: IndexObject) -> Redacted:
+    """A case out of the index, which has its own fields alone."""
     values = {
         f.name: str(o.properties[f.property])
         for f in app.catalogue.case.fields
         if o.properties.get(f.property)
     }
-    record = RedactedRecord(object="Case", id=o.stamps.case_id, values=values)
-    return compose(
-        RedactedCase(
-            record_id=o.stamps.case_id,
-            case_number=o.stamps.case_number,
-            generation=o.stamps.generation,
-            case=record,
-            children={},
-            redactions={},
-        )
-    ).to_embed
+    case = RedactedCase(
+        record_id=o.stamps.case_id,
+        case_number=o.stamps.case_number,
+        generation=o.stamps.generation,
+        case=RedactedRecord(object="Case", id=o.stamps.case_id, values=values),
+        children={},
+        redactions={},
+    )
+    return Redacted(case=case, composite=compose(case))
 
 
 # ── a new recipe ─────────────────────────────────────────────────────────────────────────────────
@@ -113,12 +119,12 @@ def _is_new_recipe(app: App) -> bool:
     return 2 * sum(some) < len(some)
 
 
-def _check_recipe(app: App, kept: Sequence[GoldenQuery]) -> None:
+def _check_recipe(app: App, run: OpenRun, kept: Sequence[GoldenQuery]) -> None:
     """Compare by words and by meaning, separately. A case that fails under the new recipe is not found."""
     served = {o.stamps.case_id: o for o in _trial(app.index, kept, REMADE)}
     with app.pool.connection() as conn:
         joins = [j for j in app.processor.join(conn, list(served)) if not j.blocker]
-    anew = app.processor.embed(app.processor.redact(joins).clean)
+    anew = _embed(app, run, app.processor.redact(joins).clean)
     if anew.failures:
         return
     before = [_served(served[j.case.record_id]) for j in joins]

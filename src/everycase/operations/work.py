@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -48,9 +49,8 @@ def sync(
     Raises `WrongUse` where the golden queries find less with a new model or recipe.
     """
     run_id, ending = run_id or uuid4(), Ending()
-    check_change(app)
     with recorded(app, run_id, "sync", progress, ending) as watched:
-        job = app.new_sync(watched, ending, max_cost=max_cost)
+        job = replace(app.new_sync(watched, ending, max_cost=max_cost), approve=partial(check_change, app))
         report = job.run(run_id, allow_deletes=allow_deletes, shard=shard)
     keep_census(app, run_id=run_id)
     return report
@@ -78,9 +78,9 @@ def reconcile(
     )
     if dry_run:
         return app.new_reconciliation(progress, ending, max_cost=max_cost).run(run_id, order)
-    check_change(app)
     with recorded(app, run_id, "reconcile", progress, ending) as watched:
-        report = app.new_reconciliation(watched, ending, max_cost=max_cost).run(run_id, order)
+        job = app.new_reconciliation(watched, ending, max_cost=max_cost)
+        report = replace(job, approve=partial(check_change, app)).run(run_id, order)
     keep_census(app, run_id=run_id, source=report.counts.get("source"))
     return report
 

@@ -119,8 +119,16 @@ class RunEnd:
 NOT_OPENED = "not opened"
 """The source of a run that could not open it."""
 
-KeepUnmade = Callable[[Connection, OpenRun, RunEnd], None]
-"""Writes into the books how a run ended whose source or index cannot be used as the settings say."""
+KeepUnmade = Callable[[Connection, OpenRun, RunEnd, Told], None]
+"""Writes into the books how a run ended that was not approved, or could not use its source or index."""
+
+
+Approve = Callable[[OpenRun], None]
+"""Asked before a run does anything: raises for one that is not to be."""
+
+
+def approve_any(run: OpenRun) -> None:
+    """Any run may be."""
 
 
 class Job(Protocol[R]):
@@ -245,9 +253,9 @@ class Shell:
         try:
             with self._usable(run.conn) as conn:
                 if job is None:
-                    self._tell(conn, Facts(), end, is_clean=False)
+                    told = self._tell(conn, Facts(), end, is_clean=False)
                     if keep_unmade:
-                        keep_unmade(conn, run, end)
+                        keep_unmade(conn, run, end, told)
                 else:
                     self._close(conn, job, end)
         except EverycaseError as e:

@@ -17,7 +17,7 @@ from everycase.domain.sentences import together
 from everycase.domain.shards import Shard, ShardedWork
 from everycase.pipeline import continuity
 from everycase.pipeline.extract import Extraction
-from everycase.pipeline.run import NOT_OPENED, OpenRun, RunEnd, Shell
+from everycase.pipeline.run import NOT_OPENED, Approve, OpenRun, RunEnd, Shell, approve_any
 from everycase.pipeline.work import Crew
 from everycase.ports import Source
 from everycase.store import budget, failures, lineage, reads, runs, shards
@@ -149,20 +149,19 @@ class Sync:
     shell: Shell
     source: Callable[[], Source]
     crew: Callable[[], Crew]
+    approve: Approve = approve_any
 
     def run(self, run_id: UUID, *, allow_deletes: int = 0, shard: Shard | None = None) -> SyncReport:
         """Do everything that is due (of this part of the cases). Raises as `Shell.carry_out` does."""
         shell = replace(self.shell, sharing=(ShardedWork.SYNC, shard) if shard else None)
-        return shell.carry_out(
-            run_id,
-            lambda run: _SyncJob(
-                run=run, source=self.source(), crew=self.crew(), allow_deletes=allow_deletes
-            ),
-            self._keep_unmade,
-        )
+        return shell.carry_out(run_id, lambda run: self._job(run, allow_deletes), self._keep_unmade)
+
+    def _job(self, run: OpenRun, allow_deletes: int) -> _SyncJob:
+        self.approve(run)
+        return _SyncJob(run=run, source=self.source(), crew=self.crew(), allow_deletes=allow_deletes)
 
     @staticmethod
-    def _keep_unmade(conn: Connection, run: OpenRun, end: RunEnd) -> None:
+    def _keep_unmade(conn: Connection, run: OpenRun, end: RunEnd, told: Told) -> None:
         report = SyncReport(
             run_id=run.run_id,
             source=NOT_OPENED,
@@ -171,7 +170,7 @@ class Sync:
             figures=RunFigures(),
         )
         runs.begin(conn, run_id=run.run_id, source=NOT_OPENED, now=run.started_at)
-        _keep(conn, report, now=run.started_at)
+        _keep(conn, report.with_alerts(told), now=run.started_at)
 
 
 @dataclass(kw_only=True)

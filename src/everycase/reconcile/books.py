@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from everycase.domain.alerts import Told
 from everycase.domain.completeness import completeness
 from everycase.domain.gaps import ReconcileOrder
 from everycase.domain.runs import RunStatus
@@ -50,7 +51,7 @@ class UnmadeBooks:
 
     order: ReconcileOrder
 
-    def keep(self, conn: Connection, run: OpenRun, end: RunEnd) -> None:
+    def keep(self, conn: Connection, run: OpenRun, end: RunEnd, told: Told) -> None:
         report = Report(
             run_id=run.run_id,
             run_type=self.order.run_type,
@@ -62,7 +63,7 @@ class UnmadeBooks:
             error=end.error,
             counts=dict.fromkeys(COUNTED),
             gaps=None,
-        )
+        ).with_alerts(told)
         runs.begin_reconciliation(conn, run_id=run.run_id, run_type=self.order.run_type, now=run.started_at)
         runs.finish_reconciliation(conn, run_id=run.run_id, report=report.as_dict(), now=run.started_at)
 

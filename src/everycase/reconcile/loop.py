@@ -19,7 +19,7 @@ from everycase.domain.sentences import together
 from everycase.domain.shards import ShardedWork
 from everycase.domain.thresholds import DeletionGuard, Thresholds
 from everycase.pipeline import continuity
-from everycase.pipeline.run import OpenRun, RunEnd, Shell
+from everycase.pipeline.run import Approve, OpenRun, RunEnd, Shell, approve_any
 from everycase.pipeline.work import Crew
 from everycase.ports import Source
 from everycase.reconcile import books
@@ -49,6 +49,7 @@ class Reconciliation:
     retention: Retention
     sample: int
     """How many untouched objects a thorough run reads back and probes."""
+    approve: Approve = approve_any
 
     def run(self, run_id: UUID, order: ReconcileOrder) -> Report:
         """The five steps. Raises as `Shell.carry_out` does."""
@@ -59,6 +60,7 @@ class Reconciliation:
         return shell.carry_out(run_id, lambda run: self._job(run, order), unmade.keep)
 
     def _job(self, run: OpenRun, order: ReconcileOrder) -> _ReconcileJob:
+        self.approve(run)
         return _ReconcileJob(
             run=run,
             order=order,
