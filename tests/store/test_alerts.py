@@ -302,7 +302,7 @@ def test_an_error_is_told_in_its_own_words(runs: Runs, receiver: Receiver) -> No
     """And that a run of the same kind went through again."""
     runs.tell(Facts(errors={RunKind.SYNC: "/data/x.zip cannot be read: is it there?"}))
     (post,) = receiver.take()
-    assert post["message"].startswith("A run of sync ended with an error: /data/x.zip cannot be read")
+    assert post["message"].startswith("A run of sync ended with an error (/data/x.zip cannot be read")
     runs.tell(Facts(errors={RunKind.RECONCILE: ""}), hours=1)
     assert receiver.take() == []
     runs.tell(Facts(errors={RunKind.SYNC: ""}), hours=2)

@@ -15,7 +15,6 @@ from everycase.domain.thresholds import DeletionGuard
 from everycase.pipeline import identity
 from everycase.pipeline.plan import compare_source
 from everycase.ports import ObjectState
-from everycase.sources.export.source import ExportSource
 from everycase.store import db, reads
 
 _NO_TEXT = (
@@ -40,6 +39,8 @@ def check_source(app: App) -> str:
 
 def _read_states(app: App) -> list[ObjectState]:
     """Raises `WrongUse` with all that is wrong, and for an export with a draft of the settings it needs."""
+    from everycase.sources.export.source import ExportSource  # and with it the readers of all its forms
+
     states: list[ObjectState] = []
     wrong: list[str] = []
     for obj in app.catalogue.present:
