@@ -174,14 +174,14 @@ class App:
 
     @cached_property
     def providers(self) -> tuple[str, ...]:
-        """Their names; `local-small` stands in for `local` on a machine that lacks the model's packages."""
+        """Their names, with `local-small` for `local` where the model's packages are not installed."""
         from everycase.app.embedding import choose_providers
 
         return choose_providers(self.settings.embedders)
 
     @cached_property
     def embedder(self) -> Embedder:
-        """The chain of the providers."""
+        """The chain of providers: each one is asked for what the one before it could not embed."""
         from everycase.app.embedding import chain
 
         return chain(self.embedders)

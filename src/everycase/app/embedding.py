@@ -30,7 +30,7 @@ MakeGate = Callable[[str, Limits], ProviderGate]
 
 
 def choose_providers(names: tuple[str, ...]) -> tuple[str, ...]:
-    """The names; `local-small` stands in for `local` on a machine that lacks the model's packages."""
+    """These names, with `local-small` in place of `local` where the model's packages are not installed."""
     if "local" not in names or minilm.is_installed():
         return names
     log.warning("model_not_installed", model=minilm.MODEL, used_instead="local-small")
@@ -38,7 +38,7 @@ def choose_providers(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def chain(embedders: Sequence[Embedder]) -> EmbedderChain:
-    """The chain; queries are also embedded in the space of the small model, which was `local` once."""
+    """A chain of providers; queries are embedded by the small model too, which was `local` once."""
     return EmbedderChain(embedders, for_queries=[WordLlamaEmbedder()])
 
 

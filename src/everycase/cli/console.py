@@ -137,7 +137,7 @@ def moment(at: datetime) -> str:
 
 
 def complain(text: str) -> None:
-    """A line on stderr; nowhere, where its reader has gone: that ends no run."""
+    """Print a line on stderr. If nobody reads stderr any more, the line is dropped and the run goes on."""
     try:
         ERR.print(Text("\n".join(wrap(text, width(sys.stderr)))))
     except BrokenPipeError:

@@ -105,16 +105,16 @@ UNITS: Mapping[str, str] = {
     ErrorType.MALFORMED_RECORD: "row",
     ErrorType.MISSING_CHILD_DATA: "missing parent",
 }
-"""What one failure of a type counts, where that is not one case."""
+"""The unit in which failures of a type are counted, where it is not cases."""
 
 
 def count_of(error_type: str, n: int) -> str:
-    """`5 tables`, `1 row`, `3 cases`: so many failures of a type, in what they count."""
+    """A number of failures of one type, with their unit: `5 tables`, `1 row`, `3 cases`."""
     return _count(UNITS.get(error_type, "case"), n)
 
 
 def add_up(by_type: Iterable[tuple[str, int]], *, cases: int = 0) -> str:
-    """`3 cases, 5 tables`: these cases and failures of several types, each unit by itself."""
+    """Failures of several types added up by their units, and `cases` more: `3 cases, 5 tables`."""
     sums = Counter({"case": cases})
     for error_type, n in by_type:
         sums[UNITS.get(error_type, "case")] += n

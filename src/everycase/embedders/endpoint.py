@@ -251,7 +251,7 @@ class Endpoint:
 
 
 def _is_loopback(url: str) -> bool:
-    """Whether the URL is plain HTTP to this machine: then no certificate is ever looked at, nor loaded."""
+    """Whether the URL is plain HTTP to this machine, for which no certificates need to be loaded."""
     parts = urlsplit(url)
     return parts.scheme == "http" and parts.hostname in ("localhost", "127.0.0.1", "::1")
 

@@ -38,7 +38,10 @@ def check_source(app: App) -> str:
 
 
 def _read_states(app: App) -> list[ObjectState]:
-    """Raises `WrongUse` with all that is wrong, and for an export with a draft of the settings it needs."""
+    """The state of each object. Raises `WrongUse`, which names all that is wrong with the source at once.
+
+    For an export the error ends with a draft of the settings that the export needs.
+    """
     from everycase.sources.export.source import ExportSource  # and with it the readers of all its forms
 
     states: list[ObjectState] = []

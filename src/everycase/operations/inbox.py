@@ -41,7 +41,7 @@ class Inbox:
     new: int
     """Of those that wait, the ones that were opened since the last sync began."""
     unfinished: Sequence[str] = ()
-    """Sentences on the last sync and the last reconciliation, where they did not come to their end."""
+    """Sentences on the last sync and the last reconciliation, if they failed or were interrupted."""
 
     @property
     def exit_code(self) -> ExitCode:

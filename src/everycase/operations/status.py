@@ -95,9 +95,9 @@ class Overview:
     withheld: Mapping[str, int] = field(default_factory=dict)
     """Deletions that wait for a person's approval, by source object or kind of gap."""
     unfinished: Sequence[str] = ()
-    """Sentences on the last sync and the last reconciliation, where they did not come to their end."""
+    """Sentences on the last sync and the last reconciliation, if they failed or were interrupted."""
     unread_tables: Sequence[str] = ()
-    """The objects that could not be read whole, so that completeness is that of what could be read."""
+    """Objects of the source that could not be read whole: completeness leaves out what they lack."""
     doubt: str = ""
     """Why the index has to be compared object by object: something was restored from a backup."""
     without: frozenset[str] = frozenset()

@@ -59,7 +59,7 @@ def _trial(index: VectorIndex, kept: Sequence[GoldenQuery], most: int) -> list[I
 
 
 def _embed(app: App, run: OpenRun, cases: Sequence[Redacted]) -> EmbedResult:
-    """Vectors of these cases, kept and booked as those of any case."""
+    """Embed these cases; their vectors are kept and their cost is booked, as in any run."""
     texts = [(c.case, c.composite) for c in cases]
     anew = embed(app.pool, app.embedder, texts, half_precision=app.processor.half_precision)
     app.processor.book_usage(run.conn, run.run_id, anew)
@@ -93,7 +93,7 @@ def _check_model(app: App, run: OpenRun, kept: Sequence[GoldenQuery]) -> None:
 
 
 def _without_children(app: App, o: IndexObject) -> Redacted:
-    """A case out of the index, which has its own fields alone."""
+    """A case made of what the index holds of it: its own fields, without its children."""
     values = {
         f.name: str(o.properties[f.property])
         for f in app.catalogue.case.fields

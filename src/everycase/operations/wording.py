@@ -73,7 +73,7 @@ def remedy(failure: Mapping[str, Any]) -> str:
 
 
 def _lacks_text(failure: Mapping[str, Any]) -> bool:
-    """Whether it is subject and description that a case lacks: a file may have them under other names."""
+    """Whether a case lacks both subject and description, which a file may have under other names."""
     return bool(failure["error_message"] == NO_TEXT)
 
 

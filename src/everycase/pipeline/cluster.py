@@ -30,7 +30,7 @@ _RESULT_S = 600.0
 """How long the result of a finished call may be on its way; made again, it takes as long as the call."""
 _COLLECTORS = 8
 _NEWS_S = 1.0
-"""How much later than the word of a batch that died the word of another worker's death may come."""
+"""Seconds by which the message that another worker died may come later than that of a batch that died."""
 
 
 class SchedulerLost(cf.BrokenExecutor):

@@ -62,7 +62,7 @@ class Plan:
 
     @property
     def exit_code(self) -> ExitCode:
-        """1 where a sync would not read all of the source, or would not do all that the counts say."""
+        """1 if there are problems: a sync would not read all of the source, or not do all that is counted."""
         return ExitCode.UNRESOLVED if self.problems else ExitCode.CLEAN
 
     def as_dict(self) -> dict[str, Any]:

@@ -117,18 +117,18 @@ class RunEnd:
 
 
 NOT_OPENED = "not opened"
-"""The source of a run that could not open it."""
+"""What the books name as the source of a run that did not open one."""
 
 KeepUnmade = Callable[[Connection, OpenRun, RunEnd, Told], None]
-"""Writes into the books how a run ended that was not approved, or could not use its source or index."""
+"""Writes into the books how a run ended that was refused, or could not open its source or index."""
 
 
 Approve = Callable[[OpenRun], None]
-"""Asked before a run does anything: raises for one that is not to be."""
+"""Called before a run does anything; raises an error if the run must not go on."""
 
 
 def approve_any(run: OpenRun) -> None:
-    """Any run may be."""
+    """Let every run go on."""
 
 
 class Job(Protocol[R]):

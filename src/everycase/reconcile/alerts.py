@@ -179,7 +179,7 @@ def alerts(
 
 
 def say_standing(standing: Mapping[str, Standing], thresholds: Thresholds) -> list[str]:
-    """What stands, for each rule two sentences: the last measured value, and what to do."""
+    """Two sentences for each alert that stands: the last measured value, and what to do."""
     found = [_unmeasured(rule, standing[rule.name], thresholds) for rule in RULES if rule.name in standing]
     return [f"{a.sentence}. {a.action}" for a in found]
 

@@ -47,7 +47,7 @@ def _add_spending(conn: Connection, report: Report, now: datetime) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnmadeBooks:
-    """The books of a reconciliation whose source or index cannot be used as the settings say."""
+    """The books of a reconciliation that was refused, or could not open its source or index."""
 
     order: ReconcileOrder
 

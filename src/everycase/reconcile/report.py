@@ -91,7 +91,7 @@ class Report:
     unread: Sequence[str] = ()
     """What of the source could not be compared, and why."""
     unread_tables: Sequence[str] = ()
-    """The objects that could not be read whole, so that completeness is that of what could be read."""
+    """Objects of the source that could not be read whole: completeness leaves out what they lack."""
     remarks: Sequence[str] = ()
     """What a reader must know, though nothing is wrong."""
     reads: Sequence[Mapping[str, Any]] = ()

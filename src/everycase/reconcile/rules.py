@@ -40,7 +40,7 @@ class AlertRule:
     """With `{value}`, the measured number."""
     action: str
     one: str = ""
-    """The sentence for a count of 1, where it is another."""
+    """The sentence for a count of 1; empty if it is the same."""
     end: str = ""
     """The sentence for its end, where the number says little."""
     detail: Callable[[Facts], str] = lambda _: ""

@@ -119,7 +119,7 @@ def unfinished(report: Mapping[str, Any]) -> str:
 
 
 class Unsolved(NamedTuple):
-    """What a run left unsolved: how many cases, rows or tables (`amount` says it), and the reason."""
+    """A number of cases, rows or tables that a run left unsolved, and the reason."""
 
     n: int
     reason: str
@@ -143,12 +143,12 @@ def still_failed(report: Mapping[str, Any]) -> list[Unsolved]:
 
 
 def sum_of(left: Iterable[Unsolved]) -> str:
-    """`3 cases, 5 tables`."""
+    """What is left, added up by units: `3 cases, 5 tables`."""
     return add_up((f.kind, f.n) for f in left)
 
 
 def discrepancies(report: Mapping[str, Any]) -> str:
-    """`3 cases, 5 tables`: the gaps, and what had failed before."""
+    """The gaps and the earlier failures, added up by units: `3 cases, 5 tables`."""
     if (total := report.get("discrepancies", 0)) is None:
         return "not known"
     before = report.get("open_before_by_type") or {}
@@ -309,7 +309,7 @@ def provider_lines(report: Mapping[str, Any]) -> Iterator[str]:
 
 
 def unread_tables(report: Mapping[str, Any]) -> Sequence[str]:
-    """The objects that could not be read whole; reports from before that was kept have none."""
+    """Objects of the source that could not be read whole; none in a report of an older release."""
     return report.get("unread_tables") or ()
 
 

@@ -1,4 +1,4 @@
-"""Names beside a telephone number, and before what only people do: `(Mike, 303-…)`, `Ada Quill confirmed`."""
+"""Names beside telephone numbers, and before verbs of people: `(Mike, 303-…)`, `Ada Quill confirmed`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _FULL_BEFORE = re.compile(rf"(?P<name>{_NAMES})[ ]?(?:,|\(|-|–|:|\||[ ]at|[ ]o
 
 
 def beside_spans(text: str, phones: Iterable[Span]) -> Iterator[Span]:
-    """Who is reached at each number: one name before it, or in brackets behind it."""
+    """The person whose number it is: a name before each number, or in brackets behind it."""
     for phone in phones:
         window = _up_to(text, phone.start)
         if found := _BEFORE.search(window):
@@ -42,7 +42,7 @@ def _up_to(text: str, start: int) -> str:
 
 
 def _is_persons(name: str, sign: str) -> bool:
-    """One word counts before a comma, a dash or a bracket; before other signs only a full name."""
+    """Whether a name is a person's: a single word only before a comma, a dash, a bracket or `at`."""
     parts = name.lower().split()
     if not is_name(name) or not _NO_NAMES.isdisjoint(parts) or name.isupper():
         return False
@@ -78,7 +78,7 @@ _ONE = re.compile(rf"(?:\A|(?<=[.!?\n])|(?<=[.!?;][ ]))(?P<name>{NAME})\Z")
 
 
 def subject_spans(scanned: Scanned) -> Iterator[Span]:
-    """A full name before a verb of people; one word where it opens a sentence and somebody called."""
+    """Full names before a verb of people; a single name where a sentence begins: `Ada called`."""
     text = scanned.text
     for m in _DONE.find(scanned):
         window = text[max(0, m.start - 100) : m.start]
@@ -95,7 +95,7 @@ _HONOURED = Alternatives({"honoured": r"\p{Lu}[\pL'’]+-(?:san|sama|sensei|kun|
 
 
 def honoured_spans(scanned: Scanned) -> Iterator[Span]:
-    """`Tanaka-san`, `Sharma-ji`."""
+    """Names with an honorific behind them: `Tanaka-san`, `Sharma-ji`."""
     for m in _HONOURED.find(scanned):
         name = m.text.rpartition("-")[0]
         if is_name(name):

@@ -1,4 +1,4 @@
-"""Names in running text of languages beside English: behind who did it, and between `mit` and `gesprochen`.
+"""Names in running text of other languages than English: who did something, and whom somebody spoke to.
 
 Looked for only where a text has one of the words that these forms cannot do without.
 """
@@ -41,7 +41,7 @@ _SPOKEN = re.compile(
 
 
 def foreign_spans(scanned: Scanned) -> Iterator[Span]:
-    """Full names behind a participle and `by`; names that somebody spoke with."""
+    """Full names behind a participle and a word for `by`; names of whom somebody spoke to."""
     if not _SIGNS.places(scanned):
         return
     for m in _PATTERNS.find(scanned):

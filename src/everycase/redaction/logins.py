@@ -56,7 +56,7 @@ _FILE_ENDINGS = frozenset("html htm php asp aspx jsp json xml css js txt log con
 
 
 def _is_full(user: str) -> bool:
-    """`jane.doe` in the path of a URL; `index.html` is nobody."""
+    """Whether an account is a first and a last name, as `jane.doe` is; `index.html` is a file."""
     return _FIRST_LAST.fullmatch(user.lower()) is not None and not _is_file(user)
 
 
